@@ -1,0 +1,223 @@
+//! The one error of a request, and how each variant is answered.
+//!
+//! An error has two halves. `Display` is the public one: it is written for the caller, says what was wrong,
+//! what was found and what is accepted, and never holds a path, a source chain or a Rust type. `source()` is
+//! the private one: it goes to the log, under the same request id.
+
+use std::error::Error as StdError;
+
+/// What lies behind an error: for the log, never for the caller.
+pub type Cause = Box<dyn StdError + Send + Sync>;
+
+/// The formats that are decoded, as they are named to the caller.
+pub const ACCEPTED: &str = "JPEG, PNG, WebP, GIF or BMP";
+
+/// Why a request, or one of its images, was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// 400: nothing was sent, or an image of zero bytes.
+    #[error("The {what} is empty. Send the bytes of an image: {ACCEPTED}.")]
+    EmptyBody {
+        /// What was empty: `request body`, `part "image"`, …
+        what: String,
+    },
+
+    /// 400: the body was understood, but no image is in it.
+    #[error("{0}")]
+    MissingImage(String),
+
+    /// 400: text stood where base64 was expected, and it is not base64.
+    #[error("{0}")]
+    InvalidBase64(String),
+
+    /// 400: the body claims to be JSON and does not parse, or has values of the wrong type.
+    #[error("{0}")]
+    InvalidJson(String),
+
+    /// 400: the multipart body does not parse.
+    #[error("{0}")]
+    InvalidMultipart(String),
+
+    /// 400: `top_k` or `min_score` is not in its range.
+    #[error("{0}")]
+    InvalidParameter(String),
+
+    /// 400: U+FFFD stands where bytes were.
+    #[error(
+        "The image was converted to text on its way here and its bytes are lost (U+FFFD stands in their place). \
+         The gateway is not configured for binary bodies: on an API Gateway REST API add \"*/*\" to \
+         BinaryMediaTypes and deploy the stage again, or send the image as base64."
+    )]
+    MangledBody,
+
+    /// 400: more images in one request than are allowed.
+    #[error("The request holds {found} images; at most {max} are accepted in one request.")]
+    TooManyImages {
+        /// Images in the request.
+        found: usize,
+        /// `MAX_IMAGES`.
+        max: usize,
+    },
+
+    /// 400: the Lambda event cannot be turned into an HTTP request.
+    #[error("{0}")]
+    InvalidEvent(String),
+
+    /// 404: no such route.
+    #[error("There is nothing at this path. POST an image to /classify or /predict; GET /health and /info.")]
+    NotFound,
+
+    /// 405: the route exists, for other methods.
+    #[error("This path does not answer {method}.")]
+    MethodNotAllowed {
+        /// The method that was used.
+        method: String,
+    },
+
+    /// 413: more bytes than `MAX_BODY_BYTES`, after base64 is undone.
+    #[error("The body is larger than the {max} bytes that are accepted. Send a smaller picture: 1000 pixels on the long side are plenty.")]
+    BodyTooLarge {
+        /// `MAX_BODY_BYTES`.
+        max: usize,
+    },
+
+    /// 413: more pixels than `MAX_PIXELS`, or more than the decoder of this kind of file may take memory for.
+    #[error("The image has {width} x {height} pixels; at most {max} pixels are accepted{of_kind}. Scale it down: 1000 pixels on the long side are plenty.")]
+    ImageTooLarge {
+        /// Width from the header, in pixels.
+        width: u64,
+        /// Height from the header, in pixels.
+        height: u64,
+        /// The limit that was passed, in pixels.
+        max: u64,
+        /// Empty, or ` for …` where the limit is that of one kind of file.
+        of_kind: &'static str,
+    },
+
+    /// 415: not one of the formats that are decoded.
+    #[error("{found} is not accepted. Send {ACCEPTED}.")]
+    UnsupportedFormat {
+        /// What was detected, with its article: `An HEIC image`, `A PDF document`, …
+        found: String,
+    },
+
+    /// 422: the format is right, the content is broken.
+    #[error("The {format} image cannot be decoded: its data are corrupt.")]
+    UndecodableImage {
+        /// The format by its magic bytes.
+        format: &'static str,
+        /// What the decoder said.
+        #[source]
+        cause: Cause,
+    },
+
+    /// 422: the file ends before its pixels do.
+    #[error("The {format} image is incomplete: the file ends before its pixels do. Was the upload cut off?")]
+    TruncatedImage {
+        /// The format by its magic bytes.
+        format: &'static str,
+    },
+
+    /// 500: a fault of ours.
+    #[error("The request could not be answered because of a fault in this service. Its log names the cause under the same request id.")]
+    Internal(#[source] Cause),
+
+    /// 503: every place is taken.
+    #[error("All places are taken. Try again in {retry_after_s} s.")]
+    Overloaded {
+        /// Seconds to wait, for `Retry-After`.
+        retry_after_s: u32,
+    },
+}
+
+impl Error {
+    /// A fault of ours, with its cause for the log.
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::Internal(cause.into())
+    }
+
+    /// The HTTP status of the answer.
+    pub fn status(&self) -> u16 {
+        self.row().0
+    }
+
+    /// The machine-readable name of the error, as `snake_case`.
+    pub fn code(&self) -> &'static str {
+        self.row().1
+    }
+
+    /// The short text that is the same for every error of this kind.
+    pub fn title(&self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(&self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::EmptyBody { .. } => (400, "empty_body", "Empty body"),
+            Self::MissingImage(_) => (400, "missing_image", "No image in the request"),
+            Self::InvalidBase64(_) => (400, "invalid_base64", "Invalid base64"),
+            Self::InvalidJson(_) => (400, "invalid_json", "Invalid JSON"),
+            Self::InvalidMultipart(_) => (400, "invalid_multipart", "Invalid multipart body"),
+            Self::InvalidParameter(_) => (400, "invalid_parameter", "Invalid parameter"),
+            Self::MangledBody => (400, "mangled_body", "Body mangled by the gateway"),
+            Self::TooManyImages { .. } => (400, "too_many_images", "Too many images"),
+            Self::InvalidEvent(_) => (400, "invalid_event", "Invalid event"),
+            Self::NotFound => (404, "not_found", "Not found"),
+            Self::MethodNotAllowed { .. } => (405, "method_not_allowed", "Method not allowed"),
+            Self::BodyTooLarge { .. } => (413, "body_too_large", "Body too large"),
+            Self::ImageTooLarge { .. } => (413, "image_too_large", "Image too large"),
+            Self::UnsupportedFormat { .. } => (415, "unsupported_format", "Unsupported format"),
+            Self::UndecodableImage { .. } => (422, "undecodable_image", "Undecodable image"),
+            Self::TruncatedImage { .. } => (422, "truncated_image", "Truncated image"),
+            Self::Internal(_) => (500, "internal", "Internal error"),
+            Self::Overloaded { .. } => (503, "overloaded", "Overloaded"),
+        }
+    }
+}
+
+/// Why the program did not start: one message for the operator, who may see paths.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Every mistake in the configuration, a line each.
+    #[error("{0}")]
+    Config(String),
+
+    /// ONNX Runtime's library is missing, broken, or of the wrong kind.
+    #[error("ONNX Runtime: {0}")]
+    Runtime(String),
+
+    /// The model bundle is incomplete or contradicts itself.
+    #[error("model bundle: {0}")]
+    Bundle(String),
+
+    /// The local server cannot listen.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// `HOST:PORT`.
+        address: String,
+        /// What the operating system said.
+        cause: std::io::Error,
+    },
+
+    /// Lambda's Runtime API broke off.
+    #[error("Lambda Runtime API: {0}")]
+    Lambda(Cause),
+
+    /// The command line asked for something that cannot be done.
+    #[error("{0}")]
+    Command(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_half_never_holds_the_private_one() {
+        let error = Error::internal("/var/task/model/model.onnx: Os { code: 2 }");
+        assert!(!error.to_string().contains("/var/task"));
+        assert_eq!((error.status(), error.code()), (500, "internal"));
+    }
+}
