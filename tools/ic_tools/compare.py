@@ -1,0 +1,48 @@
+"""The exported file, in ONNX Runtime, against the network that it was made from, in PyTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import torch
+
+from .errors import ExportError
+from .graph import INPUT, OUTPUT
+
+# Logits run from about -5 to 20; f32 rounding in another order of summation moves them by 1e-5.
+TOLERANCE = 1e-3
+
+_SEED = 0
+_RANDOM_BATCH = 3
+
+
+class Comparison:
+    """Runs both sides on the same input; `worst` is the largest |difference of logits| so far."""
+
+    def __init__(self, model: bytes, reference: torch.nn.Module, image_size: int) -> None:
+        self._session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        self._reference = reference.eval()
+        self._image_size = image_size
+        self.worst = 0.0
+
+    def run(self, pixels: np.ndarray) -> np.ndarray:
+        """ONNX Runtime's logits `[batch, classes]` for `pixels` `[batch, 3, S, S]`, f32.
+
+        Raises `ExportError` where PyTorch's differ by more than `TOLERANCE`.
+        """
+        (logits,) = self._session.run([OUTPUT], {INPUT: pixels})
+        with torch.no_grad():
+            expected = self._reference(torch.from_numpy(pixels)).numpy()
+        difference = float(np.abs(logits - expected).max())
+        if not difference <= TOLERANCE:
+            raise ExportError(
+                f"ONNX Runtime and PyTorch differ by {difference:.3g}, allowed is {TOLERANCE:g}"
+            )
+        self.worst = max(self.worst, difference)
+        return logits
+
+    def run_random(self) -> None:
+        """A batch of several images of seeded noise in -1...1: does the batch stay free?"""
+        shape = (_RANDOM_BATCH, 3, self._image_size, self._image_size)
+        noise = np.random.default_rng(_SEED).uniform(-1, 1, shape)
+        self.run(noise.astype(np.float32))

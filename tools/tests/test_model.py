@@ -1,0 +1,78 @@
+import hashlib
+
+import pytest
+import torch
+
+from ic_tools.compare import TOLERANCE, Comparison
+from ic_tools.errors import ExportError
+from ic_tools.recipes import EFFICIENTNET_LITE0
+from ic_tools.weights import count_parameters, load_verified
+
+
+def reference(weights):
+    network = EFFICIENTNET_LITE0.reference()
+    network.load_state_dict(weights)
+    return network
+
+
+def test_file_with_another_hash_is_refused_and_both_hashes_are_named(tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"not what was published")
+    actual = hashlib.sha256(b"not what was published").hexdigest()
+    with pytest.raises(ExportError, match=f"(?s){actual}.*{EFFICIENTNET_LITE0.weights_sha256}"):
+        load_verified(path, EFFICIENTNET_LITE0.weights_sha256)
+
+
+def test_network_has_the_published_number_of_parameters(weights):
+    assert count_parameters(weights) == 4_652_008
+
+
+def test_graph_holds_only_the_operators_that_every_runtime_has(model):
+    assert {node.op_type for node in model.graph.node} == {
+        "Conv", "Clip", "Add", "GlobalAveragePool", "Flatten", "Gemm"
+    }
+
+
+def test_input_and_output_have_the_promised_shapes(model):
+    def shape(value):
+        dimensions = value.type.tensor_type.shape.dim
+        return value.name, [dimension.dim_param or dimension.dim_value for dimension in dimensions]
+
+    assert [shape(value) for value in model.graph.input] == [
+        ("pixel_values", ["batch", 3, 224, 224])
+    ]
+    assert [shape(value) for value in model.graph.output] == [("logits", ["batch", 1000])]
+
+
+def test_two_builds_are_the_same_bytes(model, weights):
+    again = EFFICIENTNET_LITE0.build(weights)
+    assert again.SerializeToString(deterministic=True) == model.SerializeToString(
+        deterministic=True
+    )
+
+
+@pytest.mark.parametrize("missing", ["_fc.bias", "_blocks.3._bn1.running_var"])
+def test_weights_that_lack_a_parameter_are_refused(weights, missing):
+    state = {name: tensor for name, tensor in weights.items() if name != missing}
+    with pytest.raises(ExportError, match=missing):
+        EFFICIENTNET_LITE0.build(state)
+
+
+def test_weights_of_a_deeper_network_are_refused(weights):
+    state = weights | {"_blocks.16._bn0.weight": torch.ones(1)}
+    with pytest.raises(ExportError, match="_blocks.16._bn0.weight"):
+        EFFICIENTNET_LITE0.build(state)
+
+
+def test_onnx_runtime_agrees_with_pytorch(model, weights):
+    comparison = Comparison(model.SerializeToString(), reference(weights), 224)
+    comparison.run_random()
+    assert 0 < comparison.worst <= TOLERANCE
+
+
+def test_model_that_differs_from_pytorch_is_refused(model, weights):
+    network = reference(weights)
+    with torch.no_grad():
+        network._fc.bias[7] += 2 * TOLERANCE
+    with pytest.raises(ExportError, match="differ by 0.002"):
+        Comparison(model.SerializeToString(), network, 224).run_random()
