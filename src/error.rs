@@ -76,14 +76,18 @@ pub enum Error {
     },
 
     /// 413: more bytes than `MAX_BODY_BYTES`, after base64 is undone.
-    #[error("The body is larger than the {max} bytes that are accepted. Send a smaller picture: 1000 pixels on the long side are plenty.")]
+    #[error(
+        "The body is larger than the {max} bytes that are accepted. Send a smaller picture: 1000 pixels on the long side are plenty."
+    )]
     BodyTooLarge {
         /// `MAX_BODY_BYTES`.
         max: usize,
     },
 
     /// 413: more pixels than `MAX_PIXELS`, or more than the decoder of this kind of file may take memory for.
-    #[error("The image has {width} x {height} pixels; at most {max} pixels are accepted{of_kind}. Scale it down: 1000 pixels on the long side are plenty.")]
+    #[error(
+        "The image has {width} x {height} pixels; at most {max} pixels are accepted{of_kind}. Scale it down: 1000 pixels on the long side are plenty."
+    )]
     ImageTooLarge {
         /// Width from the header, in pixels.
         width: u64,
@@ -120,7 +124,9 @@ pub enum Error {
     },
 
     /// 500: a fault of ours.
-    #[error("The request could not be answered because of a fault in this service. Its log names the cause under the same request id.")]
+    #[error(
+        "The request could not be answered because of a fault in this service. Its log names the cause under the same request id."
+    )]
     Internal(#[source] Cause),
 
     /// 503: every place is taken.

@@ -1,4 +1,31 @@
-//! An image classifier in one AWS Lambda zip.
+//! An image classifier in one AWS Lambda zip: bytes of a photo in, its top-3 labels out.
+//!
+//! The same program is an AWS Lambda function, a local HTTP server and a command line tool.
+//!
+//! # Layout
+//!
+//! - [`config`]: every flag and environment variable, read and checked once.
+//! - [`image`]: bytes → upright RGB pixels. Pure.
+//! - [`model`]: RGB pixels → predictions. Pure, apart from loading the bundle and ONNX Runtime.
+//! - [`classifier`]: joins the two and takes the times.
+//! - [`http`]: request body → images, the routes, the answers.
+//! - [`lambda`]: Lambda event → HTTP request → answer. The only module that knows events.
+//! - [`server`]: the local HTTP server.
+//! - [`cli`]: `classify` and `evaluate`.
+//! - [`error`]: why a request was refused, or the program did not start.
+//! - [`telemetry`]: how it logs.
 
+pub mod classifier;
+pub mod cli;
+pub mod config;
 pub mod error;
+pub mod http;
 pub mod image;
+pub mod lambda;
+pub mod model;
+pub mod server;
+pub mod telemetry;
+
+pub use classifier::Classifier;
+pub use config::Config;
+pub use error::{Error, StartError};

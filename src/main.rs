@@ -1,1 +1,30 @@
-fn main(){}
+//! Picks Lambda, the local server or the command line.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use lambda_image_classifier::cli::{self, Arguments, Command};
+use lambda_image_classifier::{Config, StartError, config, lambda, server, telemetry};
+
+fn main() -> ExitCode {
+    config::switch_ort_telemetry_off();
+    let arguments = Arguments::parse();
+    telemetry::init(&arguments.settings.logging());
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode, StartError> {
+    let config = Config::from_settings(&arguments.settings)?;
+    match &arguments.command {
+        Some(Command::Classify(classify)) => cli::classify::run(&config, classify),
+        Some(Command::Evaluate(evaluate)) => cli::evaluate::run(&config, evaluate),
+        None if config.lambda => lambda::run(&config).map(|()| ExitCode::SUCCESS),
+        None | Some(Command::Serve) => server::run(&config).map(|()| ExitCode::SUCCESS),
+    }
+}

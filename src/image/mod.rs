@@ -1,1 +1,151 @@
-//! Bytes → upright RGB pixels.
+//! Bytes → an upright picture: 8-bit RGB, transparency on white.
+//!
+//! [`decode`] is all that the rest of the crate sees. It is pure: bytes in, a value out; it knows nothing of
+//! HTTP, Lambda or the environment. The reference for every pixel is what Pillow makes of a file with
+//! `ImageOps.exif_transpose(Image.open(f)).convert("RGB")`, but transparency is composited on white and
+//! 16-bit grey is scaled to 8 bits, not clipped.
+//!
+//! # Layout
+//!
+//! | module | its one idea |
+//! |---|---|
+//! | `sniff` | magic bytes decide what a file is, and what it is called when it is refused |
+//! | `limits` | width × height from the header, before anything is allocated |
+//! | `splice` | pieces of the file read as if they were one file, so that a decoder never sees the rest |
+//! | `jpeg` | markers, the check that the pixels are complete, and the decoder behind both |
+//! | `png`, `webp`, `gif`, `bmp` | one format each |
+//! | `orient` | EXIF and XMP orientation |
+//! | `flatten` | alpha on white |
+//!
+//! Every format is handled in the same three steps. A small walk over the container reads the dimensions and
+//! finds the pixel data. What it found is spliced together without metadata, so an ICC profile, a text chunk
+//! or a broken EXIF block is never copied, parsed or inflated. Only then a decoder runs.
+
+mod bmp;
+mod flatten;
+mod gif;
+mod jpeg;
+mod limits;
+mod orient;
+mod png;
+mod sniff;
+mod splice;
+mod webp;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ::image::RgbImage;
+use sha2::{Digest, Sha256};
+
+pub use self::limits::Limits;
+use self::orient::Orientation;
+pub use self::sniff::Format;
+use crate::error::{Cause, Error};
+
+/// A decoded picture.
+#[derive(Debug)]
+pub struct Picture {
+    /// What the file was by its magic bytes.
+    pub format: Format,
+    /// The pixels: upright (EXIF orientation is applied), 8 bits a channel, transparency composited on white.
+    pub rgb: RgbImage,
+}
+
+/// Decodes one image file; of an animation its first frame, composed on the canvas.
+///
+/// Time and memory are bounded by [`Limits`]: besides `bytes`, at most about 9 bytes for each pixel are held,
+/// and nothing is allocated before the dimensions in the header were compared with the limit.
+///
+/// # Errors
+///
+/// - [`Error::EmptyBody`]: there are no bytes.
+/// - [`Error::UnsupportedFormat`]: it is not one of the five formats, or a variant of JPEG that is not decoded
+///   (arithmetic, lossless, hierarchical, 12-bit).
+/// - [`Error::ImageTooLarge`]: more pixels than `limits.max_pixels`, or than the decoder for this kind of file
+///   can take without more than about 9 bytes a pixel of that limit.
+/// - [`Error::TruncatedImage`]: the file ends before its pixels do.
+/// - [`Error::UndecodableImage`]: the content is corrupt, or a decoder panicked over it.
+pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, Error> {
+    if bytes.is_empty() {
+        return Err(Error::EmptyBody { what: "image".into() });
+    }
+    let (format, bytes) = sniff::sniff(bytes)?;
+    let rgb = guarded(format, bytes, || {
+        let (rgb, orientation) = match format {
+            Format::Jpeg => jpeg::decode(bytes, limits)?,
+            Format::Png => png::decode(bytes, limits)?,
+            Format::WebP => webp::decode(bytes, limits)?,
+            Format::Gif => (gif::decode(bytes, limits)?, Orientation::NoTransforms),
+            Format::Bmp => (bmp::decode(bytes, limits)?, Orientation::NoTransforms),
+        };
+        Ok(orient::apply(rgb, orientation))
+    })?;
+    Ok(Picture { format, rgb })
+}
+
+/// Runs a decoder so that a panic in it is an answer about this file and not the end of the process.
+fn guarded<T>(format: Format, bytes: &[u8], run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    // Nothing that `run` may leave half done is looked at afterwards: it owns all that it writes to.
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        let panic = panic_message(&*payload);
+        let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        tracing::error!(
+            format = format.name(),
+            bytes = bytes.len(),
+            sha256,
+            panic,
+            "an image decoder panicked"
+        );
+        Err(format.corrupt(format!("the decoder panicked: {panic}")))
+    })
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    if let Some(message) = payload.downcast_ref::<&str>() {
+        message
+    } else if let Some(message) = payload.downcast_ref::<String>() {
+        message
+    } else {
+        "no message"
+    }
+}
+
+impl Format {
+    /// The file is of this format, and its content is broken.
+    fn corrupt(self, cause: impl Into<Cause>) -> Error {
+        Error::UndecodableImage { format: self.label(), cause: cause.into() }
+    }
+
+    /// The file is of this format, and ends before its pixels do.
+    fn truncated(self) -> Error {
+        Error::TruncatedImage { format: self.label() }
+    }
+
+    /// Pixels as a picture; `pixels` holds `width × height × 3` bytes.
+    fn picture(self, width: u32, height: u32, pixels: Vec<u8>) -> Result<RgbImage, Error> {
+        RgbImage::from_raw(width, height, pixels)
+            .ok_or_else(|| Error::internal("fewer pixels than the header says"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_decoder_is_an_undecodable_image_with_its_message_as_the_private_cause() {
+        for run in [|| panic!("a message"), || panic!("{} message", "a")] as [fn() -> Result<(), Error>; 2] {
+            let error = guarded(Format::Jpeg, b"bytes", run).unwrap_err();
+            assert_eq!(error.code(), "undecodable_image");
+            assert!(!error.to_string().contains("a message"));
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.contains("a message"), "{cause}");
+        }
+    }
+
+    #[test]
+    fn no_bytes_are_an_empty_body() {
+        assert_eq!(decode(b"", Limits { max_pixels: 1 }).unwrap_err().code(), "empty_body");
+    }
+}

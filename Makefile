@@ -1,0 +1,48 @@
+# `make run` and `make test` do all the set-up that they need.
+
+PHOTOS ?=
+.DEFAULT_GOAL := help
+
+# The requirements files pin what is fetched; a changed pin fetches anew.
+LIBRARY := lib/libonnxruntime.so
+CARGO_LAMBDA := .venv/bin/cargo-lambda
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+$(LIBRARY): scripts/requirements-runtime.txt scripts/fetch-onnxruntime
+	scripts/fetch-onnxruntime
+	touch $@
+
+$(CARGO_LAMBDA): scripts/requirements-dev.txt
+	scripts/venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	touch $@
+
+.PHONY: setup
+setup: $(LIBRARY) $(CARGO_LAMBDA) ## Fetch ONNX Runtime and the tools
+
+.PHONY: run
+run: $(LIBRARY) ## Serve http://127.0.0.1:5000 (PORT=… for another port)
+	cargo run --release --locked -- serve
+
+.PHONY: test
+test: setup ## Run every test (PHOTOS=DIR for those over labelled photos)
+	PHOTOS="$(abspath $(PHOTOS))" cargo test --locked
+
+.PHONY: evaluate
+evaluate: $(LIBRARY) ## Measure top-1, top-5 and agreement: PHOTOS=DIR
+	@test -n "$(PHOTOS)" || { echo "say which photos: make evaluate PHOTOS=DIR" >&2; exit 1; }
+	cargo run --release --locked -- evaluate "$(PHOTOS)"
+
+.PHONY: watch
+watch: setup ## Run under a local Lambda emulator, for `cargo lambda invoke`
+	PATH="$(abspath .venv/bin):$$PATH" cargo lambda watch
+
+.PHONY: lint
+lint: ## Check format, lints, docs, licences and advisories
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
+	scripts/deny

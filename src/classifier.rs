@@ -1,0 +1,134 @@
+//! Bytes of an image → its labels: joins [`crate::image`] and [`crate::model`], and takes the times.
+
+use std::time::Instant;
+
+use crate::config::Config;
+use crate::error::{Error, StartError};
+use crate::image::{self, Format};
+use crate::model::{Bundle, Card, Model, Prediction, RunTimes, Runtime};
+
+/// What a request wants to see of the probabilities.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// How many labels, 1 or more; more than there are classes gives all.
+    pub top_k: usize,
+    /// Leave out labels whose score is lower, 0 to 1.
+    pub min_score: f32,
+}
+
+/// The answer for one image.
+#[derive(Clone, Debug)]
+pub struct Classification {
+    /// Highest score first, ties by class id.
+    pub predictions: Vec<Prediction>,
+    /// Format by the magic bytes.
+    pub format: Format,
+    /// Width of the upright image in pixels.
+    pub width: u32,
+    /// Height of the upright image in pixels.
+    pub height: u32,
+    /// Where the time went.
+    pub timing: Timing,
+}
+
+/// Milliseconds of each step.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+pub struct Timing {
+    /// Bytes to upright RGB pixels.
+    pub decode: f64,
+    /// Resize, crop and normalise.
+    pub preprocess: f64,
+    /// ONNX Runtime.
+    pub inference: f64,
+    /// All of it.
+    pub total: f64,
+}
+
+/// A loaded model with the limits of what it is fed.
+pub struct Classifier {
+    model: Model,
+    limits: image::Limits,
+    runtime_version: String,
+}
+
+impl Classifier {
+    /// Loads ONNX Runtime and the model, and runs it once.
+    ///
+    /// # Errors
+    ///
+    /// A [`StartError`] that names the file and what is wrong with it.
+    pub fn load(config: &Config) -> Result<Self, StartError> {
+        let start = Instant::now();
+        let runtime = Runtime::load(&config.ort_dylib_path)?;
+        let library_ms = milliseconds(start);
+        let bundle = Bundle::read(&config.model_dir)?;
+        let model = Model::load(&runtime, bundle, config.intra_threads)?;
+        tracing::info!(
+            model = model.card().name,
+            sha256 = model.card().sha256,
+            classes = model.classes(),
+            onnxruntime = runtime.version(),
+            library_ms,
+            total_ms = milliseconds(start),
+            "model loaded"
+        );
+        Ok(Self {
+            model,
+            limits: image::Limits { max_pixels: config.limits.max_pixels },
+            runtime_version: runtime.version().to_owned(),
+        })
+    }
+
+    /// Name, hash, licence and source of the model.
+    pub fn card(&self) -> &Card {
+        self.model.card()
+    }
+
+    /// Number of classes, 1 or more.
+    pub fn classes(&self) -> usize {
+        self.model.classes()
+    }
+
+    /// The class with this WordNet id.
+    pub fn class_of_wnid(&self, wnid: &str) -> Option<usize> {
+        self.model.labels().class_of_wnid(wnid)
+    }
+
+    /// Width and height of the model's input, in pixels.
+    pub fn input_size(&self) -> (u32, u32) {
+        self.model.input_size()
+    }
+
+    /// Version of ONNX Runtime's library.
+    pub fn runtime_version(&self) -> &str {
+        &self.runtime_version
+    }
+
+    /// Classifies one image. This is work for a processor: call it off the async threads.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with the image, or [`Error::Internal`].
+    pub fn classify(&self, bytes: &[u8], options: Options) -> Result<Classification, Error> {
+        let start = Instant::now();
+        let picture = image::decode(bytes, self.limits)?;
+        let decode = milliseconds(start);
+        let (probabilities, RunTimes { preprocess, inference }) = self.model.probabilities(&picture.rgb)?;
+        Ok(Classification {
+            predictions: self.model.rank(&probabilities, options.top_k, options.min_score),
+            format: picture.format,
+            width: picture.rgb.width(),
+            height: picture.rgb.height(),
+            timing: Timing {
+                decode,
+                preprocess: preprocess.as_secs_f64() * 1e3,
+                inference: inference.as_secs_f64() * 1e3,
+                total: milliseconds(start),
+            },
+        })
+    }
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}

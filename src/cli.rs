@@ -1,0 +1,61 @@
+//! The command line.
+
+pub mod classify;
+pub mod evaluate;
+mod progress;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Settings;
+
+/// An image classifier: an AWS Lambda function, a local HTTP server, a command line tool.
+///
+/// Without a command it answers Lambda invocations if AWS_LAMBDA_RUNTIME_API is set, and serves HTTP otherwise.
+#[derive(Parser, Debug)]
+#[command(name = "image-classifier", version, about)]
+pub struct Arguments {
+    /// Flags and variables of all commands.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Serve HTTP on HOST:PORT
+    Serve,
+    /// Classify image files
+    Classify(ClassifyArguments),
+    /// Measure top-1 and top-5 over a folder of labelled photos
+    Evaluate(EvaluateArguments),
+}
+
+/// `image-classifier classify`.
+#[derive(Args, Debug)]
+pub struct ClassifyArguments {
+    /// Image files; `-` reads one from standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// One JSON object a line, rather than a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `image-classifier evaluate`.
+#[derive(Args, Debug)]
+pub struct EvaluateArguments {
+    /// A folder with one folder for each WordNet id, or with files named `<wnid>_….jpg`
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Reference predictions to compare with [default: `reference.json` in DIR, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub reference: Option<PathBuf>,
+    /// One JSON object, rather than text
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,128 @@
+//! `image-classifier classify FILE…`
+
+use std::io::{self, IsTerminal as _, Read as _, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{ClassifyArguments, progress};
+use crate::classifier::{Classification, Options};
+use crate::config::Config;
+use crate::{Classifier, Error, StartError};
+
+/// Classifies the files one after the other; a bad one is reported and does not stop the others.
+///
+/// # Errors
+///
+/// A [`StartError`] if the model cannot be loaded or standard output is gone.
+pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, StartError> {
+    let classifier = Classifier::load(config)?;
+    let options = Options { top_k: config.top_k, min_score: config.min_score };
+    let bar = progress::bar_for_many(arguments.files.len());
+    let mut failed = false;
+    for file in &arguments.files {
+        let result = classify(&classifier, config, file, options);
+        failed |= result.is_err();
+        let mut lines = Vec::new();
+        let written = if arguments.json {
+            write_json(&mut lines, file, &result)
+        } else {
+            write_table(&mut lines, file, &result, io::stdout().is_terminal())
+        };
+        let printed = written.and_then(|()| bar.suspend(|| io::stdout().write_all(&lines)));
+        match printed {
+            // `| head` is a normal end.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            result => result.map_err(|error| StartError::Command(format!("standard output: {error}")))?,
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn classify(
+    classifier: &Classifier,
+    config: &Config,
+    file: &Path,
+    options: Options,
+) -> Result<Classification, String> {
+    let bytes = read(file, config.limits.max_body_bytes).map_err(|error| error.to_string())?;
+    if bytes.len() > config.limits.max_body_bytes {
+        return Err(Error::BodyTooLarge { max: config.limits.max_body_bytes }.to_string());
+    }
+    classifier.classify(&bytes, options).map_err(|error| error.to_string())
+}
+
+/// Reads a file, at most one byte more than the limit of it.
+fn read(file: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        io::stdin().take(limit).read_to_end(&mut bytes)?;
+    } else {
+        std::fs::File::open(file)?.take(limit).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+fn write_json(out: &mut impl Write, file: &Path, result: &Result<Classification, String>) -> io::Result<()> {
+    let file = file.to_string_lossy();
+    let line = match result {
+        Ok(answer) => {
+            let predictions: Vec<_> = answer
+                .predictions
+                .iter()
+                .map(|prediction| {
+                    json!({
+                        "label": prediction.label.name,
+                        "score": prediction.score,
+                        "class_id": prediction.class_id,
+                        "wnid": prediction.label.wnid,
+                    })
+                })
+                .collect();
+            json!({
+                "file": file,
+                "predictions": predictions,
+                "image": {"format": answer.format.name(), "width": answer.width, "height": answer.height},
+                "timing_ms": answer.timing,
+            })
+        }
+        Err(error) => json!({"file": file, "error": error}),
+    };
+    writeln!(out, "{line}")
+}
+
+fn write_table(
+    out: &mut impl Write,
+    file: &Path,
+    result: &Result<Classification, String>,
+    terminal: bool,
+) -> io::Result<()> {
+    // A file name may hold anything; what a terminal would obey is shown escaped.
+    let name = file.to_string_lossy();
+    let name: String = if terminal { name.chars().flat_map(visible).collect() } else { name.into_owned() };
+    match result {
+        Ok(answer) => {
+            writeln!(
+                out,
+                "{name}  ({}, {} x {}, {:.1} ms)",
+                answer.format.label(),
+                answer.width,
+                answer.height,
+                answer.timing.total
+            )?;
+            for prediction in &answer.predictions {
+                writeln!(out, "  {:>6.2} %  {}", prediction.score * 100.0, prediction.label.name)?;
+            }
+            Ok(())
+        }
+        Err(error) => writeln!(out, "{name}\n  {error}"),
+    }
+}
+
+fn visible(character: char) -> Vec<char> {
+    if character.is_control() { character.escape_default().collect() } else { vec![character] }
+}

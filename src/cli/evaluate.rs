@@ -1,0 +1,124 @@
+//! `image-classifier evaluate DIR`: how often is the model right, and does it agree with a reference?
+
+mod report;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Deserialize;
+
+use super::{EvaluateArguments, progress};
+use crate::classifier::Options;
+use crate::config::Config;
+use crate::{Classifier, StartError};
+use report::{Photo, Report};
+
+/// One file of `reference.json`: `{"<file name>": {"class_id": 0, "top5": [[0, 0.87], …]}, …}`.
+#[derive(Deserialize)]
+struct Reference {
+    top5: Vec<(usize, f64)>,
+}
+
+/// Classifies every labelled photo and prints the figures.
+///
+/// # Errors
+///
+/// A [`StartError`] if the model cannot be loaded, or the folder holds no labelled photo.
+pub fn run(config: &Config, arguments: &EvaluateArguments) -> Result<ExitCode, StartError> {
+    let photos = labelled_photos(&arguments.dir)?;
+    let references = references(arguments)?;
+    let classifier = Classifier::load(config)?;
+    let all = Options { top_k: classifier.classes(), min_score: 0.0 };
+    let mut report = Report::default();
+    let bar = progress::bar(photos.len());
+    for (wnid, path) in &photos {
+        let class_id = classifier.class_of_wnid(wnid);
+        let answer = fs::read(path)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| classifier.classify(&bytes, all).map_err(|error| error.to_string()));
+        match (answer, class_id) {
+            (Ok(answer), Some(class_id)) => {
+                let name =
+                    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let reference = references.get(&name).and_then(|reference| reference.top5.first().copied());
+                report.add(&Photo { class_id, answer: &answer, reference });
+            }
+            (Ok(_), None) => report.skip(path, "the model has no class with this WordNet id"),
+            (Err(error), _) => report.skip(path, &error),
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let text = if arguments.json { report.json() } else { report.text() };
+    writeln!(io::stdout(), "{text}")
+        .map_err(|error| StartError::Command(format!("standard output: {error}")))?;
+    Ok(if report.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// WordNet id and path of each photo: in a folder named by the id (as ImageNet has them), or named by it.
+fn labelled_photos(dir: &Path) -> Result<Vec<(String, PathBuf)>, StartError> {
+    let mut photos = Vec::new();
+    for path in entries(dir)? {
+        let Some(wnid) = wnid_of(&path) else { continue };
+        if path.is_dir() {
+            photos.extend(
+                entries(&path)?.into_iter().filter(|path| path.is_file()).map(|path| (wnid.clone(), path)),
+            );
+        } else {
+            photos.push((wnid, path));
+        }
+    }
+    if photos.is_empty() {
+        return Err(StartError::Command(format!(
+            "{} holds no labelled photos: neither folders named by a WordNet id like n07920052, nor files like \
+             n07920052_espresso.jpg",
+            dir.display()
+        )));
+    }
+    photos.sort();
+    Ok(photos)
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, StartError> {
+    let fault = |error: io::Error| StartError::Command(format!("{}: {error}", dir.display()));
+    fs::read_dir(dir).map_err(fault)?.map(|entry| entry.map(|entry| entry.path()).map_err(fault)).collect()
+}
+
+/// `n` and eight digits at the start of the name.
+fn wnid_of(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let (wnid, rest) = name.split_at_checked(9)?;
+    let digits = wnid.strip_prefix('n')?;
+    let ends = rest.is_empty() || rest.starts_with(['_', '.', '-']);
+    (ends && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| wnid.to_owned())
+}
+
+fn references(arguments: &EvaluateArguments) -> Result<BTreeMap<String, Reference>, StartError> {
+    let beside = arguments.dir.join("reference.json");
+    let path = match &arguments.reference {
+        Some(path) => path,
+        None if beside.is_file() => &beside,
+        None => return Ok(BTreeMap::new()),
+    };
+    let fault = |error: String| StartError::Command(format!("{}: {error}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| fault(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wordnet_id_starts_the_name_of_a_folder_or_file() {
+        let wnid = |name: &str| wnid_of(Path::new(name));
+        assert_eq!(wnid("n07920052").as_deref(), Some("n07920052"));
+        assert_eq!(wnid("photos/n07920052_espresso.JPEG").as_deref(), Some("n07920052"));
+        for none in ["reference.json", "n0792005x_a.jpg", "n079200521.jpg", "nönönönö"] {
+            assert_eq!(wnid(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Every flag and environment variable, read and checked once at start-up.
+//!
+//! Nothing else in the crate reads the environment. A flag wins over the variable of the same name; an empty
+//! variable counts as unset, because deployment templates pass empty parameters on as empty strings.
+
+mod paths;
+mod telemetry_switch;
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+
+pub use telemetry_switch::switch_ort_telemetry_off;
+
+use crate::StartError;
+
+/// The settings as they were given, before they are checked. Each is text, so that all mistakes can be named in
+/// one message rather than one a start.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Settings")]
+pub struct Settings {
+    /// The model bundle [default: `model` beside the executable, else `./model`]
+    #[arg(long, env = "MODEL_DIR", global = true, value_name = "DIR")]
+    model_dir: Option<String>,
+
+    /// ONNX Runtime's library [default: `lib/libonnxruntime.so` beside the executable, else in `./lib`]
+    #[arg(long, env = "ORT_DYLIB_PATH", global = true, value_name = "FILE")]
+    ort_dylib_path: Option<String>,
+
+    /// How many labels to answer, 1 or more [default: 3]
+    #[arg(long, env = "TOP_K", global = true, value_name = "N")]
+    top_k: Option<String>,
+
+    /// Leave out labels whose score is lower, 0 to 1 [default: 0]
+    #[arg(long, env = "MIN_SCORE", global = true, value_name = "SCORE")]
+    min_score: Option<String>,
+
+    /// Largest body in bytes, after base64 is undone [default: 10485760]
+    #[arg(long, env = "MAX_BODY_BYTES", global = true, value_name = "BYTES")]
+    max_body_bytes: Option<String>,
+
+    /// Largest image in pixels, by its header [default: 50000000]
+    #[arg(long, env = "MAX_PIXELS", global = true, value_name = "PIXELS")]
+    max_pixels: Option<String>,
+
+    /// Most images in one request [default: 16]
+    #[arg(long, env = "MAX_IMAGES", global = true, value_name = "N")]
+    max_images: Option<String>,
+
+    /// Threads of ONNX Runtime [default: the processors available]
+    #[arg(long, env = "INTRA_THREADS", global = true, value_name = "N")]
+    intra_threads: Option<String>,
+
+    /// Origins that may call from a web page: `*` or a comma-separated list [default: none]
+    #[arg(long, env = "CORS_ALLOW_ORIGINS", global = true, value_name = "ORIGINS")]
+    cors_allow_origins: Option<String>,
+
+    /// Address of the local server [default: 127.0.0.1]
+    #[arg(long, env = "HOST", global = true, value_name = "ADDRESS")]
+    host: Option<String>,
+
+    /// Port of the local server; 0 takes a free one [default: 5000]
+    #[arg(long, env = "PORT", global = true, value_name = "PORT")]
+    port: Option<String>,
+
+    /// Images that are worked on at the same time [default: the processors available]
+    #[arg(long, env = "MAX_CONCURRENCY", global = true, value_name = "N")]
+    max_concurrency: Option<String>,
+
+    /// Log filter, as the crate `tracing-subscriber` reads it [default: AWS_LAMBDA_LOG_LEVEL, else info]
+    #[arg(long, env = "RUST_LOG", global = true, value_name = "FILTER")]
+    rust_log: Option<String>,
+
+    #[arg(long, env = "AWS_LAMBDA_LOG_LEVEL", global = true, hide = true)]
+    aws_lambda_log_level: Option<String>,
+
+    #[arg(long, env = "AWS_LAMBDA_LOG_FORMAT", global = true, hide = true)]
+    aws_lambda_log_format: Option<String>,
+
+    #[arg(long, env = "AWS_LAMBDA_RUNTIME_API", global = true, hide = true)]
+    aws_lambda_runtime_api: Option<String>,
+}
+
+/// How to log. Never refused: a wrong filter falls back to `info`, since its mistake must still be logged.
+#[derive(Clone, Debug)]
+pub struct Logging {
+    /// `RUST_LOG`, else `AWS_LAMBDA_LOG_LEVEL`, else `info`.
+    pub filter: String,
+    /// One JSON object a line rather than text for people.
+    pub json: bool,
+    /// The process runs under Lambda.
+    pub lambda: bool,
+}
+
+/// What a request may ask for at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a request's images together, after base64 is undone.
+    pub max_body_bytes: usize,
+    /// Pixels of one image, from its header.
+    pub max_pixels: u64,
+    /// Images of one request.
+    pub max_images: usize,
+}
+
+/// The origins whose pages may read the answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CorsOrigins {
+    /// No page but the service's own.
+    None,
+    /// Every page.
+    Any,
+    /// The pages of these origins, as `scheme://host[:port]`.
+    List(Vec<String>),
+}
+
+/// The checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The model bundle.
+    pub model_dir: PathBuf,
+    /// ONNX Runtime's library.
+    pub ort_dylib_path: PathBuf,
+    /// Labels a request gets that does not say how many, 1 or more.
+    pub top_k: usize,
+    /// Lowest score a request gets that does not say, 0 to 1.
+    pub min_score: f32,
+    /// What a request may ask for at most.
+    pub limits: Limits,
+    /// Threads of ONNX Runtime within one run.
+    pub intra_threads: usize,
+    /// The origins whose pages may read the answers.
+    pub cors_allow_origins: CorsOrigins,
+    /// Address of the local server.
+    pub host: String,
+    /// Port of the local server.
+    pub port: u16,
+    /// Images that are worked on at the same time.
+    pub max_concurrency: usize,
+    /// The process runs under Lambda.
+    pub lambda: bool,
+}
+
+impl Settings {
+    /// How to log.
+    pub fn logging(&self) -> Logging {
+        let lambda = given(&self.aws_lambda_runtime_api).is_some();
+        let json =
+            given(&self.aws_lambda_log_format).is_some_and(|format| format.eq_ignore_ascii_case("json"));
+        let filter = given(&self.rust_log).or(given(&self.aws_lambda_log_level)).unwrap_or("info").to_owned();
+        Logging { filter, json, lambda }
+    }
+}
+
+impl Config {
+    /// Checks all settings.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Config`] names every mistake, a line each.
+    pub fn from_settings(settings: &Settings) -> Result<Self, StartError> {
+        let mut check = Check::default();
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let config = Self {
+            model_dir: paths::model_dir(given(&settings.model_dir)),
+            ort_dylib_path: paths::ort_dylib(given(&settings.ort_dylib_path)),
+            top_k: check.number("TOP_K", &settings.top_k, 3, 1..=usize::MAX),
+            min_score: check.number("MIN_SCORE", &settings.min_score, 0.0, 0.0..=1.0),
+            limits: Limits {
+                max_body_bytes: check.number(
+                    "MAX_BODY_BYTES",
+                    &settings.max_body_bytes,
+                    10 << 20,
+                    1..=1 << 30,
+                ),
+                max_pixels: check.number("MAX_PIXELS", &settings.max_pixels, 50_000_000, 1..=1_000_000_000),
+                max_images: check.number("MAX_IMAGES", &settings.max_images, 16, 1..=1024),
+            },
+            intra_threads: check.number("INTRA_THREADS", &settings.intra_threads, processors, 1..=256),
+            cors_allow_origins: check.origins(given(&settings.cors_allow_origins)),
+            host: given(&settings.host).unwrap_or("127.0.0.1").to_owned(),
+            port: check.number("PORT", &settings.port, 5000, 0..=u16::MAX),
+            max_concurrency: check.number("MAX_CONCURRENCY", &settings.max_concurrency, processors, 1..=1024),
+            lambda: given(&settings.aws_lambda_runtime_api).is_some(),
+        };
+        check.finish(config)
+    }
+}
+
+fn given(setting: &Option<String>) -> Option<&str> {
+    setting.as_deref().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// Gathers the mistakes, so that one start tells them all.
+#[derive(Default)]
+struct Check {
+    mistakes: Vec<String>,
+}
+
+impl Check {
+    fn number<T>(&mut self, name: &str, setting: &Option<String>, default: T, range: RangeInclusive<T>) -> T
+    where
+        T: FromStr + PartialOrd + Display + Copy,
+    {
+        let Some(text) = given(setting) else { return default };
+        match text.parse() {
+            Ok(number) if range.contains(&number) => number,
+            _ => {
+                let (low, high) = range.into_inner();
+                self.mistakes.push(format!("{name} must be a number from {low} to {high}, not \"{text}\""));
+                default
+            }
+        }
+    }
+
+    fn origins(&mut self, setting: Option<&str>) -> CorsOrigins {
+        let Some(text) = setting else { return CorsOrigins::None };
+        if text == "*" {
+            return CorsOrigins::Any;
+        }
+        let origins: Vec<String> =
+            text.split(',').map(|origin| origin.trim().trim_end_matches('/').to_owned()).collect();
+        for origin in &origins {
+            if !is_origin(origin) {
+                self.mistakes.push(format!(
+                    "CORS_ALLOW_ORIGINS must be * or a comma-separated list of origins like \
+                     https://example.com; \"{origin}\" is none"
+                ));
+            }
+        }
+        CorsOrigins::List(origins)
+    }
+
+    fn finish(self, config: Config) -> Result<Config, StartError> {
+        if self.mistakes.is_empty() { Ok(config) } else { Err(StartError::Config(self.mistakes.join("\n"))) }
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mistake_is_told_in_one_message() {
+        let settings = Settings {
+            top_k: Some("0".into()),
+            min_score: Some("NaN".into()),
+            port: Some("70000".into()),
+            cors_allow_origins: Some("example.com".into()),
+            ..Settings::default()
+        };
+        let message = Config::from_settings(&settings).unwrap_err().to_string();
+        for name in ["TOP_K", "MIN_SCORE", "PORT", "CORS_ALLOW_ORIGINS"] {
+            assert!(message.contains(name), "{name} is missing in: {message}");
+        }
+        assert_eq!(message.lines().count(), 4);
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_unset() {
+        let settings =
+            Settings { top_k: Some(String::new()), min_score: Some("  ".into()), ..Settings::default() };
+        let config = Config::from_settings(&settings).unwrap();
+        assert_eq!((config.top_k, config.min_score), (3, 0.0));
+    }
+
+    #[test]
+    fn origins_are_a_star_or_a_list() {
+        let origins = |text: &str| {
+            let settings = Settings { cors_allow_origins: Some(text.into()), ..Settings::default() };
+            Config::from_settings(&settings).unwrap().cors_allow_origins
+        };
+        assert_eq!(origins("*"), CorsOrigins::Any);
+        assert_eq!(origins(""), CorsOrigins::None);
+        let list = vec!["https://a.example".to_owned(), "http://localhost:8080".to_owned()];
+        assert_eq!(origins("https://a.example/, http://localhost:8080"), CorsOrigins::List(list));
+    }
+}

@@ -1,0 +1,152 @@
+//! `multipart/form-data` → images and options.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures_util::{FutureExt as _, stream};
+use multer::{Field, Multipart};
+
+use super::disposition::{Disposition, clean_file_name, shown};
+use super::form::names_image;
+use super::intake::Intake;
+use super::text::{self, Origin, Spaces};
+use super::{Limits, RawOptions, Submission, Upload, parts, sniff};
+use crate::error::Error;
+
+struct Part {
+    disposition: Disposition,
+    /// `Content-Type` says image or bytes.
+    declared_binary: bool,
+    /// `Content-Transfer-Encoding: base64`.
+    base64: bool,
+    data: Bytes,
+}
+
+/// What a part is for.
+#[derive(Debug, PartialEq, Eq)]
+enum Role {
+    Image,
+    /// An image field that was left empty, as browsers send it.
+    Blank,
+    Option,
+    /// A text field that means nothing here.
+    Other,
+}
+
+pub(super) fn read(body: &Bytes, boundary: &str, limits: Limits) -> Result<Submission, Error> {
+    let mut intake = Intake::new(limits);
+    let (mut images, mut blanks) = (Vec::new(), Vec::new());
+    for part in read_parts(body, boundary)? {
+        match part.role() {
+            Role::Image => images.push(part),
+            Role::Blank => blanks.push(part),
+            Role::Option => {
+                intake.options.set(&part.disposition.name, &String::from_utf8_lossy(&part.data))?
+            }
+            Role::Other => {}
+        }
+    }
+    if images.is_empty() {
+        // Left empty among others, an image field is none; left empty alone, it is the fault.
+        blanks.truncate(1);
+        images = blanks;
+    }
+    if images.is_empty() {
+        return Err(Error::MissingImage(
+            "The form holds no image. Send it as a file in a field of any name, or as base64 or a data URL in the field \
+             \"image\"."
+                .into(),
+        ));
+    }
+    intake.announce(images.len())?;
+    for part in images {
+        intake.add(part.into_upload(limits))?;
+    }
+    intake.finish()
+}
+
+/// Reads all parts with the library. Its future never waits: all bytes are there.
+fn read_parts(body: &Bytes, boundary: &str) -> Result<Vec<Part>, Error> {
+    let normal = parts::normalise(body, boundary)?;
+    let chunks = [normal.body, normal.closing].into_iter().filter(|chunk| !chunk.is_empty());
+    let mut multipart = Multipart::new(stream::iter(chunks.map(Ok::<_, Infallible>)), boundary);
+    let mut found = Vec::new();
+    while let Some(field) = multipart.next_field().now_or_never().ok_or_else(broken)?.map_err(|_| broken())? {
+        found.push(Part::read(field)?);
+    }
+    Ok(found)
+}
+
+fn broken() -> Error {
+    Error::InvalidMultipart(
+        "The multipart body cannot be read: a part has no valid headers, or it ends in the middle of them. Was it cut \
+         off?"
+            .into(),
+    )
+}
+
+impl Part {
+    fn read(mut field: Field<'_>) -> Result<Self, Error> {
+        let header =
+            |name: &str| field.headers().get(name).map_or(&b""[..], |value| value.as_bytes().trim_ascii());
+        let disposition = Disposition::parse(header("content-disposition"));
+        let content_type = header("content-type").to_ascii_lowercase();
+        let declared_binary =
+            content_type.starts_with(b"image/") || content_type.starts_with(b"application/octet-stream");
+        let base64 = header("content-transfer-encoding").eq_ignore_ascii_case(b"base64");
+
+        // One chunk is the rule, since the whole body is there, and it is a slice of it.
+        let mut data = Bytes::new();
+        while let Some(chunk) = field.chunk().now_or_never().ok_or_else(broken)?.map_err(|_| broken())? {
+            data = if data.is_empty() { chunk } else { [data, chunk].concat().into() };
+        }
+        Ok(Self { disposition, declared_binary, base64, data })
+    }
+
+    fn role(&self) -> Role {
+        let bytes = sniff::trim_start(&self.data);
+        let is_file = self.disposition.file_name.is_some();
+        let is_named = names_image(&self.disposition.name);
+        if !is_file && RawOptions::has(&self.disposition.name) {
+            return Role::Option;
+        }
+        if bytes.is_empty() && self.disposition.file_name.as_deref().unwrap_or_default().is_empty() {
+            return if is_file || is_named || self.declared_binary { Role::Blank } else { Role::Other };
+        }
+        let is_image = is_file
+            || is_named
+            || self.declared_binary
+            || self.base64
+            || sniff::is_picture(bytes)
+            || sniff::as_text(bytes).is_none_or(text::promises_picture);
+        if is_image { Role::Image } else { Role::Other }
+    }
+
+    fn into_upload(self, limits: Limits) -> Result<Upload, Error> {
+        let name = shown(&self.disposition.name);
+        let what = if name == "\"\"" { "file in the form".to_owned() } else { format!("part {name}") };
+        let origin = Origin { what: &what, spaces: Spaces::AreNothing, max_bytes: limits.max_bytes };
+        let bytes = self.image(origin)?;
+        Ok(Upload { bytes, file_name: self.disposition.file_name.as_deref().and_then(clean_file_name) })
+    }
+
+    fn image(&self, origin: Origin<'_>) -> Result<Bytes, Error> {
+        let bytes = sniff::trim_start(&self.data);
+        if bytes.is_empty() || sniff::is_picture(bytes) {
+            return text::checked(self.data.clone(), origin);
+        }
+        if let Some(text) = sniff::utf16(bytes) {
+            return text::image(&text, origin);
+        }
+        // A file may be text in its own right, for the image module to name; a text field must be base64.
+        let must_decode = self.base64 || (self.disposition.file_name.is_none() && !self.declared_binary);
+        match std::str::from_utf8(bytes) {
+            Ok(text) if must_decode || text::promises_picture(text) => text::image(text, origin),
+            Ok(text) => match sniff::undo_latin1(text) {
+                Some(restored) => text::checked(restored.into(), origin),
+                None => text::checked(self.data.clone(), origin),
+            },
+            Err(_) => text::checked(self.data.clone(), origin),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The options of a request, wherever they stand: body, form field or query string.
+
+use crate::error::Error;
+
+/// Options as the body gives them; those it does not give are `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct RawOptions {
+    /// Predictions wanted, at least 1. Not yet clamped to the number of classes: a number too large for
+    /// `usize` is `usize::MAX`.
+    pub top_k: Option<usize>,
+    /// The least score to be answered, 0…1.
+    pub min_score: Option<f32>,
+}
+
+impl RawOptions {
+    /// A form's field of this name is an option.
+    pub(super) fn has(name: &str) -> bool {
+        matches!(name, "top_k" | "min_score")
+    }
+
+    /// Takes an option from a form's field; a blank one is one the user left out.
+    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        match name {
+            _ if value.trim().is_empty() => {}
+            "top_k" => self.top_k = Some(parse_top_k(value)?),
+            "min_score" => self.min_score = Some(parse_min_score(value)?),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Reads `top_k`: a whole number of at least 1, also written `5.0` or `1e3`. Numbers beyond `usize` saturate.
+///
+/// # Errors
+///
+/// `InvalidParameter` for anything else.
+pub fn parse_top_k(text: &str) -> Result<usize, Error> {
+    let number = decimal(text).filter(|number| number.fract() == 0.0 || number.is_infinite());
+    match number {
+        // A float-to-int cast saturates, and is exact up to 2^53.
+        Some(number) if number >= 1.0 => Ok(number as usize),
+        _ => Err(Error::InvalidParameter(format!(
+            "top_k must be a whole number of at least 1; {} was found.",
+            shown(text)
+        ))),
+    }
+}
+
+/// Reads `min_score`: a number from 0 to 1.
+///
+/// # Errors
+///
+/// `InvalidParameter` for anything else, NaN included.
+pub fn parse_min_score(text: &str) -> Result<f32, Error> {
+    match decimal(text) {
+        Some(number) if (0.0..=1.0).contains(&number) => Ok(number as f32),
+        _ => Err(Error::InvalidParameter(format!(
+            "min_score must be a number from 0 to 1; {} was found.",
+            shown(text)
+        ))),
+    }
+}
+
+/// A number in decimal notation: `str::parse` takes `inf` and `nan` too.
+fn decimal(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+    if plain { text.parse().ok() } else { None }
+}
+
+/// What the caller wrote, short enough to be answered and free of control characters.
+fn shown(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() {
+        return "nothing".into();
+    }
+    let mut shown: String = text.chars().take(32).flat_map(char::escape_debug).collect();
+    if text.chars().nth(32).is_some() {
+        shown.push('…');
+    }
+    format!("\"{shown}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn top_k_is_a_whole_number_of_at_least_one() {
+        let cases = [
+            ("1", Some(1)),
+            (" 5 ", Some(5)),
+            ("+5", Some(5)),
+            ("5.0", Some(5)),
+            ("1e3", Some(1000)),
+            ("1001", Some(1001)),
+            ("9999999999999999999999", Some(usize::MAX)),
+            ("1e999", Some(usize::MAX)),
+            ("0", None),
+            ("-0", None),
+            ("-1", None),
+            ("-9999999999999999999999", None),
+            ("5.5", None),
+            ("0.5", None),
+            ("abc", None),
+            ("inf", None),
+            ("NaN", None),
+            ("infinity", None),
+            ("0x10", None),
+            ("1_000", None),
+            ("٣", None),
+            ("5 5", None),
+            ("", None),
+            ("true", None),
+            ("\r\n\u{202e}", None),
+        ];
+        for (text, expected) in cases {
+            let found = parse_top_k(text);
+            assert_eq!(found.as_ref().ok().copied(), expected, "{text:?}");
+            assert!(found.map_or_else(|error| error.code() == "invalid_parameter", |_| true), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn min_score_is_a_number_from_zero_to_one() {
+        let good = [("0", 0.0), ("1", 1.0), ("0.25", 0.25), (".5", 0.5), ("1e-2", 0.01), ("-0", 0.0)];
+        for (text, expected) in good {
+            assert_eq!(parse_min_score(text).unwrap(), expected, "{text:?}");
+        }
+        for text in ["-0.1", "1.01", "nan", "inf", "0,5", "50%", "", "high", "1e999"] {
+            assert_eq!(parse_min_score(text).unwrap_err().code(), "invalid_parameter", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_caller_wrote_is_shown_short_and_on_one_line() {
+        let detail = parse_top_k(&format!("a\r\nb\"{}", "x".repeat(10_000))).unwrap_err().to_string();
+        assert!(detail.len() < 200 && !detail.contains('\n'), "{detail}");
+    }
+}

@@ -1,0 +1,179 @@
+//! Multipart bodies as they come → as the multipart library takes them.
+//!
+//! The library wants CRLF everywhere, headers in every part, each on one line, and a closing delimiter. Bodies made
+//! by hand have LF, folded headers, parts that begin with their data, and no end. A body without such faults is
+//! handed on without a copy.
+
+use bytes::Bytes;
+use memchr::{memchr, memmem};
+
+use crate::error::Error;
+
+/// Parts that are looked at, images or not.
+const MAX_PARTS: usize = 1024;
+
+/// Header lines of one part; browsers send two. The library stops at 32.
+const MAX_HEADERS: usize = 30;
+
+/// The body, and what is missing at its end.
+pub(super) struct Normal {
+    pub body: Bytes,
+    pub closing: Bytes,
+}
+
+struct Delimiter {
+    start: usize,
+    /// Behind its line end.
+    end: usize,
+    crlf: bool,
+    closing: bool,
+}
+
+/// Makes the body acceptable to the library.
+pub(super) fn normalise(body: &Bytes, boundary: &str) -> Result<Normal, Error> {
+    let delimiters = delimiters(body, boundary)?;
+    let closed = delimiters.last().is_some_and(|last| last.closing);
+    let closing = if closed { Bytes::new() } else { Bytes::from(format!("\r\n--{boundary}--\r\n")) };
+    let mut regular = true;
+    let mut rebuilt = Vec::new();
+    for pass in 0..2 {
+        for (index, delimiter) in delimiters.iter().enumerate().filter(|(_, delimiter)| !delimiter.closing) {
+            let section = section(body, delimiter, delimiters.get(index + 1));
+            if pass == 0 {
+                regular &= delimiter.crlf && is_regular(section)?;
+            } else if !section.is_empty() {
+                rebuild(&mut rebuilt, section, boundary);
+            }
+        }
+        if regular {
+            let start = delimiters.first().map_or(0, |first| first.start);
+            return Ok(Normal { body: body.slice(start..), closing });
+        }
+        rebuilt.reserve(body.len());
+    }
+    rebuilt.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    Ok(Normal { body: rebuilt.into(), closing: Bytes::new() })
+}
+
+/// The delimiter lines up to the closing one.
+fn delimiters(body: &[u8], boundary: &str) -> Result<Vec<Delimiter>, Error> {
+    let dashes = format!("--{boundary}");
+    let mut found = Vec::new();
+    for start in memmem::find_iter(body, &dashes) {
+        let at_line_start = start == 0 || body.get(start - 1) == Some(&b'\n');
+        let rest = body.get(start + dashes.len()..).unwrap_or_default();
+        let Some((length, crlf, closing)) = line_end(rest).filter(|_| at_line_start) else { continue };
+        found.push(Delimiter { start, end: start + dashes.len() + length, crlf, closing });
+        if closing {
+            break;
+        }
+        if found.len() > MAX_PARTS {
+            return Err(Error::InvalidMultipart(format!(
+                "The multipart body has more than {MAX_PARTS} parts."
+            )));
+        }
+    }
+    Ok(found)
+}
+
+/// What is behind the dashes and the boundary, to the end of the line: its length, whether it is as the standard
+/// wants it, whether it closes the body. `None` if the boundary goes on, and so is another.
+fn line_end(rest: &[u8]) -> Option<(usize, bool, bool)> {
+    if rest.starts_with(b"--") {
+        return Some((2, true, true));
+    }
+    let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    match rest.get(blanks..)? {
+        [b'\r', b'\n', ..] => Some((blanks + 2, true, false)),
+        [b'\n', ..] => Some((blanks + 1, false, false)),
+        [] | [b'\r' | b'-'] => Some((rest.len(), false, false)),
+        _ => None,
+    }
+}
+
+/// A part with its headers, without the line end that belongs to the next delimiter.
+fn section<'a>(body: &'a [u8], delimiter: &Delimiter, next: Option<&Delimiter>) -> &'a [u8] {
+    let end = next.map_or(body.len(), |next| next.start);
+    let section = body.get(delimiter.end..end).unwrap_or_default();
+    let Some(section) = section.strip_suffix(b"\n").filter(|_| next.is_some()) else { return section };
+    // In a body with bare LF, a CR before it is the last byte of the data.
+    if delimiter.crlf { section.strip_suffix(b"\r").unwrap_or(section) } else { section }
+}
+
+/// The first line of a section without its line end, whether that was CRLF, and what follows. `None` if no line
+/// ends here.
+fn line(section: &[u8]) -> Option<(&[u8], bool, &[u8])> {
+    let end = memchr(b'\n', section)?;
+    let (line, rest) = (section.get(..end)?, section.get(end + 1..)?);
+    Some(line.strip_suffix(b"\r").map_or((line, false, rest), |line| (line, true, rest)))
+}
+
+/// At least one header, each on a line of its own that ends in CRLF, and an empty line.
+fn is_regular(section: &[u8]) -> Result<bool, Error> {
+    let mut rest = section;
+    for count in 0..=MAX_HEADERS {
+        match line(rest) {
+            None => return Ok(false),
+            Some((b"", crlf, _)) => return Ok(crlf && count > 0),
+            Some((line, crlf, after)) => {
+                if !crlf || header(line).is_none_or(|(_, _, clean)| !clean) {
+                    return Ok(false);
+                }
+                rest = after;
+            }
+        }
+    }
+    Err(Error::InvalidMultipart(format!(
+        "A part of the multipart body has more than {MAX_HEADERS} header lines."
+    )))
+}
+
+/// Name and value of a header line, and whether the library takes the line as it is.
+fn header(line: &[u8]) -> Option<(&[u8], &[u8], bool)> {
+    let colon = memchr(b':', line)?;
+    let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
+    let is_token = |name: &[u8]| {
+        !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+    };
+    let clean = is_token(name) && !value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t');
+    is_token(name.trim_ascii()).then_some((name.trim_ascii(), value, clean))
+}
+
+/// Writes a part as the library wants it. Lines that are no headers are left out.
+fn rebuild(out: &mut Vec<u8>, section: &[u8], boundary: &str) {
+    out.extend_from_slice(format!("--{boundary}").as_bytes());
+    let (mut rest, mut count) = (section, 0);
+    let data = loop {
+        let (line, after) = match line(rest) {
+            Some((b"", _, after)) => break after,
+            Some((line, _, after)) => (line, after),
+            // No empty line: a part of headers alone.
+            None => (rest, &b""[..]),
+        };
+        let folded = line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) && count > 0;
+        if folded {
+            out.push(b' ');
+            push_value(out, line);
+        } else if let Some((name, value, _)) = header(line).filter(|_| count < MAX_HEADERS) {
+            out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(name);
+            out.extend_from_slice(b": ");
+            push_value(out, value);
+            count += 1;
+        }
+        rest = after;
+        if rest.is_empty() {
+            break rest;
+        }
+    };
+    if count == 0 {
+        out.extend_from_slice(b"\r\nContent-Disposition: form-data");
+    }
+    out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn push_value(out: &mut Vec<u8>, value: &[u8]) {
+    out.extend(value.trim_ascii().iter().map(|byte| if byte.is_ascii_control() { b' ' } else { *byte }));
+}

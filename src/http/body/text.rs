@@ -1,0 +1,207 @@
+//! Text → the bytes it stands for: base64 and data URLs, quoted, percent-encoded, one in the other.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use percent_encoding::percent_decode;
+
+use super::base64::{self, Fault};
+use super::sniff;
+use crate::error::Error;
+
+pub(super) use super::base64::Spaces;
+
+/// Base64 that is undone around a text that stands in a form or in JSON.
+const MAX_LAYERS: usize = 3;
+
+/// Where a text stands, for the errors and the limit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin<'a> {
+    /// `request body`, `field "image"`, …: goes after "The".
+    pub what: &'a str,
+    pub spaces: Spaces,
+    /// Bytes that one image may have.
+    pub max_bytes: usize,
+}
+
+/// The image that a text stands for, all layers undone.
+pub(super) fn image(text: &str, origin: Origin<'_>) -> Result<Bytes, Error> {
+    let text = trim(text);
+    if sniff::is_document(text.as_bytes()) {
+        return Ok(Bytes::copy_from_slice(text.as_bytes()));
+    }
+    if let Some(restored) = sniff::undo_latin1(text) {
+        return Ok(restored.into());
+    }
+    let mangled = || text.contains(char::REPLACEMENT_CHARACTER);
+    let first = undo(text, origin).map_err(|error| if mangled() { Error::MangledBody } else { error })?;
+    let mut bytes = Bytes::from(first);
+    for _ in 1..MAX_LAYERS {
+        if sniff::is_picture(&bytes) {
+            break;
+        }
+        let inner = sniff::as_text(&bytes).filter(|inner| !sniff::is_document(trim(inner).as_bytes()));
+        match inner.map(|inner| undo(inner, origin)) {
+            Some(Ok(undone)) if sniff::is_known(&undone) => bytes = undone.into(),
+            _ => break,
+        }
+    }
+    checked(bytes, origin)
+}
+
+/// What no image may be, wherever it comes from: nothing, too much, or mangled.
+pub(super) fn checked(bytes: Bytes, origin: Origin<'_>) -> Result<Bytes, Error> {
+    let bytes = bytes.slice_ref(sniff::trim_start(&bytes));
+    if bytes.is_empty() {
+        return Err(Error::EmptyBody { what: origin.what.into() });
+    }
+    if bytes.len() > origin.max_bytes {
+        return Err(Error::BodyTooLarge { max: origin.max_bytes });
+    }
+    if sniff::is_mangled(&bytes) && !sniff::is_document(&bytes) {
+        return Err(Error::MangledBody);
+    }
+    Ok(bytes)
+}
+
+/// Undoes one layer.
+///
+/// # Errors
+///
+/// `EmptyBody`, `BodyTooLarge` before anything is decoded, and `InvalidBase64` for all other text.
+pub(super) fn undo(text: &str, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
+    let text = unquote(trim(text));
+    if text.is_empty() {
+        return Err(Error::EmptyBody { what: origin.what.into() });
+    }
+    if is_remote(text) {
+        return Err(Error::InvalidBase64(format!(
+            "The {} is a URL. URLs are not fetched: send the bytes of the image, as base64 or as a data URL.",
+            origin.what
+        )));
+    }
+    if let Some(url) = DataUrl::parse(text) {
+        return url.decode(origin);
+    }
+    let plain: Cow<'_, [u8]> = percent_decode(text.as_bytes()).into();
+    // A data URL that was percent-encoded as a whole.
+    if let Cow::Owned(plain) = &plain
+        && let Some(url) = std::str::from_utf8(plain).ok().and_then(DataUrl::parse)
+    {
+        return url.decode(origin);
+    }
+    decode(&plain, origin)
+}
+
+/// Text that names its own encoding, or that is base64 but for a few characters.
+pub(super) fn claims_base64(text: &str) -> bool {
+    let text = unquote(trim(text));
+    is_remote(text) || DataUrl::parse(text).is_some() || base64::resembles(text.as_bytes())
+}
+
+/// A data URL, also one that was percent-encoded as a whole.
+pub(super) fn is_data_url(text: &str) -> bool {
+    let text = unquote(trim(text));
+    DataUrl::parse(text).is_some() || has_prefix(text, "data%3a")
+}
+
+/// Text that decodes to a picture, by its first few bytes; in any number of layers up to the maximum.
+pub(super) fn promises_picture(text: &str) -> bool {
+    let text = unquote(trim(text));
+    if has_prefix(text, "data:image/") {
+        return true;
+    }
+    let payload = DataUrl::parse(text).map_or(text, |url| url.payload);
+    let head: &[u8] = payload.as_bytes().get(..2048).unwrap_or(payload.as_bytes());
+    let mut bytes: Vec<u8> = Cow::from(percent_decode(head)).into_owned();
+    (0..MAX_LAYERS).any(|_| {
+        bytes = base64::peek(&bytes);
+        sniff::is_picture(&bytes)
+    })
+}
+
+fn decode(text: &[u8], origin: Origin<'_>) -> Result<Vec<u8>, Error> {
+    // The inner layers of nested base64 are larger than the image in them, at most by (4/3)^2.
+    let max = origin.max_bytes;
+    let too_large =
+        |len: usize| len > max.saturating_mul(2) || (len > max && sniff::is_picture(&base64::peek(text)));
+    if too_large(text.len() / 4 * 3) && too_large(base64::symbols(text) * 3 / 4) {
+        return Err(Error::BodyTooLarge { max });
+    }
+    base64::decode(text, origin.spaces).map_err(|fault| Error::InvalidBase64(explain(text, fault, origin)))
+}
+
+fn explain(text: &[u8], fault: Fault, Origin { what, .. }: Origin<'_>) -> String {
+    let advice = "Send the bytes of the image as base64 or as a data URL.";
+    match fault {
+        Fault::Byte(at) => {
+            let rest = text.get(at..).unwrap_or_default();
+            let rest = String::from_utf8_lossy(rest.get(..4).unwrap_or(rest));
+            let found = rest.chars().next().unwrap_or_default().escape_debug();
+            format!(
+                "The {what} is not valid base64: \"{found}\" at position {} is not in its alphabet. {advice}",
+                at + 1
+            )
+        }
+        Fault::Padding(at) => format!(
+            "The {what} is not valid base64: there is padding (\"=\") before the end, with more behind it at \
+             position {}. {advice}",
+            at + 1
+        ),
+        Fault::Length(symbols) => format!(
+            "The {what} is not valid base64: {symbols} characters are no whole number of bytes, so at least one is \
+             missing. Was it cut off, or \"+\" turned into a space?"
+        ),
+    }
+}
+
+/// `data:[<type>][;<parameter>]…[;base64],<payload>`, RFC 2397, and the same without its first half.
+struct DataUrl<'a> {
+    base64: bool,
+    payload: &'a str,
+}
+
+impl<'a> DataUrl<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let scheme = has_prefix(text, "data:");
+        // Without the scheme, a comma is worth looking for only where such a header could end.
+        let end =
+            if scheme { text.find(',')? } else { text.bytes().take(128).position(|byte| byte == b',')? };
+        let (header, payload) = (text.get(..end)?, text.get(end + 1..)?);
+        let mut parameters = header.get(if scheme { 5.. } else { 0.. })?.split(';').map(str::trim);
+        let base64 = parameters.any(|parameter| parameter.eq_ignore_ascii_case("base64"));
+        // `photo=data:image/png;base64,` is a form's field and not such a header.
+        (scheme || (base64 && !header.contains('='))).then_some(Self { base64, payload })
+    }
+
+    fn decode(&self, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
+        let plain: Cow<'_, [u8]> = percent_decode(self.payload.as_bytes()).into();
+        if self.base64 { decode(&plain, origin) } else { Ok(plain.into_owned()) }
+    }
+}
+
+fn has_prefix(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+fn is_remote(text: &str) -> bool {
+    ["http://", "https://", "s3://", "gs://", "ftp://", "file://", "blob:"]
+        .iter()
+        .any(|scheme| has_prefix(text, scheme))
+}
+
+/// Without white space and byte order marks around it.
+fn trim(text: &str) -> &str {
+    text.trim_matches(|character: char| character.is_whitespace() || character == '\u{FEFF}')
+}
+
+/// Without the quotes of a shell, of JSON, or of Python's `str(b64encode(…))`, which reads `b'…'`.
+fn unquote(text: &str) -> &str {
+    let inner = text.strip_prefix('b').filter(|rest| rest.starts_with(['"', '\''])).unwrap_or(text);
+    for quote in ['"', '\'', '`'] {
+        if let Some(inner) = inner.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
+            return trim(inner);
+        }
+    }
+    text
+}

@@ -1,0 +1,49 @@
+//! An [`Error`] as an RFC 9457 problem document.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::Error;
+
+/// The public half of an error.
+#[derive(Serialize)]
+pub(super) struct Problem<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    request_id: &'a str,
+}
+
+impl<'a> Problem<'a> {
+    pub(super) fn new(error: &Error, request_id: &'a str) -> Self {
+        Self {
+            r#type: format!("urn:image-classifier:{}", error.code().replace('_', "-")),
+            title: error.title(),
+            status: error.status(),
+            detail: error.to_string(),
+            code: error.code(),
+            request_id,
+        }
+    }
+}
+
+/// An error travels as an extension of an empty response: only the envelope around all routes knows the request
+/// id that its body holds, and has the log line that its private half goes to.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() =
+            StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if let Self::Overloaded { retry_after_s } = self {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
+        }
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}

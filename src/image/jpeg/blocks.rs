@@ -1,0 +1,183 @@
+//! One block of 64 coefficients after the other: how many bits does it take?
+
+use super::bits::{Bits, Stop};
+use super::huffman::{Table, Tables};
+use super::scan::Scan;
+
+/// The procedures of ITU-T T.81 by which the blocks of a scan are coded.
+enum Procedure<'a> {
+    /// F.2.2: all coefficients at once; a DC and an AC table for each component.
+    Sequential(Vec<(&'a Table, &'a Table)>),
+    /// G.1.2.1: the DC coefficient; a table for each component.
+    DcFirst(Vec<&'a Table>),
+    /// G.1.2.1: one more bit of the DC coefficient.
+    DcRefine,
+    /// G.1.2.2: a band of AC coefficients.
+    AcFirst(&'a Table),
+    /// G.1.2.3: one more bit of a band of AC coefficients.
+    AcRefine(&'a Table),
+}
+
+/// A walk over the blocks of one scan.
+pub(super) struct Blocks<'a> {
+    procedure: Procedure<'a>,
+    band: (usize, usize),
+    /// Blocks that are known to have no more coefficients in this band.
+    end_of_band_run: u32,
+}
+
+impl<'a> Blocks<'a> {
+    pub(super) fn new(scan: &Scan, tables: &'a Tables, progressive: bool) -> Result<Self, Stop> {
+        let components = || scan.components.iter();
+        let procedure = match (progressive, scan.band.0, scan.refines) {
+            (false, ..) => Procedure::Sequential(
+                components()
+                    .map(|&(_, dc, ac)| Ok((tables.get(0, dc)?, tables.get(1, ac)?)))
+                    .collect::<Result<_, _>>()?,
+            ),
+            (true, 0, false) => Procedure::DcFirst(
+                components().map(|&(_, dc, _)| tables.get(0, dc)).collect::<Result<_, _>>()?,
+            ),
+            (true, 0, true) => Procedure::DcRefine,
+            (true, _, refines) => {
+                // `band_is_possible` allows one component only.
+                let table = tables.get(1, scan.components.first().map_or(0, |&(_, _, ac)| ac))?;
+                if refines { Procedure::AcRefine(table) } else { Procedure::AcFirst(table) }
+            }
+        };
+        Ok(Self { procedure, band: scan.band, end_of_band_run: 0 })
+    }
+
+    /// What a restart marker does.
+    pub(super) fn restart(&mut self) {
+        self.end_of_band_run = 0;
+    }
+
+    /// Steps over one block of the component at this position in the scan. `nonzero` is the block's entry, which
+    /// AC scans read and write.
+    #[inline]
+    pub(super) fn walk(
+        &mut self,
+        component: usize,
+        bits: &mut Bits<'_>,
+        nonzero: Option<&mut u64>,
+    ) -> Result<(), Stop> {
+        match &self.procedure {
+            Procedure::Sequential(tables) => sequential(tables[component], bits),
+            Procedure::DcFirst(tables) => {
+                let size = tables[component].symbol(bits)?;
+                bits.skip(size)
+            }
+            Procedure::DcRefine => bits.skip(1),
+            Procedure::AcFirst(_) if self.end_of_band_run > 0 => {
+                self.end_of_band_run -= 1;
+                Ok(())
+            }
+            Procedure::AcFirst(table) => {
+                let run = ac_first(table, self.band, bits, nonzero.unwrap_or(&mut 0))?;
+                self.end_of_band_run = run;
+                Ok(())
+            }
+            Procedure::AcRefine(table) => {
+                let run = ac_refine(table, self.band, self.end_of_band_run, bits, nonzero.unwrap_or(&mut 0))?;
+                self.end_of_band_run = run;
+                Ok(())
+            }
+        }
+    }
+}
+
+#[inline]
+fn sequential((dc, ac): (&Table, &Table), bits: &mut Bits<'_>) -> Result<(), Stop> {
+    let size = dc.symbol(bits)?;
+    bits.skip(size)?;
+    let mut at = 1;
+    while at < 64 {
+        let symbol = ac.symbol(bits)?;
+        let (zeros, size) = (symbol >> 4, symbol & 15);
+        if size > 0 {
+            bits.skip(size)?;
+        } else if zeros < 15 {
+            break;
+        }
+        at += zeros + 1;
+    }
+    Ok(())
+}
+
+/// How many blocks an end-of-band symbol is for, the current one included.
+fn end_of_band_run(zeros: u32, bits: &mut Bits<'_>) -> Result<u32, Stop> {
+    Ok((1 << zeros) + bits.take(zeros)?)
+}
+
+/// Gives the number of blocks after this one that have no coefficients in the band.
+fn ac_first(
+    table: &Table,
+    (first, last): (usize, usize),
+    bits: &mut Bits<'_>,
+    nonzero: &mut u64,
+) -> Result<u32, Stop> {
+    let mut at = first;
+    while at <= last {
+        let symbol = table.symbol(bits)?;
+        let (zeros, size) = (symbol >> 4, symbol & 15);
+        at += zeros as usize;
+        if size > 0 {
+            bits.skip(size)?;
+            // Decoders put a coefficient behind the end of the block onto its last place.
+            *nonzero |= 1 << at.min(63);
+        } else if zeros < 15 {
+            return Ok(end_of_band_run(zeros, bits)? - 1);
+        }
+        at += 1;
+    }
+    Ok(0)
+}
+
+/// As [`ac_first`]; `run` blocks, this one included, have no new coefficients.
+fn ac_refine(
+    table: &Table,
+    (first, last): (usize, usize),
+    mut run: u32,
+    bits: &mut Bits<'_>,
+    nonzero: &mut u64,
+) -> Result<u32, Stop> {
+    let mut at = first;
+    while run == 0 && at <= last {
+        let symbol = table.symbol(bits)?;
+        let (mut zeros, size) = (symbol >> 4, symbol & 15);
+        if size > 0 {
+            // The sign of the new coefficient, which lies behind `zeros` others that stay zero.
+            bits.skip(1)?;
+        } else if zeros < 15 {
+            run = end_of_band_run(zeros, bits)?;
+            break;
+        }
+        while at <= last {
+            if *nonzero >> at & 1 == 1 {
+                bits.skip(1)?;
+            } else if zeros == 0 {
+                break;
+            } else {
+                zeros -= 1;
+            }
+            at += 1;
+        }
+        if size > 0 {
+            *nonzero |= 1 << at.min(63);
+        }
+        at += 1;
+    }
+    if run == 0 {
+        return Ok(0);
+    }
+    // One bit for each coefficient that is there already.
+    let rest = if at <= last { *nonzero & (u64::MAX << at) & (u64::MAX >> (63 - last)) } else { 0 };
+    let mut left = rest.count_ones();
+    while left > 0 {
+        let step = left.min(32);
+        bits.skip(step)?;
+        left -= step;
+    }
+    Ok(run - 1)
+}

@@ -1,0 +1,154 @@
+//! The walk over a JPEG file, up to the point where its picture is complete.
+//!
+//! It ends there, and not at the EOI: whatever follows the last pixel, another picture (MPO), a broken segment
+//! or nothing at all, is not looked at.
+
+use super::super::limits::check_memory;
+use super::super::orient::Metadata;
+use super::super::{Format, Limits};
+use super::bits::Stop;
+use super::frame::Frame;
+use super::huffman::Tables;
+use super::markers::Markers;
+use super::scan::Scans;
+use crate::error::Error;
+
+/// What the walk found.
+pub(super) struct File<'a> {
+    pub(super) frame: Frame,
+    pub(super) found: Found<'a>,
+}
+
+/// What is not the frame.
+#[derive(Default)]
+pub(super) struct Found<'a> {
+    pub(super) metadata: Metadata<'a>,
+    /// Tables and scans, each from its marker on, in order.
+    pub(super) parts: Vec<&'a [u8]>,
+    /// There is an APP0 segment of JFIF.
+    jfif: bool,
+    /// The colour transform in Adobe's APP14 segment.
+    adobe: Option<u8>,
+}
+
+impl<'a> File<'a> {
+    pub(super) fn read(bytes: &'a [u8], limits: Limits) -> Result<Self, Error> {
+        let mut markers = Markers::new(bytes);
+        let mut found = Found::default();
+        let mut tables = Tables::standard();
+        let mut restart_interval = 0;
+        let mut scans: Option<Scans> = None;
+        let mut closed = false;
+        while let Some((marker, start)) = markers.next() {
+            match marker {
+                // SOI, RST and TEM: nothing follows.
+                0xd8 | 0xd0..=0xd7 | 0x01 => continue,
+                0xd9 => {
+                    closed = true;
+                    break;
+                }
+                _ => {}
+            }
+            let Some(segment) = markers.segment() else { break };
+            match marker {
+                0xc4 => {
+                    tables.define(segment).ok_or_else(|| Format::Jpeg.corrupt("impossible Huffman tables"))?
+                }
+                0xdd => {
+                    restart_interval = segment.first_chunk::<2>().map_or(0, |two| u16::from_be_bytes(*two))
+                }
+                0xdb => {}
+                0xda => {
+                    let Some(scans) = &mut scans else {
+                        return Err(Format::Jpeg.corrupt("a scan before the frame"));
+                    };
+                    let scan = scans.begin(segment)?;
+                    if scans.keep_coefficients(&scan) {
+                        check_coefficients(scans.frame())?;
+                    }
+                    let length =
+                        scans.walk(&scan, &tables, restart_interval, markers.rest()).map_err(refuse)?;
+                    markers.step_over(length);
+                }
+                _ if Frame::is_start(marker) => {
+                    let frame = Frame::read(marker, segment, limits)?;
+                    if scans.replace(Scans::of(frame)).is_some() {
+                        return Err(Format::Jpeg.corrupt("a second frame"));
+                    }
+                }
+                _ => {
+                    found.note_application(marker, segment);
+                    continue;
+                }
+            }
+            found.parts.push(markers.since(start));
+            if scans.as_ref().is_some_and(Scans::are_complete) {
+                break;
+            }
+        }
+        match scans {
+            // Some writers end a progressive file before the last refinement, and close it.
+            Some(scans) if scans.are_complete() || (closed && scans.all_have_begun()) => {
+                Ok(Self { frame: scans.into_frame(), found })
+            }
+            None if closed => Err(Format::Jpeg.corrupt("no frame")),
+            _ => Err(Format::Jpeg.truncated()),
+        }
+    }
+
+    /// How colours are coded, as a transform of Adobe's APP14: 0 as they are (RGB, CMYK), 1 YCbCr, 2 YCCK.
+    /// `None` for grey. The rules are those of libjpeg.
+    pub(super) fn color_transform(&self) -> Option<u8> {
+        let ids: Vec<u8> = self.frame.components.iter().map(|component| component.id).collect();
+        match (ids.len(), self.found.adobe) {
+            (1, _) => None,
+            (4, None | Some(0)) => Some(0),
+            (4, Some(_)) => Some(2),
+            _ if self.found.jfif => Some(1),
+            (_, Some(0)) => Some(0),
+            (_, Some(_)) => Some(1),
+            _ => Some(if ids == b"RGB" { 0 } else { 1 }),
+        }
+    }
+}
+
+impl<'a> Found<'a> {
+    fn note_application(&mut self, marker: u8, segment: &'a [u8]) {
+        const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+        match (marker, segment) {
+            (0xe0, [b'J', b'F', b'I', b'F', 0, ..]) => self.jfif = true,
+            (0xe1, [b'E', b'x', b'i', b'f', 0, _, ..]) => {
+                self.metadata.exif.get_or_insert(&segment[6..]);
+            }
+            (0xe1, _) if segment.starts_with(XMP) => {
+                self.metadata.xmp.get_or_insert(&segment[XMP.len()..]);
+            }
+            // "Adobe", then version and flags in 6 bytes.
+            (0xee, [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..]) => {
+                self.adobe = Some(*transform)
+            }
+            _ => {}
+        }
+    }
+}
+
+fn refuse(stop: Stop) -> Error {
+    match stop {
+        Stop::Missing => Format::Jpeg.truncated(),
+        Stop::Corrupt(cause) => Format::Jpeg.corrupt(cause),
+    }
+}
+
+/// Refuses a file whose coefficients have to be kept, 2 bytes for each sample, until the last scan is read, if
+/// they and the picture are too large together.
+fn check_coefficients(frame: &Frame) -> Result<(), Error> {
+    let coefficients: u64 = frame.components.iter().map(|component| component.padded_blocks() * 128).sum();
+    let pixels = u64::from(frame.width) * u64::from(frame.height) * 3;
+    let of_kind = match (frame.progressive, frame.components.len()) {
+        (true, 4) => " for a progressive CMYK JPEG",
+        (true, _) => " for a progressive JPEG",
+        (false, 4) => " for a CMYK JPEG in several scans",
+        (false, _) => " for a JPEG in several scans",
+    };
+    check_memory(frame.width, frame.height, coefficients + pixels, of_kind)
+}

@@ -1,0 +1,99 @@
+//! The frame header: dimensions, components and how their blocks lie (ITU-T T.81, B.2.2 and A.1).
+
+use super::super::{Format, Limits};
+use crate::error::Error;
+
+/// A frame of 8-bit samples, sequential or progressive, Huffman-coded.
+pub(super) struct Frame {
+    pub(super) progressive: bool,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// 1 (grey), 3 (YCbCr or RGB) or 4 (CMYK or YCCK).
+    pub(super) components: Vec<Component>,
+    /// Minimum coded units in a row and in a column of an interleaved scan.
+    pub(super) mcus: (u32, u32),
+}
+
+/// One plane of samples, in blocks of 8 × 8.
+pub(super) struct Component {
+    pub(super) id: u8,
+    /// Sampling factors, horizontal and vertical: 1…4.
+    pub(super) sampling: (u32, u32),
+    /// Blocks in a row and in a column that hold samples of the picture.
+    pub(super) blocks: (u32, u32),
+    /// Blocks in a row of whole minimum coded units.
+    pub(super) stride: u32,
+    /// Blocks in a column of whole minimum coded units.
+    pub(super) rows: u32,
+}
+
+impl Component {
+    pub(super) fn padded_blocks(&self) -> u64 {
+        u64::from(self.stride) * u64::from(self.rows)
+    }
+}
+
+impl Frame {
+    /// Whether a marker starts a frame, of any kind.
+    pub(super) fn is_start(marker: u8) -> bool {
+        matches!(marker, 0xc0..=0xc2) || unsupported(marker).is_some()
+    }
+
+    /// Reads the segment of a start-of-frame marker; `segment` begins after its length.
+    pub(super) fn read(marker: u8, segment: &[u8], limits: Limits) -> Result<Self, Error> {
+        if let Some(found) = unsupported(marker) {
+            return Err(Error::UnsupportedFormat { found: found.into() });
+        }
+        let &[precision, h0, h1, w0, w1, count, ref specs @ ..] = segment else {
+            return Err(Format::Jpeg.corrupt("a frame header that is too short"));
+        };
+        if precision != 8 {
+            return Err(Error::UnsupportedFormat { found: format!("A {precision}-bit JPEG") });
+        }
+        let (width, height) = (u16::from_be_bytes([w0, w1]).into(), u16::from_be_bytes([h0, h1]).into());
+        limits.check(Format::Jpeg, width, height)?;
+        if !matches!(count, 1 | 3 | 4) || specs.len() != usize::from(count) * 3 {
+            return Err(Format::Jpeg.corrupt(format!("{count} components in {} bytes", specs.len())));
+        }
+
+        let sampling =
+            || specs.chunks_exact(3).map(|spec| (u32::from(spec[1] >> 4), u32::from(spec[1] & 15)));
+        let h_max = sampling().map(|(h, _)| h).max().unwrap_or(1);
+        let v_max = sampling().map(|(_, v)| v).max().unwrap_or(1);
+        // A ratio that is no whole number is legal and refused by libjpeg as well.
+        if sampling().any(|(h, v)| h == 0 || v == 0 || h > 4 || v > 4 || h_max % h != 0 || v_max % v != 0) {
+            return Err(Format::Jpeg.corrupt("sampling factors that no decoder supports"));
+        }
+        let mcus = (width.div_ceil(8 * h_max), height.div_ceil(8 * v_max));
+        let components = specs
+            .chunks_exact(3)
+            .zip(sampling())
+            .map(|(spec, (h, v))| Component {
+                id: spec[0],
+                sampling: (h, v),
+                blocks: ((width * h).div_ceil(8 * h_max), (height * v).div_ceil(8 * v_max)),
+                stride: mcus.0 * h,
+                rows: mcus.1 * v,
+            })
+            .collect();
+        Ok(Self { progressive: marker == 0xc2, width, height, components, mcus })
+    }
+
+    /// Where the component with this id is.
+    pub(super) fn position(&self, id: u8) -> Option<usize> {
+        self.components.iter().position(|component| component.id == id)
+    }
+}
+
+/// What a file with this start-of-frame marker is called, if it is of a kind that is not decoded.
+fn unsupported(marker: u8) -> Option<&'static str> {
+    match marker {
+        0xc3 => Some("A lossless JPEG"),
+        0xc5..=0xc7 | 0xde => Some("A hierarchical JPEG"),
+        0xc9 | 0xca => Some("An arithmetic-coded JPEG"),
+        0xcb => Some("A lossless arithmetic-coded JPEG"),
+        0xcd..=0xcf => Some("A hierarchical arithmetic-coded JPEG"),
+        0xf7 => Some("A JPEG-LS image"),
+        _ => None,
+    }
+}

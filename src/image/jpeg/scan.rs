@@ -1,0 +1,218 @@
+//! The walk through the entropy-coded data of the scans, which tells whether every block is there.
+//!
+//! Blocks are decoded as far as it takes to find where they end (ITU-T T.81, F.2.2 and G.2), and no further: of
+//! the coefficients only a bit is kept that says whether they are zero, because the length of a refinement
+//! depends on it.
+
+use super::super::Format;
+use super::bits::{Bits, Stop};
+use super::blocks::Blocks;
+use super::frame::Frame;
+use super::huffman::Tables;
+use crate::error::Error;
+
+/// Scans of a file. Encoders write about ten.
+pub(super) const MAX_SCANS: usize = 100;
+
+/// Blocks that all scans together may visit. Ten scans of 50 million pixels visit about 14 million; a file of a
+/// few kilobytes can ask for a hundred times as many.
+const MAX_VISITS: u64 = 60_000_000;
+
+/// Bit position of a coefficient that no scan has brought yet.
+const ABSENT: u8 = u8::MAX;
+
+/// A scan header (B.2.3).
+pub(super) struct Scan {
+    /// For each component: its position in the frame, and the numbers of its DC and AC table.
+    pub(super) components: Vec<(usize, usize, usize)>,
+    /// First and last coefficient, in zigzag order.
+    pub(super) band: (usize, usize),
+    /// Whether earlier scans have brought the higher bits of these coefficients.
+    pub(super) refines: bool,
+    /// The lowest bit that this scan brings.
+    low: u8,
+}
+
+/// The frame and what the scans so far have brought of it.
+pub(super) struct Scans {
+    frame: Frame,
+    /// For each component and coefficient: the lowest bit that is there, or `ABSENT`.
+    bits: Vec<[u8; 64]>,
+    /// For each component and block of a progressive frame: which coefficients are not zero.
+    nonzero: Vec<Vec<u64>>,
+    count: usize,
+    visits: u64,
+}
+
+impl Scans {
+    pub(super) fn of(frame: Frame) -> Self {
+        let components = frame.components.len();
+        Self {
+            frame,
+            bits: vec![[ABSENT; 64]; components],
+            nonzero: vec![Vec::new(); components],
+            count: 0,
+            visits: 0,
+        }
+    }
+
+    pub(super) fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    pub(super) fn into_frame(self) -> Frame {
+        self.frame
+    }
+
+    /// Every coefficient of every component is there, to the last bit.
+    pub(super) fn are_complete(&self) -> bool {
+        self.bits.iter().flatten().all(|&bit| bit == 0)
+    }
+
+    /// Every component is there, if only coarsely.
+    pub(super) fn all_have_begun(&self) -> bool {
+        self.bits.iter().all(|bits| bits[0] != ABSENT)
+    }
+
+    /// Whether the decoder has to keep coefficients, because another scan will add to the same pixels.
+    pub(super) fn keep_coefficients(&self, scan: &Scan) -> bool {
+        self.frame.progressive || scan.components.len() < self.frame.components.len()
+    }
+
+    /// Reads a scan header; `segment` begins after its length.
+    pub(super) fn begin(&self, segment: &[u8]) -> Result<Scan, Error> {
+        let corrupt = |cause: &'static str| Format::Jpeg.corrupt(cause);
+        if self.count == MAX_SCANS {
+            return Err(corrupt("more scans than any encoder writes"));
+        }
+        let (&count, rest) = segment.split_first().ok_or_else(|| corrupt("an empty scan header"))?;
+        let count = usize::from(count);
+        let (Some(pairs), Some(&[first, last, approximation, ..])) =
+            (rest.get(..2 * count), rest.get(2 * count..))
+        else {
+            return Err(corrupt("a scan header that is too short"));
+        };
+        let mut components = Vec::with_capacity(count);
+        for pair in pairs.chunks_exact(2) {
+            let position = self.frame.position(pair[0]).ok_or_else(|| corrupt("a scan of no component"))?;
+            if components.iter().any(|&(other, _, _)| other == position) {
+                return Err(corrupt("a component twice in a scan"));
+            }
+            components.push((position, usize::from(pair[1] >> 4), usize::from(pair[1] & 15)));
+        }
+        if components.is_empty() {
+            return Err(corrupt("a scan of no component"));
+        }
+        if !self.frame.progressive {
+            // The other fields mean nothing here, and some encoders leave them at zero.
+            return Ok(Scan { components, band: (0, 63), refines: false, low: 0 });
+        }
+        let (first, last, high, low) = (first.into(), last.into(), approximation >> 4, approximation & 15);
+        let band_is_possible = if first == 0 { last == 0 } else { first <= last && last < 64 && count == 1 };
+        if !band_is_possible || low > 13 || (high != 0 && high != low + 1) {
+            return Err(corrupt("an impossible progressive scan"));
+        }
+        Ok(Scan { components, band: (first, last), refines: high != 0, low })
+    }
+
+    /// Walks through the data of a scan. Gives their length, up to the marker that follows.
+    pub(super) fn walk(
+        &mut self,
+        scan: &Scan,
+        tables: &Tables,
+        restart_interval: u16,
+        data: &[u8],
+    ) -> Result<usize, Stop> {
+        self.count += 1;
+        let mut restarts = Restarts::new(restart_interval);
+        let mut bits = Bits::new(data);
+        let mut blocks = Blocks::new(scan, tables, self.frame.progressive)?;
+        if scan.band.0 > 0 {
+            let (position, ..) = scan.components[0];
+            // A vector is empty until its component has AC coefficients.
+            let length = self.frame.components[position].padded_blocks() as usize;
+            self.nonzero[position].resize(length, 0);
+        }
+
+        if let [(position, ..)] = scan.components[..] {
+            // Not interleaved: the blocks that hold samples, in the order in which they lie.
+            let component = &self.frame.components[position];
+            let (columns, rows) = component.blocks;
+            self.visits += u64::from(columns) * u64::from(rows);
+            self.check_visits()?;
+            let nonzero = &mut self.nonzero[position];
+            for row in 0..rows {
+                let start = (row * component.stride) as usize;
+                for column in 0..columns as usize {
+                    restarts.before_unit(&mut bits, &mut blocks)?;
+                    blocks.walk(0, &mut bits, nonzero.get_mut(start + column))?;
+                }
+            }
+        } else {
+            // Interleaved: each unit holds a rectangle of blocks of each component.
+            let sizes: Vec<u32> = scan
+                .components
+                .iter()
+                .map(|&(position, ..)| self.frame.components[position].sampling)
+                .map(|(h, v)| h * v)
+                .collect();
+            let units = u64::from(self.frame.mcus.0) * u64::from(self.frame.mcus.1);
+            self.visits += units * u64::from(sizes.iter().sum::<u32>());
+            self.check_visits()?;
+            for _ in 0..units {
+                restarts.before_unit(&mut bits, &mut blocks)?;
+                for (component, &size) in sizes.iter().enumerate() {
+                    for _ in 0..size {
+                        blocks.walk(component, &mut bits, None)?;
+                    }
+                }
+            }
+        }
+        self.note(scan);
+        bits.marker();
+        Ok(bits.position())
+    }
+
+    fn check_visits(&self) -> Result<(), Stop> {
+        if self.visits > MAX_VISITS {
+            Err(Stop::Corrupt("more work than any encoder asks for"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn note(&mut self, scan: &Scan) {
+        for &(position, ..) in &scan.components {
+            self.bits[position][scan.band.0..=scan.band.1].fill(scan.low);
+        }
+    }
+}
+
+/// Restart markers (E.1.4), which stand between units at a fixed interval.
+struct Restarts {
+    /// Units between two markers; `None` if there are no markers.
+    interval: Option<u16>,
+    left: u16,
+}
+
+impl Restarts {
+    fn new(interval: u16) -> Self {
+        Self { interval: (interval > 0).then_some(interval), left: interval }
+    }
+
+    #[inline]
+    fn before_unit(&mut self, bits: &mut Bits<'_>, blocks: &mut Blocks<'_>) -> Result<(), Stop> {
+        let Some(interval) = self.interval else { return Ok(()) };
+        if self.left == 0 {
+            // Only that it is there counts: where the numbers are wrong, decoders go on all the same.
+            if !matches!(bits.marker(), Some(0xd0..=0xd7)) {
+                return Err(Stop::Missing);
+            }
+            bits.step_over_marker();
+            blocks.restart();
+            self.left = interval;
+        }
+        self.left -= 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,231 @@
+//! What a file is, by its first bytes. The declared content type and the file name are never asked.
+
+use crate::error::Error;
+
+/// The formats that are decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// JPEG: baseline, extended and progressive, 8 bits, Huffman-coded.
+    Jpeg,
+    /// PNG and APNG.
+    Png,
+    /// WebP: lossy, lossless, animated.
+    WebP,
+    /// GIF 87a and 89a.
+    Gif,
+    /// Windows and OS/2 bitmaps.
+    Bmp,
+}
+
+impl Format {
+    /// As the answer's JSON names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpeg",
+            Self::Png => "png",
+            Self::WebP => "webp",
+            Self::Gif => "gif",
+            Self::Bmp => "bmp",
+        }
+    }
+
+    /// As a message to people names it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::WebP => "WebP",
+            Self::Gif => "GIF",
+            Self::Bmp => "BMP",
+        }
+    }
+}
+
+/// The format of `bytes`, and the bytes from the first one of the image on: a line break that a careless
+/// multipart reader left before it is not part of it.
+pub(super) fn sniff(bytes: &[u8]) -> Result<(Format, &[u8]), Error> {
+    let trimmed = bytes.trim_ascii_start();
+    match format(trimmed) {
+        Some(format) => Ok((format, trimmed)),
+        None => Err(Error::UnsupportedFormat { found: describe(bytes) }),
+    }
+}
+
+fn format(bytes: &[u8]) -> Option<Format> {
+    // Each is as short as it may be and still tell the formats apart: of a file that was cut after three bytes,
+    // or whose line breaks were converted on its way here, one should hear that, not that it is unknown.
+    match bytes {
+        [0xff, 0xd8] | [0xff, 0xd8, 0xff, ..] => Some(Format::Jpeg),
+        [0x89, b'P', b'N', b'G', ..] => Some(Format::Png),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Format::WebP),
+        [b'B', b'M', header @ ..] if is_bitmap(header) => Some(Format::Bmp),
+        _ => None,
+    }
+}
+
+/// Two letters are little: text may begin with them. The size of the header that follows has few values.
+fn is_bitmap(after_magic: &[u8]) -> bool {
+    match after_magic.get(12..16) {
+        Some(size) => matches!(size, [12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0]),
+        None => after_magic.iter().any(|&byte| byte == 0 || byte > 0x7e),
+    }
+}
+
+/// What the bytes are called when they are refused, with an article and a capital: `An HEIC image`.
+fn describe(bytes: &[u8]) -> String {
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes).trim_ascii_start();
+    // Text before `infer`, which takes two letters for a sign: "BMW" is no bitmap.
+    iso_media(bytes)
+        .or_else(|| image(bytes))
+        .or_else(|| markup(text))
+        .or_else(|| is_text(text).then_some("Plain text"))
+        .map(str::to_owned)
+        .or_else(|| infer::get(bytes).filter(|kind| !is_accepted(kind)).map(|kind| other(&kind)))
+        .unwrap_or_else(|| "The data".to_owned())
+}
+
+/// HEIC, AVIF and their kin are told apart by the brands in their first box, the major one first.
+fn iso_media(bytes: &[u8]) -> Option<&'static str> {
+    let size = u32::from_be_bytes(bytes.first_chunk::<4>().copied()?) as usize;
+    let brands = bytes.get(..size.min(bytes.len()).min(256))?.get(4..)?.strip_prefix(b"ftyp")?;
+    brands.chunks_exact(4).find_map(|brand| match brand {
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" => {
+            Some("An HEIC image")
+        }
+        b"avif" | b"avis" => Some("An AVIF image"),
+        b"crx " => Some("A camera raw image (CR3)"),
+        b"jp2 " => Some("A JPEG 2000 image"),
+        b"jxl " => Some("A JPEG XL image"),
+        _ => None,
+    })
+}
+
+fn image(bytes: &[u8]) -> Option<&'static str> {
+    Some(match bytes {
+        [0xff, 0x0a, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..] => "A JPEG XL image",
+        [0, 0, 0, 12, b'j', b'P', b' ', b' ', ..] | [0xff, 0x4f, 0xff, 0x51, ..] => "A JPEG 2000 image",
+        [b'I', b'I', b'*', 0, _, _, _, _, b'C', b'R', ..] => "A camera raw image (CR2)",
+        [b'I', b'I', b'*' | b'+', 0, ..] | [b'M', b'M', 0, b'*' | b'+', ..] => "A TIFF image",
+        [b'I', b'I', 0xbc, ..] => "A JPEG XR image",
+        [0, 0, 1, 0, ..] => "An ICO image",
+        [0, 0, 2, 0, ..] => "A CUR image",
+        [b'8', b'B', b'P', b'S', ..] => "A PSD image",
+        [b'q', b'o', b'i', b'f', ..] => "A QOI image",
+        [b'P', b'1'..=b'7', b' ' | b'\t' | b'\r' | b'\n', ..] => "A PNM image",
+        [b'%', b'P', b'D', b'F', ..] => "A PDF document",
+        [b'%', b'!', b'P', b'S', ..] => "A PostScript document",
+        _ => return None,
+    })
+}
+
+fn markup(text: &[u8]) -> Option<&'static str> {
+    let head: String = text.iter().take(1024).map(|byte| char::from(byte.to_ascii_lowercase())).collect();
+    if !head.starts_with('<') {
+        return None;
+    }
+    let svg = head.find("<svg");
+    let html = ["<html", "<!doctype html", "<head", "<body"].iter().filter_map(|tag| head.find(tag)).min();
+    Some(match (svg, html) {
+        // A page may have a drawing in it; a drawing begins with itself.
+        (Some(svg), Some(html)) if svg < html => "An SVG image",
+        (Some(_), None) => "An SVG image",
+        (_, Some(_)) => "An HTML page",
+        _ if head.starts_with("<?xml") => "An XML document",
+        _ => "Markup text",
+    })
+}
+
+/// `infer` looks at fewer bytes than [`format`] does, and must not say that an accepted format is not accepted.
+fn is_accepted(kind: &infer::Type) -> bool {
+    matches!(kind.extension(), "jpg" | "png" | "webp" | "gif" | "bmp")
+}
+
+fn other(kind: &infer::Type) -> String {
+    let extension = kind.extension().to_ascii_uppercase();
+    let noun = match kind.matcher_type() {
+        infer::MatcherType::Image => "image",
+        infer::MatcherType::Video => "video",
+        infer::MatcherType::Audio => "sound",
+        infer::MatcherType::Font => "font",
+        infer::MatcherType::Archive => "archive",
+        infer::MatcherType::Doc | infer::MatcherType::Book => "document",
+        _ => "file",
+    };
+    // Letters that are spelled with a vowel first: an HEIC, an MP4, but a ZIP.
+    let article = if extension.starts_with(['A', 'E', 'F', 'H', 'I', 'L', 'M', 'N', 'O', 'R', 'S', 'X']) {
+        "An"
+    } else {
+        "A"
+    };
+    format!("{article} {extension} {noun}")
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    // A cut in the middle of a character is the cut's fault.
+    let valid = match str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    valid && !bytes.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn magic_bytes_name_the_five_formats_also_after_white_space() {
+        let table: [(&[u8], Format); 6] = [
+            (b"\xff\xd8\xff\xe0", Format::Jpeg),
+            (b"\r\n\xff\xd8\xff\xdb", Format::Jpeg),
+            (b" \t\x89PNG\r\n\x1a\n", Format::Png),
+            (b"GIF89a", Format::Gif),
+            (b"RIFF\0\0\0\0WEBPVP8 ", Format::WebP),
+            (b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", Format::Bmp),
+        ];
+        for (bytes, expected) in table {
+            let (format, rest) = sniff(bytes).unwrap();
+            assert_eq!(format, expected);
+            assert!(!rest[0].is_ascii_whitespace());
+        }
+    }
+
+    #[test]
+    fn what_is_not_accepted_is_called_by_its_name() {
+        let table: [(&[u8], &str); 26] = [
+            (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "An HEIC image"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "An HEIC image"),
+            (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", "An AVIF image"),
+            (b"\0\0\0\x1cftypmif1\0\0\0\0miafavif", "An AVIF image"),
+            (b"\xff\x0a\x00", "A JPEG XL image"),
+            (b"\0\0\0\x0cJXL \r\n\x87\n", "A JPEG XL image"),
+            (b"\0\0\0\x0cjP  \r\n\x87\n", "A JPEG 2000 image"),
+            (b"II*\0\x08\0\0\0", "A TIFF image"),
+            (b"MM\0*\0\0\0\x08", "A TIFF image"),
+            (b"\0\0\x01\0\x01\0", "An ICO image"),
+            (b"8BPS\0\x01", "A PSD image"),
+            (b"%PDF-1.7\n", "A PDF document"),
+            (b"<svg xmlns='x'/>", "An SVG image"),
+            (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- a --><svg>", "An SVG image"),
+            (b"<!DOCTYPE html><title>404</title><svg>", "An HTML page"),
+            (b"\n<html>", "An HTML page"),
+            (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code>", "An XML document"),
+            (b"PK\x03\x04", "A ZIP archive"),
+            (b"\x1f\x8b\x08", "A GZ archive"),
+            (b"P6\n1 1\n255\n", "A PNM image"),
+            (b"BMW is a make of cars", "Plain text"),
+            (b"{\"image\": null}", "Plain text"),
+            (b"GIF8", "Plain text"),
+            ("caf\u{e9}".as_bytes(), "Plain text"),
+            (b"\x00\x01\x02\x03\xfe", "The data"),
+            (b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41", "An MP4 video"),
+        ];
+        for (bytes, expected) in table {
+            let Err(Error::UnsupportedFormat { found }) = sniff(bytes) else {
+                panic!("{expected} is accepted")
+            };
+            assert_eq!(found, expected);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Lambda event → HTTP request → answer. The only module that knows events.
+//!
+//! Events of API Gateway (HTTP and REST API), Function URLs and load balancers become requests to the same router
+//! that the local server has. An event of no front door that is itself a body, `{"image": …}`, is a direct
+//! invocation: it is answered with the plain JSON, without an HTTP envelope.
+
+mod event;
+mod reply;
+mod uri;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::response::Parts;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+use tokio::signal::unix::{SignalKind, signal};
+use tower::ServiceExt as _;
+
+use event::Event;
+use reply::Reply;
+
+use crate::config::Config;
+use crate::{Classifier, StartError, http};
+
+/// Loads the model, and then answers invocations until the environment is shut down.
+///
+/// # Errors
+///
+/// A [`StartError`] if the model cannot be loaded or the Runtime API breaks off.
+pub fn run(config: &Config) -> Result<(), StartError> {
+    // Before the first invocation is asked for: what is done until then counts as initialisation.
+    let classifier = Arc::new(Classifier::load(config)?);
+    let router = http::router(classifier, config);
+    let broken = |error: std::io::Error| StartError::Lambda(error.into());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
+        let invocations = lambda_runtime::run(service_fn(move |event| invoke(router.clone(), event)));
+        tokio::select! {
+            ended = invocations => ended.map_err(StartError::Lambda),
+            _ = terminate.recv() => Ok(()),
+        }
+    })
+}
+
+/// Answers one invocation.
+///
+/// # Errors
+///
+/// A [`Diagnostic`], which Lambda reports as a function error, if the event is neither a request nor a body.
+async fn invoke(router: Router, event: LambdaEvent<Box<RawValue>>) -> Result<Reply, Diagnostic> {
+    let request_id = event.context.request_id;
+    match Event::read(event.payload.get(), &request_id)? {
+        Event::Http { request, origin } => {
+            let (parts, body) = answer(router, *request).await;
+            Ok(Reply::http(origin, parts, body))
+        }
+        Event::Malformed { detail, origin } => {
+            let (parts, body) = answer(http::refusal(detail), event::empty_request(&request_id)).await;
+            Ok(Reply::http(origin, parts, body))
+        }
+        Event::Direct { request } => {
+            let (_, body) = answer(router, *request).await;
+            Reply::plain(body)
+        }
+    }
+}
+
+/// Runs the router and gathers the answer, which is text always: JSON or the page.
+async fn answer(router: Router, request: Request) -> (Parts, String) {
+    let response = match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    let (parts, body) = response.into_parts();
+    // The body is in memory already: collecting it cannot fail.
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let text = String::from_utf8(bytes.into());
+    (parts, text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}

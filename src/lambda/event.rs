@@ -1,0 +1,257 @@
+//! An event as it comes in → an HTTP request.
+//!
+//! `lambda_http` has a reader of its own, but it panics on base64 that is none, on a host with a space and on an
+//! unescaped query, refuses a whole event for one odd header, and copies the body several times. This one
+//! takes what it needs, leaves out what cannot be a header, and escapes what cannot be in a URI.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+use lambda_runtime::Diagnostic;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::uri;
+use crate::http::REQUEST_ID;
+
+/// The front door that an event came through; it decides the form of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// API Gateway REST API, or an HTTP API with payload format 1.0.
+    ApiGatewayV1,
+    /// API Gateway HTTP API, or a Function URL.
+    ApiGatewayV2,
+    /// Application load balancer.
+    LoadBalancer,
+}
+
+/// What an event turned out to be.
+pub(super) enum Event {
+    /// A request through a front door.
+    Http { request: Box<Request>, origin: Origin },
+    /// A request through a front door that cannot be one.
+    Malformed { detail: String, origin: Origin },
+    /// A body without an envelope.
+    Direct { request: Box<Request> },
+}
+
+/// What is read of an event. Only the body is large; it is borrowed where it holds no escapes.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    version: Option<Value>,
+    http_method: Option<Value>,
+    path: Option<Value>,
+    raw_path: Option<Value>,
+    path_parameters: Option<Value>,
+    raw_query_string: Option<Value>,
+    query_string_parameters: Option<Value>,
+    multi_value_query_string_parameters: Option<Value>,
+    headers: Option<Value>,
+    multi_value_headers: Option<Value>,
+    #[serde(default)]
+    request_context: Value,
+    is_base64_encoded: Option<Value>,
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
+    image: Option<IgnoredAny>,
+    images: Option<IgnoredAny>,
+    inputs: Option<IgnoredAny>,
+}
+
+impl Event {
+    /// Reads an event. `request_id` is Lambda's, and becomes the request's.
+    ///
+    /// # Errors
+    ///
+    /// A [`Diagnostic`] if it is neither a request of a front door nor a body.
+    pub(super) fn read(payload: &str, request_id: &str) -> Result<Self, Diagnostic> {
+        // What is no object, or says a thing twice, is no event.
+        let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(payload) else {
+            return Err(unknown_payload());
+        };
+        let Some(origin) = envelope.origin() else { return envelope.direct(payload, request_id) };
+        match envelope.request(origin) {
+            Ok(mut request) => {
+                set_request_id(&mut request, request_id);
+                Ok(Self::Http { request: Box::new(request), origin })
+            }
+            Err(detail) => Ok(Self::Malformed { detail, origin }),
+        }
+    }
+}
+
+/// A request that stands for an event that cannot be one.
+pub(super) fn empty_request(request_id: &str) -> Request {
+    let mut request = Request::new(Body::empty());
+    set_request_id(&mut request, request_id);
+    request
+}
+
+fn set_request_id(request: &mut Request, id: &str) {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        request.headers_mut().insert(REQUEST_ID, id);
+    }
+}
+
+fn unknown_payload() -> Diagnostic {
+    Diagnostic {
+        error_type: "InvalidEvent".to_owned(),
+        error_message: "The payload is not one that this function accepts. Send an event of API Gateway (HTTP API or \
+                        REST API), a Function URL or an Application Load Balancer, or invoke the function directly \
+                        with {\"image\": \"<base64>\"}, {\"images\": [\"<base64>\", …]} or {\"inputs\": \"<base64>\"}."
+            .to_owned(),
+    }
+}
+
+impl Envelope<'_> {
+    fn origin(&self) -> Option<Origin> {
+        let context = &self.request_context;
+        if context.get("elb").is_some() {
+            Some(Origin::LoadBalancer)
+        } else if context.get("http").is_some() || self.raw_path.is_some() {
+            Some(Origin::ApiGatewayV2)
+        } else if self.http_method.is_some() || context.get("httpMethod").is_some() {
+            Some(Origin::ApiGatewayV1)
+        } else if context.is_object() {
+            let v2 = self.version.as_ref().and_then(Value::as_str) == Some("2.0");
+            Some(if v2 { Origin::ApiGatewayV2 } else { Origin::ApiGatewayV1 })
+        } else {
+            None
+        }
+    }
+
+    fn direct(&self, payload: &str, request_id: &str) -> Result<Event, Diagnostic> {
+        if self.image.is_none() && self.images.is_none() && self.inputs.is_none() {
+            return Err(unknown_payload());
+        }
+        let mut request = Request::new(Body::from(payload.to_owned()));
+        *request.method_mut() = Method::POST;
+        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        set_request_id(&mut request, request_id);
+        Ok(Event::Direct { request: Box::new(request) })
+    }
+
+    fn request(&self, origin: Origin) -> Result<Request, String> {
+        let mut request = Request::new(Body::from(self.body()?));
+        *request.method_mut() = self.method(origin)?;
+        *request.uri_mut() = uri::build(&self.path(), &self.query(origin))
+            .ok_or("The event's path and query string cannot be those of a request.")?;
+        *request.headers_mut() = self.headers();
+        Ok(request)
+    }
+
+    fn method(&self, origin: Origin) -> Result<Method, String> {
+        let context = &self.request_context;
+        let method = match origin {
+            Origin::ApiGatewayV2 => context.pointer("/http/method"),
+            Origin::ApiGatewayV1 | Origin::LoadBalancer => {
+                self.http_method.as_ref().or_else(|| context.get("httpMethod"))
+            }
+        };
+        let method =
+            method.and_then(Value::as_str).ok_or("The event does not name the method of the request.")?;
+        Method::from_bytes(method.as_bytes()).map_err(|_| "The event's method is none of HTTP.".to_owned())
+    }
+
+    /// The path without the stage. A greedy path parameter holds it without the base path of a custom domain, too.
+    fn path(&self) -> Cow<'_, str> {
+        let text = |value: &'_ Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+        let proxy = self.path_parameters.as_ref().and_then(|parameters| parameters.get("proxy"));
+        if let Some(proxy) = proxy.and_then(Value::as_str) {
+            return format!("/{}", proxy.trim_start_matches('/')).into();
+        }
+        let path = text(&self.raw_path).or_else(|| text(&self.path)).unwrap_or_default();
+        let stage = self.request_context.get("stage").and_then(Value::as_str).unwrap_or("$default");
+        uri::without_stage(&path, stage).to_owned().into()
+    }
+
+    fn query(&self, origin: Origin) -> String {
+        if let Some(raw) = self.raw_query_string.as_ref().and_then(Value::as_str) {
+            return raw.to_owned();
+        }
+        let many = self.multi_value_query_string_parameters.as_ref().and_then(Value::as_object);
+        let one = self.query_string_parameters.as_ref().and_then(Value::as_object);
+        let parameters = many.filter(|map| !map.is_empty()).or(one);
+        let pairs = parameters
+            .into_iter()
+            .flatten()
+            .flat_map(|(name, value)| texts(value).map(move |value| (name.as_str(), value)));
+        // A load balancer leaves the parameters as they were in the URL; a REST API decodes them.
+        match origin {
+            Origin::LoadBalancer => {
+                pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+            }
+            _ => form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish(),
+        }
+    }
+
+    /// Headers of both kinds. What cannot be a header is left out: no answer depends on it.
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for map in [&self.headers, &self.multi_value_headers] {
+            for (name, value) in map.as_ref().and_then(Value::as_object).into_iter().flatten() {
+                let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
+                headers.remove(&name);
+                for value in texts(value).filter_map(|text| HeaderValue::from_bytes(text.as_bytes()).ok()) {
+                    headers.append(&name, value);
+                }
+            }
+        }
+        // It is that of the client's body, which the gateway may have encoded since.
+        headers.remove(header::CONTENT_LENGTH);
+        headers
+    }
+
+    fn body(&self) -> Result<Bytes, String> {
+        #[derive(Deserialize)]
+        #[serde(transparent)]
+        struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+        let Some(raw) = self.body.map(RawValue::get).filter(|raw| *raw != "null") else {
+            return Ok(Bytes::new());
+        };
+        if !raw.starts_with('"') {
+            // A body that was given as JSON rather than as text.
+            return Ok(Bytes::copy_from_slice(raw.as_bytes()));
+        }
+        let Text(text) =
+            serde_json::from_str(raw).map_err(|_| "The event's body is not valid text.".to_owned())?;
+        let flagged = match &self.is_base64_encoded {
+            Some(Value::Bool(flag)) => *flag,
+            Some(Value::String(flag)) => flag.eq_ignore_ascii_case("true"),
+            _ => false,
+        };
+        let decoded = if flagged { decode_base64(&text) } else { None };
+        // Base64 that is none is passed on: the body's reader says what is wrong with it.
+        Ok(decoded.map_or_else(|| Bytes::from(text.into_owned()), Bytes::from))
+    }
+}
+
+/// The strings of a value: itself, or its elements.
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    let (one, many) = match value {
+        Value::String(text) => (Some(text.as_str()), None),
+        Value::Array(values) => (None, Some(values)),
+        _ => (None, None),
+    };
+    one.into_iter().chain(many.into_iter().flatten().filter_map(Value::as_str))
+}
+
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    const CONFIG: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    const ENGINE: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG);
+    ENGINE.decode(text).ok().or_else(|| {
+        let compact: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        ENGINE.decode(compact).ok()
+    })
+}

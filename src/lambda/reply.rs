@@ -1,0 +1,90 @@
+//! An answer → what the front door expects.
+
+use axum::http::response::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use lambda_http::aws_lambda_events::alb::AlbTargetGroupResponse;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse};
+use lambda_runtime::Diagnostic;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::event::Origin;
+
+/// The payload that goes back to Lambda. A body is text and never base64: it is JSON or the page.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Reply {
+    ApiGatewayV1(Box<ApiGatewayProxyResponse>),
+    ApiGatewayV2(Box<ApiGatewayV2httpResponse>),
+    LoadBalancer(Box<AlbTargetGroupResponse>),
+    Plain(Box<RawValue>),
+}
+
+impl Reply {
+    /// The answer to a request through a front door.
+    pub(super) fn http(origin: Origin, parts: Parts, body: String) -> Self {
+        let status_code = i64::from(parts.status.as_u16());
+        let body = Some(body.into());
+        match origin {
+            Origin::ApiGatewayV1 => {
+                let mut reply = ApiGatewayProxyResponse::default();
+                reply.status_code = status_code;
+                // In one of the two maps only: the gateway merges them.
+                reply.multi_value_headers = parts.headers;
+                reply.body = body;
+                Self::ApiGatewayV1(Box::new(reply))
+            }
+            Origin::ApiGatewayV2 => {
+                let mut reply = ApiGatewayV2httpResponse::default();
+                reply.status_code = status_code;
+                reply.headers = joined(&parts.headers);
+                reply.body = body;
+                Self::ApiGatewayV2(Box::new(reply))
+            }
+            Origin::LoadBalancer => {
+                let mut reply = AlbTargetGroupResponse::default();
+                reply.status_code = status_code;
+                let reason = parts.status.canonical_reason().unwrap_or_default();
+                reply.status_description = Some(format!("{status_code} {reason}"));
+                // In both: which one is read is a setting of the target group.
+                reply.headers = joined(&parts.headers);
+                reply.multi_value_headers = parts.headers;
+                reply.body = body;
+                Self::LoadBalancer(Box::new(reply))
+            }
+        }
+    }
+
+    /// The answer to a direct invocation: the JSON and nothing else.
+    pub(super) fn plain(body: String) -> Result<Self, Diagnostic> {
+        RawValue::from_string(body).map(Self::Plain).map_err(|error| Diagnostic {
+            error_type: "Internal".to_owned(),
+            error_message: error.to_string(),
+        })
+    }
+}
+
+/// Several values of one header as one, separated by commas (RFC 9110, section 5.3): where a front door takes one
+/// value a name, the others would be lost.
+fn joined(headers: &HeaderMap) -> HeaderMap {
+    let mut joined = HeaderMap::with_capacity(headers.len());
+    for name in headers.keys() {
+        let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        if let Ok(value) = HeaderValue::from_bytes(&values.join(&b", "[..])) {
+            joined.insert(name, value);
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_values_of_a_header_become_one() {
+        let vary = |value| ("vary".parse().unwrap(), HeaderValue::from_static(value));
+        let headers = HeaderMap::from_iter([vary("origin"), vary("accept")]);
+        assert_eq!(joined(&headers)["vary"], "origin, accept");
+    }
+}

@@ -1,0 +1,75 @@
+//! Paths and queries as gateways give them → the URI of a request.
+
+use std::fmt::Write as _;
+
+use axum::http::Uri;
+
+/// The URI of a path and a query, with whatever cannot stand in a URI percent-encoded.
+pub(super) fn build(path: &str, query: &str) -> Option<Uri> {
+    let mut text = String::with_capacity(path.len() + query.len() + 2);
+    if !path.starts_with('/') {
+        text.push('/');
+    }
+    escape(path, &mut text, |byte| byte != b'?' && byte != b'#');
+    if !query.is_empty() {
+        text.push('?');
+        escape(query, &mut text, |byte| byte != b'#');
+    }
+    text.parse().ok()
+}
+
+/// The path without the name of the stage at its start.
+pub(super) fn without_stage<'a>(path: &'a str, stage: &str) -> &'a str {
+    let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(stage));
+    match rest {
+        Some("") if !stage.is_empty() => "/",
+        Some(rest) if rest.starts_with('/') && !stage.is_empty() => rest,
+        _ => path,
+    }
+}
+
+fn escape(text: &str, out: &mut String, keep: impl Fn(u8) -> bool) {
+    for byte in text.bytes() {
+        let allowed = byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
+        if allowed && keep(byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_stand_in_a_uri_is_escaped() {
+        for (path, query, expected) in [
+            ("/predict", "top k=3", "/predict?top%20k=3"),
+            ("/pre dict", "", "/pre%20dict"),
+            ("", "", "/"),
+            ("classify", "a=b", "/classify?a=b"),
+            ("/a%20b", "x=%2F#y", "/a%20b?x=%2F%23y"),
+            ("/é?\"", "", "/%C3%A9%3F%22"),
+        ] {
+            assert_eq!(build(path, query).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn only_the_stage_itself_is_taken_off() {
+        for (path, stage, expected) in [
+            ("/Prod/predict", "Prod", "/predict"),
+            ("/Prod", "Prod", "/"),
+            ("/Prod/", "Prod", "/"),
+            ("/Production", "Prod", "/Production"),
+            ("/predict", "$default", "/predict"),
+            ("/predict", "", "/predict"),
+            ("//predict", "", "//predict"),
+        ] {
+            assert_eq!(without_stage(path, stage), expected);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The model bundle: a directory in the layout of a Hugging Face image-classification repository.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+
+use super::preprocessor_config::PreprocessorConfig;
+use super::{Labels, Preprocessor, front_matter};
+use crate::StartError;
+
+/// What the answers say of the model.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// Name of the model, like `efficientnet-lite0`.
+    pub name: String,
+    /// SHA-256 of `model.onnx`, in 64 hex digits; empty until the model is loaded.
+    pub sha256: String,
+    /// Licence of the weights, where the card names it.
+    pub license: Option<String>,
+    /// Where the weights come from, where the card names it.
+    pub source: Option<String>,
+}
+
+/// A bundle whose files were read; the model itself is not loaded yet.
+#[derive(Debug)]
+pub struct Bundle {
+    pub(super) card: Card,
+    pub(super) model_path: PathBuf,
+    pub(super) labels: Labels,
+    pub(super) preprocessor: Preprocessor,
+}
+
+/// What is read of `config.json`.
+#[derive(Default, Deserialize)]
+struct ModelConfig {
+    #[serde(rename = "_name_or_path")]
+    name_or_path: Option<String>,
+    model_type: Option<String>,
+    id2label: Option<BTreeMap<String, String>>,
+}
+
+impl Bundle {
+    /// Reads `model.onnx` (or `onnx/model.onnx`), `config.json`, `preprocessor_config.json`, and, where they are
+    /// there, `labels.tsv` and `README.md`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Bundle`] names the file and what is wrong with it.
+    pub fn read(dir: &Path) -> Result<Self, StartError> {
+        if !dir.is_dir() {
+            return Err(StartError::Bundle(format!(
+                "there is no directory {}; set MODEL_DIR",
+                dir.display()
+            )));
+        }
+        let model_path = find_model(dir)?;
+        let config: ModelConfig = read_json(&dir.join("config.json"))?.unwrap_or_default();
+        let path = dir.join("preprocessor_config.json");
+        let preprocessor_config: PreprocessorConfig =
+            read_json(&path)?.ok_or_else(|| fault(&path, "there is no such file"))?;
+        Ok(Self {
+            card: read_card(dir, &config)?,
+            model_path,
+            labels: read_labels(dir, &config)?,
+            preprocessor: preprocessor_config.preprocessor().map_err(|what| fault(&path, what))?,
+        })
+    }
+
+    /// SHA-256 of the model file, in 64 hex digits.
+    pub(super) fn sha256(&self) -> Result<String, StartError> {
+        let hash = || -> io::Result<String> {
+            let mut hasher = HashWriter(Sha256::new());
+            io::copy(&mut File::open(&self.model_path)?, &mut hasher)?;
+            Ok(hasher.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        };
+        hash().map_err(|error| fault(&self.model_path, error))
+    }
+}
+
+/// Lets `io::copy` feed the hash.
+struct HashWriter(Sha256);
+
+impl io::Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn fault(path: &Path, what: impl std::fmt::Display) -> StartError {
+    StartError::Bundle(format!("{}: {what}", path.display()))
+}
+
+fn find_model(dir: &Path) -> Result<PathBuf, StartError> {
+    let candidates = [dir.join("model.onnx"), dir.join("onnx/model.onnx")];
+    let found = candidates.into_iter().find(|path| path.is_file());
+    let path = found.ok_or_else(|| {
+        StartError::Bundle(format!("{} holds neither model.onnx nor onnx/model.onnx", dir.display()))
+    })?;
+    // What git leaves in place of a large file when git-lfs is not installed.
+    let head = fs::File::open(&path).and_then(|file| {
+        let mut head = Vec::new();
+        io::Read::read_to_end(&mut io::Read::take(file, 64), &mut head).map(|_| head)
+    });
+    match head {
+        Ok(head) if head.is_empty() => Err(fault(&path, "the file is empty")),
+        Ok(head) if head.starts_with(b"version https://git-lfs") => {
+            Err(fault(&path, "this is a Git LFS pointer, not the model; run git lfs pull"))
+        }
+        Ok(_) => Ok(path),
+        Err(error) => Err(fault(&path, error)),
+    }
+}
+
+fn read_text(path: &Path) -> Result<Option<String>, StartError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(fault(path, error)),
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StartError> {
+    let Some(text) = read_text(path)? else { return Ok(None) };
+    serde_json::from_str(&text).map(Some).map_err(|error| fault(path, error))
+}
+
+fn read_labels(dir: &Path, config: &ModelConfig) -> Result<Labels, StartError> {
+    let path = dir.join("labels.tsv");
+    if let Some(text) = read_text(&path)? {
+        return Labels::from_tsv(&text).map_err(|what| fault(&path, what));
+    }
+    let path = dir.join("config.json");
+    let id2label = config.id2label.as_ref().ok_or_else(|| {
+        StartError::Bundle(format!(
+            "{} has no labels: neither labels.tsv nor id2label in config.json",
+            dir.display()
+        ))
+    })?;
+    Labels::from_id2label(id2label).map_err(|what| fault(&path, what))
+}
+
+fn read_card(dir: &Path, config: &ModelConfig) -> Result<Card, StartError> {
+    let text = read_text(&dir.join("README.md"))?.unwrap_or_default();
+    let scalar = |key| front_matter::scalar(&text, key).map(str::to_owned);
+    let folder = || dir.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = scalar("model_name").or_else(|| config.name_or_path.clone().filter(|name| !name.is_empty()));
+    Ok(Card {
+        name: name.or_else(|| config.model_type.clone()).or_else(folder).unwrap_or_default(),
+        sha256: String::new(),
+        license: scalar("license"),
+        source: scalar("source"),
+    })
+}

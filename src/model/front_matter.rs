@@ -1,0 +1,33 @@
+//! The front matter of a model card: the `key: value` lines between two `---` at the top of `README.md`.
+//!
+//! Only plain scalars are read. Lists and nested maps, which Hugging Face cards hold as well, are passed over.
+
+/// The value of `key`, without quotes.
+pub(super) fn scalar<'a>(card: &'a str, key: &str) -> Option<&'a str> {
+    let mut lines = card.lines();
+    if lines.next()?.trim() != "---" {
+        return None;
+    }
+    lines
+        .take_while(|line| line.trim() != "---")
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| *name == key)
+        .map(|(_, value)| value.trim().trim_matches(['"', '\'']))
+        .filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scalar;
+
+    #[test]
+    fn only_scalars_between_the_dashes_are_read() {
+        let card =
+            "---\nlicense: apache-2.0\ntags:\n  - vision\nname: \"lite: 0\"\n---\nlicense: mit\nother: x\n";
+        assert_eq!(scalar(card, "license"), Some("apache-2.0"));
+        assert_eq!(scalar(card, "name"), Some("lite: 0"));
+        assert_eq!(scalar(card, "tags"), None);
+        assert_eq!(scalar(card, "other"), None);
+        assert_eq!(scalar("license: mit", "license"), None);
+    }
+}

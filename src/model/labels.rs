@@ -1,0 +1,132 @@
+//! What the classes are called.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The names of one class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// English name, or whatever the bundle calls the class.
+    pub name: String,
+    /// WordNet id, like `n07920052`, where the bundle has one.
+    pub wnid: Option<String>,
+    /// Chinese name, where the bundle has one.
+    pub name_zh: Option<String>,
+}
+
+/// The labels of all classes; the index is the class id.
+#[derive(Clone, Debug)]
+pub struct Labels(Vec<Arc<Label>>);
+
+impl Labels {
+    /// Reads `labels.tsv`: a header with the columns `class_id` and `en`, and optionally `wnid` and `zh`, then one
+    /// line a class, in any order.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, with the line's number.
+    pub(super) fn from_tsv(text: &str) -> Result<Self, String> {
+        let mut lines = text.trim_start_matches('\u{feff}').lines();
+        let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').map(str::trim).collect();
+        let column = |name: &str| header.iter().position(|&title| title == name);
+        let (Some(id), Some(en)) = (column("class_id"), column("en")) else {
+            return Err("its first line must name the columns class_id and en, separated by tabs".to_owned());
+        };
+        let (wnid, zh) = (column("wnid"), column("zh"));
+        let mut labels = BTreeMap::new();
+        for (index, line) in lines.enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let fields: Vec<&str> = line.split('\t').map(str::trim).collect();
+            let field = |column: usize| fields.get(column).copied().filter(|text| !text.is_empty());
+            let fault = |what: &str| format!("line {}: {what}", index + 2);
+            let class_id: usize =
+                field(id).and_then(|text| text.parse().ok()).ok_or_else(|| fault("class_id is no number"))?;
+            let label = Label {
+                name: field(en).ok_or_else(|| fault("the label is missing"))?.to_owned(),
+                wnid: wnid.and_then(field).map(str::to_owned),
+                name_zh: zh.and_then(field).map(str::to_owned),
+            };
+            if labels.insert(class_id, label).is_some() {
+                return Err(fault("this class_id stands twice"));
+            }
+        }
+        Self::from_map(labels)
+    }
+
+    /// Takes the `id2label` of a Hugging Face `config.json`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(super) fn from_id2label(id2label: &BTreeMap<String, String>) -> Result<Self, String> {
+        let labels = id2label.iter().map(|(id, name)| {
+            let class_id: usize = id.parse().map_err(|_| format!("id2label: \"{id}\" is no class id"))?;
+            Ok((class_id, Label { name: name.clone(), wnid: None, name_zh: None }))
+        });
+        Self::from_map(labels.collect::<Result<_, String>>()?)
+    }
+
+    fn from_map(labels: BTreeMap<usize, Label>) -> Result<Self, String> {
+        if labels.is_empty() {
+            return Err("it holds no labels".to_owned());
+        }
+        match labels.keys().enumerate().find(|(expected, id)| expected != *id) {
+            Some((missing, _)) => Err(format!("class {missing} has no label")),
+            None => Ok(Self(labels.into_values().map(Arc::new).collect())),
+        }
+    }
+
+    /// Number of classes, 1 or more.
+    #[expect(clippy::len_without_is_empty, reason = "there is always at least one label")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The class with this WordNet id.
+    pub fn class_of_wnid(&self, wnid: &str) -> Option<usize> {
+        self.0.iter().position(|label| label.wnid.as_deref() == Some(wnid))
+    }
+
+    /// The label of a class.
+    pub fn get(&self, class_id: usize) -> Option<&Arc<Label>> {
+        self.0.get(class_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_read_by_its_header() {
+        let labels =
+            Labels::from_tsv("zh\twnid\tclass_id\ten\n金鱼\tn01443537\t1\tgoldfish\n\tn0\t0\ttench\n")
+                .unwrap();
+        let goldfish = labels.get(1).unwrap();
+        assert_eq!((goldfish.name.as_str(), goldfish.name_zh.as_deref()), ("goldfish", Some("金鱼")));
+        assert_eq!(labels.get(0).unwrap().name_zh, None);
+        assert_eq!(labels.len(), 2);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_table_is_told() {
+        for (table, expected) in [
+            ("", "first line"),
+            ("id\tname\n0\tcat\n", "first line"),
+            ("class_id\ten\n", "no labels"),
+            ("class_id\ten\n0\tcat\n0\tdog\n", "line 3: this class_id stands twice"),
+            ("class_id\ten\n0\tcat\n2\tdog\n", "class 1 has no label"),
+            ("class_id\ten\nx\tcat\n", "line 2: class_id is no number"),
+            ("class_id\ten\n0\t\n", "line 2: the label is missing"),
+        ] {
+            let message = Labels::from_tsv(table).unwrap_err();
+            assert!(message.contains(expected), "{table:?} gave {message:?}");
+        }
+    }
+
+    #[test]
+    fn id2label_is_ordered_by_number_not_by_text() {
+        let id2label = (0..12).map(|id| (id.to_string(), format!("class {id}"))).collect();
+        let labels = Labels::from_id2label(&id2label).unwrap();
+        assert_eq!(labels.get(10).unwrap().name, "class 10");
+    }
+}

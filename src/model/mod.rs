@@ -1,0 +1,145 @@
+//! RGB pixels → predictions: the model bundle, ONNX Runtime, and what stands before and after a run.
+//!
+//! The data's way: [`Bundle`] says what the model wants, [`Preprocessor`] makes the tensor, [`Session`] turns
+//! it into logits, `top_k` turns those into [`Prediction`]s. Nothing here knows HTTP, Lambda or files of images.
+
+mod bundle;
+mod elf;
+mod front_matter;
+mod labels;
+mod preprocess;
+mod preprocessor_config;
+mod runtime;
+mod session;
+mod top_k;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::image::RgbImage;
+
+pub use bundle::{Bundle, Card};
+pub use labels::{Label, Labels};
+pub use preprocess::Preprocessor;
+pub use runtime::Runtime;
+pub use session::Session;
+
+use crate::{Error, StartError};
+
+/// One label of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// Index of the class in the model's output.
+    pub class_id: usize,
+    /// Softmax probability over all classes, 0 to 1.
+    pub score: f32,
+    /// What the class is called.
+    pub label: Arc<Label>,
+}
+
+/// A model that is ready to serve: loaded, checked, and warmed up.
+pub struct Model {
+    card: Card,
+    labels: Labels,
+    preprocessor: Preprocessor,
+    session: Session,
+}
+
+/// What one run took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunTimes {
+    /// Resize, crop and normalise.
+    pub preprocess: Duration,
+    /// ONNX Runtime.
+    pub inference: Duration,
+}
+
+impl Model {
+    /// Loads a bundle, checks it, and runs it once on a grey image, so that the first request finds it warm.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Bundle`] where the bundle is incomplete, contradicts itself, or does not run.
+    pub fn load(runtime: &Runtime, bundle: Bundle, intra_threads: usize) -> Result<Self, StartError> {
+        let (session, sha256) = std::thread::scope(|scope| {
+            let hash = scope.spawn(|| bundle.sha256());
+            let session = Session::load(runtime, &bundle.model_path, intra_threads);
+            (session, hash.join())
+        });
+        let sha256 = sha256.map_err(|_| StartError::Bundle("hashing the model failed".to_owned()))??;
+        let model = Self {
+            card: Card { sha256, ..bundle.card },
+            labels: bundle.labels,
+            preprocessor: bundle.preprocessor,
+            session: session?,
+        };
+        model.warm_up()?;
+        Ok(model)
+    }
+
+    /// Name, hash, licence and source.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// Number of classes, 1 or more.
+    pub fn classes(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// What the classes are called.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// Width and height of the model's input, in pixels.
+    pub fn input_size(&self) -> (u32, u32) {
+        self.preprocessor.output_size()
+    }
+
+    /// Probabilities of all classes for one image, in the order of the model's output.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if ONNX Runtime fails or answers what is no probability.
+    pub fn probabilities(&self, rgb: &RgbImage) -> Result<(Vec<f32>, RunTimes), Error> {
+        let start = Instant::now();
+        let tensor = self.preprocessor.tensor(rgb, self.session.layout())?;
+        let preprocessed = Instant::now();
+        let mut scores = self.session.run(&tensor, self.preprocessor.output_size())?;
+        let inference = preprocessed.elapsed();
+        top_k::softmax(&mut scores)?;
+        Ok((scores, RunTimes { preprocess: preprocessed - start, inference }))
+    }
+
+    /// The `top_k` most probable labels whose score is at least `min_score`, highest first, ties by class id.
+    ///
+    /// `top_k` above the number of classes gives all of them.
+    pub fn rank(&self, probabilities: &[f32], top_k: usize, min_score: f32) -> Vec<Prediction> {
+        top_k::top_k(probabilities, top_k)
+            .into_iter()
+            .filter(|&(_, score)| score >= min_score)
+            .filter_map(|(class_id, score)| {
+                let label = Arc::clone(self.labels.get(class_id)?);
+                Some(Prediction { class_id, score, label })
+            })
+            .collect()
+    }
+
+    /// One run on mid-grey. It also finds an output of the wrong width, or one that is not finite.
+    fn warm_up(&self) -> Result<(), StartError> {
+        let grey = RgbImage::from_pixel(64, 64, ::image::Rgb([128; 3]));
+        let (scores, _) = self.probabilities(&grey).map_err(|error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            StartError::Bundle(format!("the model fails on a grey image: {cause}"))
+        })?;
+        if scores.len() != self.labels.len() {
+            return Err(StartError::Bundle(format!(
+                "the model answers {} classes, but there are {} labels",
+                scores.len(),
+                self.labels.len()
+            )));
+        }
+        Ok(())
+    }
+}

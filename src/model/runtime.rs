@@ -1,0 +1,66 @@
+//! ONNX Runtime: the library and its one environment per process.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ort::environment::Environment;
+use ort::logging::LogLevel;
+
+use super::elf;
+use crate::StartError;
+
+/// The loaded library. There is one in a process, since ONNX Runtime allows one environment.
+pub struct Runtime {
+    pub(super) environment: Environment,
+    version: String,
+}
+
+impl Runtime {
+    /// Loads the library and creates its environment, before anything of it can log.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Runtime`] names the path, what is wrong with it, and the version where it is known.
+    pub fn load(path: &Path) -> Result<Self, StartError> {
+        let fault = |what: String| StartError::Runtime(format!("cannot load {}: {what}", path.display()));
+        let library = elf::inspect(path).map_err(fault)?;
+        // An absolute path: `ort` looks for a relative one beside the executable first.
+        let absolute = std::path::absolute(path).map_err(|error| fault(error.to_string()))?;
+        let environment = ort::init_from(absolute)
+            .map_err(|error| fault(load_fault(&error)))?
+            .with_name("lambda-image-classifier")
+            .with_telemetry(false)
+            .with_logger(Arc::new(log))
+            .build()
+            .map_err(|error| fault(error.to_string()))?;
+        // The environment logs everything unless it is told not to.
+        environment.set_log_level(LogLevel::Warning);
+        let version = library.version.unwrap_or_else(|| "unknown".to_owned());
+        Ok(Self { environment, version })
+    }
+
+    /// Version of the library, like `1.24.4`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+fn load_fault(error: &ort::LoadDynamicError) -> String {
+    match error {
+        ort::LoadDynamicError::Dlopen { error, .. } => error.to_string(),
+        ort::LoadDynamicError::MissingApi { .. } => "it is not ONNX Runtime".to_owned(),
+        ort::LoadDynamicError::InvalidVersionString => "it does not tell its version".to_owned(),
+        ort::LoadDynamicError::BadVersion { version_str, .. } => {
+            format!("it is version {version_str}; 1.{} or later is needed", ort::MINOR_VERSION)
+        }
+    }
+}
+
+fn log(level: LogLevel, category: &str, _id: &str, location: &str, message: &str) {
+    match level {
+        LogLevel::Fatal | LogLevel::Error => tracing::error!(category, location, "ONNX Runtime: {message}"),
+        LogLevel::Warning => tracing::warn!(category, location, "ONNX Runtime: {message}"),
+        LogLevel::Info => tracing::debug!(category, location, "ONNX Runtime: {message}"),
+        LogLevel::Verbose => tracing::trace!(category, location, "ONNX Runtime: {message}"),
+    }
+}

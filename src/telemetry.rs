@@ -1,0 +1,37 @@
+//! Logs: JSON lines where Lambda is set to JSON, text elsewhere. Always on standard error, since standard
+//! output belongs to the answers of the command line.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+
+use crate::config::Logging;
+
+/// Installs the log for the whole process. Call it once.
+pub fn init(logging: &Logging) {
+    let filter = EnvFilter::try_new(&logging.filter);
+    let mistake = filter.as_ref().err().map(ToString::to_string);
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call (in tests) finds the log installed already; that is fine.
+    let _ = if logging.json {
+        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+    } else if logging.lambda {
+        // Lambda stamps the time itself.
+        builder.with_ansi(false).with_target(false).without_time().try_init()
+    } else {
+        builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init()
+    };
+    if let Some(mistake) = mistake {
+        tracing::warn!("the log filter \"{}\" is not understood ({mistake}); info is used", logging.filter);
+    }
+    std::panic::set_hook(Box::new(log_panic));
+}
+
+/// A panic is one line of the log, in its format, not a text of its own on standard error.
+fn log_panic(info: &std::panic::PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or("no message");
+    let location = info.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(location, "panic: {message}");
+}

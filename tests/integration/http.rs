@@ -1,0 +1,206 @@
+//! The routes, over a real socket.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::json;
+use ureq::http::Method;
+
+use crate::fixture;
+use crate::process::binary;
+use crate::server::Server;
+
+#[test]
+fn a_photo_comes_back_as_its_three_best_labels() {
+    let server = Server::start();
+    let answer = server.post("/classify", "image/png", &fixture("coffee.png"));
+    let (label, score) = answer.best();
+    assert!(label == "espresso" && score > 0.9, "{label} {score}");
+    assert_eq!(answer.header("content-type"), "application/json");
+    let json = answer.json();
+    let predictions = json["predictions"].as_array().unwrap();
+    assert_eq!(predictions.len(), 3);
+    assert_eq!(predictions[0]["class_id"], 967);
+    assert_eq!(predictions[0]["wnid"], "n07920052");
+    assert!(predictions.windows(2).all(|pair| pair[0]["score"].as_f64() >= pair[1]["score"].as_f64()));
+    assert_eq!(json["image"], json!({"format": "png", "width": 600, "height": 400}));
+    assert_eq!(json["model"]["name"], "efficientnet-lite0");
+    assert_eq!(json["model"]["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(json["cached"], false);
+    assert_eq!(json["request_id"], answer.header("x-request-id"));
+    for step in ["decode", "preprocess", "inference", "total"] {
+        assert!(json["timing_ms"][step].as_f64().unwrap() > 0.0, "{step}");
+    }
+}
+
+#[test]
+fn photos_of_known_things_get_their_names() {
+    let server = Server::start();
+    for (file, expected) in [
+        ("camera.png", "tripod"),
+        ("chelsea.png", "tiger cat"),
+        ("rocket.jpg", "missile"),
+        ("flower.jpg", "daisy"),
+        ("china.jpg", "palace"),
+    ] {
+        assert_eq!(server.post("/predict", "", &fixture(file)).best().0, expected, "{file}");
+    }
+}
+
+#[test]
+fn every_form_of_body_gives_the_same_scores() {
+    let server = Server::start();
+    let photo = fixture("coffee.jpg");
+    let base64 = BASE64_STANDARD.encode(&photo);
+    let expected = server.post("/predict", "image/jpeg", &photo).best();
+    let multipart = [
+        b"--x\r\nContent-Disposition: form-data; name=\"image\"; filename=\"coffee.jpg\"\r\n\
+          Content-Type: image/jpeg\r\n\r\n"
+            .as_slice(),
+        &photo,
+        b"\r\n--x--\r\n",
+    ]
+    .concat();
+    for (content_type, body) in [
+        ("", photo.clone()),
+        ("application/octet-stream", photo.clone()),
+        ("text/plain", base64.clone().into_bytes()),
+        ("text/plain", format!("data:image/jpeg;base64,{base64}").into_bytes()),
+        ("application/json", json!({"image": base64}).to_string().into_bytes()),
+        ("application/json", json!({"inputs": base64, "parameters": {"top_k": 5}}).to_string().into_bytes()),
+        ("multipart/form-data; boundary=x", multipart),
+    ] {
+        let shown = String::from_utf8_lossy(&body[..40]).into_owned();
+        for path in ["/classify", "/", "/predict", "/predict/"] {
+            let answer = server.post(path, content_type, &body);
+            assert_eq!(answer.best(), expected, "{path} {content_type} {shown}");
+        }
+    }
+}
+
+#[test]
+fn predict_answers_a_bare_list() {
+    let server = Server::start();
+    let json = server.post("/predict?top_k=2", "", &fixture("coffee.jpg")).json();
+    let list = json.as_array().unwrap();
+    assert_eq!(list.len(), 2);
+    for entry in list {
+        let keys: Vec<&String> = entry.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["label", "score"]);
+    }
+}
+
+#[test]
+fn parameters_are_honoured_clamped_or_refused() {
+    let server = Server::start();
+    let photo = fixture("coffee.jpg");
+    for (query, count) in [
+        ("top_k=1", 1),
+        ("top_k=1000", 1000),
+        ("top_k=1001", 1000),
+        ("top_k=9999999999999999999999", 1000),
+        ("min_score=0.5", 1),
+        ("min_score=1", 0),
+        ("top_k=5&min_score=0", 5),
+    ] {
+        let answer = server.post(&format!("/predict?{query}"), "", &photo);
+        assert_eq!(answer.json().as_array().unwrap().len(), count, "{query}");
+    }
+    for query in
+        ["top_k=0", "top_k=-1", "top_k=abc", "top_k=1.5", "min_score=2", "min_score=-0.1", "min_score=NaN"]
+    {
+        server.post(&format!("/predict?{query}"), "", &photo).assert_problem(400, "invalid_parameter");
+    }
+}
+
+#[test]
+fn bad_bodies_are_refused_with_their_reason() {
+    let mut command = binary();
+    let server = Server::start_with(command.env("MAX_BODY_BYTES", "100000").env("MAX_PIXELS", "70000"));
+    let photo = fixture("coffee.jpg");
+    assert_eq!(server.post("/predict", "", &photo).status, 200);
+    for (body, status, code) in [
+        (&b""[..], 400, "empty_body"),
+        (b"<html><body>Not Found</body></html>", 415, "unsupported_format"),
+        (b"%PDF-1.7\n%....", 415, "unsupported_format"),
+        (&photo[..60], 422, "truncated_image"),
+        (&vec![0xff; 150_000], 413, "body_too_large"),
+        (&vec![0xff; 1_000_000], 413, "body_too_large"),
+        (&fixture("bomb.png"), 413, "image_too_large"),
+    ] {
+        server.post("/classify", "image/jpeg", body).assert_problem(status, code);
+        assert_eq!(server.post("/predict", "", &photo).status, 200, "after {code}");
+    }
+    let problem = server.post("/classify", "", b"<html></html>").json();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("HTML") && detail.contains("JPEG, PNG, WebP, GIF or BMP"), "{detail}");
+}
+
+#[test]
+fn health_and_info_tell_what_runs() {
+    let server = Server::start();
+    assert_eq!(server.get("/health").json(), json!({"status": "ok"}));
+    let info = server.get("/info/").json();
+    assert_eq!(info["model"]["name"], "efficientnet-lite0");
+    assert_eq!(info["model"]["license"], "apache-2.0");
+    assert_eq!(info["model"]["classes"], 1000);
+    assert_eq!(info["model"]["input"], json!({"width": 224, "height": 224}));
+    assert_eq!(
+        info["limits"],
+        json!({"max_body_bytes": 10 << 20, "max_pixels": 50_000_000, "max_images": 16})
+    );
+    assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+    assert!(info["onnxruntime_version"].as_str().unwrap().starts_with("1."), "{info}");
+    let head = server.send(Method::HEAD, "/health", &[], &[]);
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+}
+
+#[test]
+fn unknown_paths_and_methods_are_problems_too() {
+    let server = Server::start();
+    for path in ["/nothing", "/classify/more", "/%20"] {
+        server.get(path).assert_problem(404, "not_found");
+    }
+    let answer = server.get("/classify");
+    answer.assert_problem(405, "method_not_allowed");
+    assert_eq!(answer.header("allow"), "POST");
+    let answer = server.send(Method::DELETE, "/health", &[], &[]);
+    answer.assert_problem(405, "method_not_allowed");
+    assert_eq!(answer.header("allow"), "GET,HEAD");
+    let head = server.send(Method::HEAD, "/nothing", &[], &[]);
+    assert_eq!((head.status, head.body.as_str()), (404, ""));
+}
+
+#[test]
+fn a_request_id_is_kept_if_it_is_a_plain_token() {
+    let server = Server::start();
+    let given = server.send(Method::GET, "/health", &[("x-request-id", "abc-123")], &[]);
+    assert_eq!(given.header("x-request-id"), "abc-123");
+    let forged = server.send(Method::GET, "/health", &[("x-request-id", "a level=error")], &[]);
+    assert_ne!(forged.header("x-request-id"), "a level=error");
+    assert!(!forged.header("x-request-id").is_empty());
+}
+
+#[test]
+fn pages_of_allowed_origins_may_call() {
+    let mut command = binary();
+    let server = Server::start_with(command.env("CORS_ALLOW_ORIGINS", "https://a.example"));
+    let origin = [("origin", "https://a.example"), ("access-control-request-method", "POST")];
+    let preflight = server.send(Method::OPTIONS, "/classify", &origin, &[]);
+    assert_eq!((preflight.status, preflight.body.as_str()), (204, ""));
+    assert_eq!(preflight.header("access-control-allow-origin"), "https://a.example");
+    assert!(preflight.header("access-control-allow-methods").contains("POST"));
+    let error = server.send(Method::POST, "/classify", &origin[..1], &[]);
+    error.assert_problem(400, "empty_body");
+    assert_eq!(error.headers.get_all("access-control-allow-origin").iter().count(), 1);
+    let other = server.send(Method::OPTIONS, "/", &[("origin", "https://b.example")], &[]);
+    assert_eq!((other.status, other.header("access-control-allow-origin")), (204, ""));
+}
+
+#[test]
+fn requests_under_way_are_finished_when_the_server_is_told_to_end() {
+    let mut server = Server::start();
+    assert_eq!(server.get("/health").status, 200);
+    server.process.signal("TERM");
+    let status = server.process.wait(std::time::Duration::from_secs(5)).expect("it still runs");
+    assert_eq!(status.code(), Some(0));
+}

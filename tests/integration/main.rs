@@ -1,0 +1,25 @@
+//! What a user sees: the real binary with the real model, over real sockets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod agreement;
+mod cargo_lambda;
+mod command_line;
+mod emulator;
+mod http;
+mod lambda;
+mod process;
+mod server;
+mod start_up;
+
+use std::path::PathBuf;
+
+/// A file of this repository.
+fn repository(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Bytes of a fixture.
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(repository("tests/fixtures").join(name)).unwrap()
+}

@@ -1,0 +1,139 @@
+//! A start that cannot succeed: one clear message and exit 1, never a hang.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::process::{Process, binary};
+use crate::repository;
+
+/// Starts the server and expects it to give up at once, with one line that holds all of `expected`.
+#[track_caller]
+fn assert_refused(command: &mut Command, expected: &[&str]) {
+    let mut process = Process::start(command.arg("serve").env("PORT", "0"));
+    let status = process.wait(Duration::from_secs(10)).expect("it hangs");
+    let log = process.log();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert_eq!(log.lines().count(), 1, "{log}");
+    for text in expected {
+        assert!(log.contains(text), "{text:?} is missing in {log}");
+    }
+}
+
+/// A copy of the committed bundle that a test may break.
+fn bundle() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(repository("model")).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
+    }
+    dir
+}
+
+#[track_caller]
+fn assert_bundle_refused(break_it: impl FnOnce(&Path), expected: &[&str]) {
+    let dir = bundle();
+    break_it(dir.path());
+    assert_refused(binary().env("MODEL_DIR", dir.path()), expected);
+}
+
+fn cut(path: &Path, keep: usize) {
+    let bytes = fs::read(path).unwrap();
+    fs::write(path, &bytes[..keep]).unwrap();
+}
+
+#[test]
+fn a_missing_or_broken_library_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = dir.path().join("libonnxruntime.so");
+    let text = library.to_str().unwrap();
+    let refused =
+        |expected: &str| assert_refused(binary().env("ORT_DYLIB_PATH", &library), &[text, expected]);
+
+    refused("there is no such file");
+    symlink("/nowhere/libonnxruntime.so", &library).unwrap();
+    refused("it is a link to /nowhere/libonnxruntime.so, which does not exist");
+    fs::remove_file(&library).unwrap();
+    fs::write(&library, "<html>").unwrap();
+    refused("it is not a shared library");
+    fs::copy(repository("lib/libonnxruntime.so"), &library).unwrap();
+    cut(&library, 5_000_000);
+    refused("it is truncated");
+    let mut bytes = fs::read(repository("lib/libonnxruntime.so")).unwrap();
+    bytes[0x12] = if cfg!(target_arch = "x86_64") { 183 } else { 62 };
+    fs::write(&library, bytes).unwrap();
+    refused("it is built for another processor");
+    // A library of another kind: the C library itself.
+    let libc = fs::read_to_string("/proc/self/maps").unwrap();
+    let libc =
+        libc.lines().find_map(|line| line.split_whitespace().last().filter(|path| path.contains("libc.so")));
+    fs::copy(libc.unwrap(), &library).unwrap();
+    refused("it is not ONNX Runtime");
+}
+
+#[test]
+fn a_missing_or_broken_bundle_is_named() {
+    assert_refused(binary().env("MODEL_DIR", "/nowhere"), &["there is no directory /nowhere", "MODEL_DIR"]);
+    let remove = |name: &'static str| move |dir: &Path| fs::remove_file(dir.join(name)).unwrap();
+    let write =
+        |name: &'static str, text: &'static str| move |dir: &Path| fs::write(dir.join(name), text).unwrap();
+    assert_bundle_refused(remove("model.onnx"), &["neither model.onnx nor onnx/model.onnx"]);
+    assert_bundle_refused(
+        remove("preprocessor_config.json"),
+        &["preprocessor_config.json: there is no such file"],
+    );
+    assert_bundle_refused(write("config.json", "{"), &["config.json: ", "line 1"]);
+    assert_bundle_refused(
+        write("preprocessor_config.json", "{}"),
+        &["preprocessor_config.json: size is missing"],
+    );
+    assert_bundle_refused(write("labels.tsv", "class_id\ten\n0\tcat\n"), &["1000 classes", "1 labels"]);
+    assert_bundle_refused(write("labels.tsv", "class_id\ten\n"), &["labels.tsv: it holds no labels"]);
+    assert_bundle_refused(write("model.onnx", ""), &["model.onnx: the file is empty"]);
+    assert_bundle_refused(write("model.onnx", "<html></html>"), &["model.onnx: "]);
+    assert_bundle_refused(
+        write("model.onnx", "version https://git-lfs.github.com/spec/v1\n"),
+        &["model.onnx: ", "git lfs pull"],
+    );
+    assert_bundle_refused(|dir| cut(&dir.join("model.onnx"), 1_000_000), &["model.onnx: "]);
+}
+
+#[test]
+fn every_mistake_in_the_configuration_is_told_at_once() {
+    let mut process =
+        Process::start(binary().arg("serve").env("TOP_K", "0").env("PORT", "x").env("MAX_PIXELS", "-1"));
+    assert_eq!(process.wait(Duration::from_secs(10)).expect("it hangs").code(), Some(1));
+    let log = process.log();
+    for name in ["TOP_K", "PORT", "MAX_PIXELS"] {
+        assert!(log.contains(name), "{name} is missing in {log}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut process = Process::start(binary().arg("serve").env("PORT", &port));
+    assert_eq!(process.wait(Duration::from_secs(30)).expect("it hangs").code(), Some(1));
+    assert!(process.log().contains(&format!("cannot listen on 127.0.0.1:{port}")), "{}", process.log());
+}
+
+#[test]
+fn under_lambda_a_fault_is_one_json_line() {
+    let mut process = Process::start(
+        binary()
+            .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+            .env("MODEL_DIR", "/nowhere"),
+    );
+    assert_eq!(process.wait(Duration::from_secs(10)).expect("it hangs").code(), Some(1));
+    let log = process.log();
+    let line: serde_json::Value =
+        serde_json::from_str(&log).unwrap_or_else(|error| panic!("{error} in {log}"));
+    assert_eq!(line["level"], "ERROR");
+    assert!(line["message"].as_str().unwrap().contains("there is no directory /nowhere"), "{line}");
+}
