@@ -46,3 +46,7 @@ lint: ## Check format, lints, docs, licences and advisories
 	cargo clippy --locked --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
 	scripts/deny
+
+.PHONY: fuzz
+fuzz: ## Fuzz each target for SECONDS=30 (needs the nightly compiler and clang's libraries)
+	scripts/fuzz $(or $(SECONDS),30)

@@ -1,6 +1,6 @@
 //! Bytes of an image → its labels: joins [`crate::image`] and [`crate::model`], and takes the times.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::error::{Error, StartError};
@@ -60,7 +60,7 @@ impl Classifier {
     pub fn load(config: &Config) -> Result<Self, StartError> {
         let start = Instant::now();
         let runtime = Runtime::load(&config.ort_dylib_path)?;
-        let library_ms = milliseconds(start);
+        let library_ms = milliseconds(start.elapsed());
         let bundle = Bundle::read(&config.model_dir)?;
         let model = Model::load(&runtime, bundle, config.intra_threads)?;
         tracing::info!(
@@ -69,7 +69,7 @@ impl Classifier {
             classes = model.classes(),
             onnxruntime = runtime.version(),
             library_ms,
-            total_ms = milliseconds(start),
+            total_ms = milliseconds(start.elapsed()),
             "model loaded"
         );
         Ok(Self {
@@ -112,7 +112,7 @@ impl Classifier {
     pub fn classify(&self, bytes: &[u8], options: Options) -> Result<Classification, Error> {
         let start = Instant::now();
         let picture = image::decode(bytes, self.limits)?;
-        let decode = milliseconds(start);
+        let decode = milliseconds(start.elapsed());
         let (probabilities, RunTimes { preprocess, inference }) = self.model.probabilities(&picture.rgb)?;
         Ok(Classification {
             predictions: self.model.rank(&probabilities, options.top_k, options.min_score),
@@ -121,14 +121,15 @@ impl Classifier {
             height: picture.rgb.height(),
             timing: Timing {
                 decode,
-                preprocess: preprocess.as_secs_f64() * 1e3,
-                inference: inference.as_secs_f64() * 1e3,
-                total: milliseconds(start),
+                preprocess: milliseconds(preprocess),
+                inference: milliseconds(inference),
+                total: milliseconds(start.elapsed()),
             },
         })
     }
 }
 
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e3
+/// A time in milliseconds, to the microsecond: what a clock says beyond that is noise.
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use tokio::signal::unix::{SignalKind, signal};
 use tower::ServiceExt as _;
 
-use event::Event;
+pub use event::{Event, Origin};
 use reply::Reply;
 
 use crate::config::Config;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 use crate::Error;
+use crate::classifier::milliseconds;
 
 /// The header that carries the request's id, in requests and answers.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -71,7 +72,7 @@ fn write_problem(response: &mut Response, error: &Error, id: &str) {
 
 fn log(id: &str, method: &Method, path: &str, response: &Response, error: Option<&Error>, start: Instant) {
     let status = response.status().as_u16();
-    let ms = start.elapsed().as_secs_f64() * 1e3;
+    let ms = milliseconds(start.elapsed());
     // `?path` is quoted and escaped, so that it cannot break the line.
     match error {
         None => tracing::info!(request_id = id, %method, ?path, status, ms, "request"),
@@ -87,11 +88,11 @@ fn log(id: &str, method: &Method, path: &str, response: &Response, error: Option
     }
 }
 
-/// The private half of an error: the messages of its sources, outermost first.
-pub(super) fn cause_chain(error: &Error) -> String {
-    let first = std::error::Error::source(error);
-    let messages = std::iter::successors(first, |cause| cause.source()).map(ToString::to_string);
-    messages.collect::<Vec<_>>().join(": ")
+/// The private half of an error: the messages of its sources, outermost first. `None` if there is none.
+fn cause_chain(error: &Error) -> Option<String> {
+    let first = std::error::Error::source(error)?;
+    let messages = std::iter::successors(Some(first), |cause| cause.source()).map(ToString::to_string);
+    Some(messages.collect::<Vec<_>>().join(": "))
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use crate::http::REQUEST_ID;
 
 /// The front door that an event came through; it decides the form of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub enum Origin {
     /// API Gateway REST API, or an HTTP API with payload format 1.0.
     ApiGatewayV1,
     /// API Gateway HTTP API, or a Function URL.
@@ -34,13 +34,26 @@ pub(super) enum Origin {
 }
 
 /// What an event turned out to be.
-pub(super) enum Event {
+pub enum Event {
     /// A request through a front door.
-    Http { request: Box<Request>, origin: Origin },
+    Http {
+        /// The request, with Lambda's request id.
+        request: Box<Request>,
+        /// Where it came through.
+        origin: Origin,
+    },
     /// A request through a front door that cannot be one.
-    Malformed { detail: String, origin: Origin },
+    Malformed {
+        /// What is wrong with it, for the caller.
+        detail: String,
+        /// Where it came through.
+        origin: Origin,
+    },
     /// A body without an envelope.
-    Direct { request: Box<Request> },
+    Direct {
+        /// A `POST` of the payload to `/`.
+        request: Box<Request>,
+    },
 }
 
 /// What is read of an event. Only the body is large; it is borrowed where it holds no escapes.
@@ -73,7 +86,7 @@ impl Event {
     /// # Errors
     ///
     /// A [`Diagnostic`] if it is neither a request of a front door nor a body.
-    pub(super) fn read(payload: &str, request_id: &str) -> Result<Self, Diagnostic> {
+    pub fn read(payload: &str, request_id: &str) -> Result<Self, Diagnostic> {
         // What is no object, or says a thing twice, is no event.
         let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(payload) else {
             return Err(unknown_payload());

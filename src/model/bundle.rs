@@ -6,10 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use super::preprocessor_config::PreprocessorConfig;
 use super::{Labels, Preprocessor, front_matter};
 use crate::StartError;
 
@@ -59,15 +57,14 @@ impl Bundle {
             )));
         }
         let model_path = find_model(dir)?;
-        let config: ModelConfig = read_json(&dir.join("config.json"))?.unwrap_or_default();
+        let config = read_config(&dir.join("config.json"))?;
         let path = dir.join("preprocessor_config.json");
-        let preprocessor_config: PreprocessorConfig =
-            read_json(&path)?.ok_or_else(|| fault(&path, "there is no such file"))?;
+        let preprocessing = read_text(&path)?.ok_or_else(|| fault(&path, "there is no such file"))?;
         Ok(Self {
             card: read_card(dir, &config)?,
             model_path,
             labels: read_labels(dir, &config)?,
-            preprocessor: preprocessor_config.preprocessor().map_err(|what| fault(&path, what))?,
+            preprocessor: Preprocessor::from_json(&preprocessing).map_err(|what| fault(&path, what))?,
         })
     }
 
@@ -129,9 +126,9 @@ fn read_text(path: &Path) -> Result<Option<String>, StartError> {
     }
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StartError> {
-    let Some(text) = read_text(path)? else { return Ok(None) };
-    serde_json::from_str(&text).map(Some).map_err(|error| fault(path, error))
+fn read_config(path: &Path) -> Result<ModelConfig, StartError> {
+    let Some(text) = read_text(path)? else { return Ok(ModelConfig::default()) };
+    serde_json::from_str(&text).map_err(|error| fault(path, error))
 }
 
 fn read_labels(dir: &Path, config: &ModelConfig) -> Result<Labels, StartError> {

@@ -20,7 +20,7 @@ use ::image::RgbImage;
 
 pub use bundle::{Bundle, Card};
 pub use labels::{Label, Labels};
-pub use preprocess::Preprocessor;
+pub use preprocess::{Layout, Preprocessor};
 pub use runtime::Runtime;
 pub use session::Session;
 

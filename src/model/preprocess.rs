@@ -8,6 +8,7 @@ use ::image::RgbImage;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
+use super::preprocessor_config::PreprocessorConfig;
 use crate::Error;
 use crate::error::Cause;
 
@@ -57,6 +58,15 @@ struct SourceBox {
 }
 
 impl Preprocessor {
+    /// Reads a `preprocessor_config.json`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, or not supported.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        serde_json::from_str::<PreprocessorConfig>(text).map_err(|error| error.to_string())?.preprocessor()
+    }
+
     /// `output` is width and height of the crop in pixels, at most the size that `resize` gives;
     /// `value = byte * scale + bias` for each of red, green and blue.
     pub(super) fn new(

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod cargo_lambda;
+mod cases;
 mod command_line;
 mod emulator;
 mod http;

@@ -62,6 +62,13 @@ impl Process {
         self.stderr.lock().unwrap().clone()
     }
 
+    /// The most memory that the process held at a time, in kB (`VmHWM` of proc(5)).
+    pub fn peak_memory_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim_end_matches("kB").trim().parse().unwrap()
+    }
+
     /// The exit status, if it comes within the time.
     pub fn wait(&mut self, within: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + within;

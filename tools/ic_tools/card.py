@@ -20,7 +20,7 @@ def write_card(
 ---
 model_name: {recipe.name}
 license: {recipe.licence}
-source: "{recipe.source}"
+source: "{_short(recipe.source)}"
 library_name: onnx
 pipeline_tag: image-classification
 datasets:
@@ -62,6 +62,11 @@ It knows the 1000 classes of ImageNet and always answers with some of them: a pi
 else gets a wrong label, at times with a high score. 398 of them are animals, 118 of these breeds
 of dog; there is no class "person". Do not base decisions about people on it.
 """
+
+
+def _short(source: str) -> str:
+    """The first clause as plain text: front matter is no Markdown."""
+    return source.split(",")[0].replace("`", "")
 
 
 def _preprocessing(recipe: Recipe) -> str:

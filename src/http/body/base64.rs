@@ -64,13 +64,23 @@ pub(super) fn decode(text: &[u8], spaces: Spaces) -> Result<Vec<u8>, Fault> {
     if let Ok(bytes) = ENGINE.decode(text) {
         return Ok(bytes);
     }
+    if !text.contains(&b' ') || is_wrapped_with_spaces(text) {
+        return translate(text, SKIP);
+    }
     let (first, second) = match spaces {
         Spaces::AreNothing => (SKIP, b'+'),
         Spaces::ArePlus => (b'+', SKIP),
     };
-    translate(text, first).or_else(|fault| {
-        if text.contains(&b' ') { translate(text, second).map_err(|_| fault) } else { Err(fault) }
-    })
+    translate(text, first).or_else(|fault| translate(text, second).map_err(|_| fault))
+}
+
+/// Lines as `base64` and MIME make them, joined with spaces by a shell or a header.
+fn is_wrapped_with_spaces(text: &[u8]) -> bool {
+    let columns = text.iter().position(|byte| *byte == b' ').unwrap_or_default();
+    matches!(columns, 60 | 64 | 72 | 76)
+        && text
+            .chunks(columns + 1)
+            .all(|line| line.iter().position(|byte| *byte == b' ').is_none_or(|at| at == columns))
 }
 
 /// `space` is what a space means: [`SKIP`] or `+`.
@@ -123,8 +133,8 @@ pub(super) fn symbols(text: &[u8]) -> usize {
     text.iter().filter(|byte| !matches!(MEANING[usize::from(**byte)], SKIP | b'=')).count()
 }
 
-/// Base64 with a few wrong characters, rather than text that never was base64: no words, and at least seven of
-/// eight characters from the alphabet.
+/// Base64 with a few wrong characters, rather than text that never was base64: no words, and at least seven
+/// of eight characters from the alphabet.
 pub(super) fn resembles(text: &[u8]) -> bool {
     let (mut good, mut bad, mut blanks) = (0_usize, 0_usize, 0_usize);
     for &byte in text {

@@ -10,8 +10,8 @@ const MAX_LEN: usize = 256;
 
 /// The boundary of a multipart body, `None` if it is none.
 ///
-/// The declared one if the body has it, else the one of the first line: clients set the content type by hand and
-/// forget the boundary, proxies replace it, and some write its leading dashes twice.
+/// The declared one if the body has it, else the one of the first line: clients set the content type by
+/// hand and forget the boundary, proxies replace it, and some write its leading dashes twice.
 pub(super) fn find(body: &[u8], declared: &Declared) -> Option<String> {
     let declared_boundary = declared.boundary.as_deref().filter(|boundary| boundary.len() <= MAX_LEN);
     declared_boundary
@@ -22,18 +22,21 @@ pub(super) fn find(body: &[u8], declared: &Declared) -> Option<String> {
 
 pub(super) fn missing(declared: &Declared) -> Error {
     Error::InvalidMultipart(match &declared.boundary {
-        Some(_) => "The content type says multipart, but the boundary it names is not in the body. Let the HTTP \
-                    client write this header, or send the bytes of the image alone."
+        Some(_) => "The content type says multipart, but the boundary it names is not in the body. Let the \
+                    HTTP client write this header, or send the bytes of the image alone."
             .into(),
-        None => "The content type says multipart without a boundary, and the body does not begin with one. Let the \
-                 HTTP client write this header, or send the bytes of the image alone."
+        None => "The content type says multipart without a boundary, and the body does not begin with one. \
+                 Let the HTTP client write this header, or send the bytes of the image alone."
             .into(),
     })
 }
 
 fn has(body: &[u8], boundary: &str) -> bool {
     let delimiter = format!("--{boundary}");
-    memmem::find_iter(body, &delimiter).any(|at| at == 0 || body.get(at - 1) == Some(&b'\n'))
+    let follows = |at: usize| body.get(at + delimiter.len()).copied();
+    memmem::find_iter(body, &delimiter)
+        .filter(|at| *at == 0 || body.get(at - 1) == Some(&b'\n'))
+        .any(|at| matches!(follows(at), None | Some(b'-' | b'\r' | b'\n' | b' ' | b'\t')))
 }
 
 fn first_line(body: &[u8], declared: &Declared) -> Option<String> {

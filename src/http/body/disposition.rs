@@ -91,6 +91,9 @@ pub(super) fn shown(name: &str) -> String {
 
 /// Neither a control character, nor a line separator, nor one that changes the direction of what follows.
 fn is_harmless(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+    let invisible = matches!(
+        character,
+        '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+    );
+    !character.is_control() && !invisible
 }

@@ -31,7 +31,9 @@ pub(super) fn is_form(text: &str, declared: &Declared) -> bool {
         return true;
     }
     let nameless = text.trim_end_matches(['=', '"', '\'']);
-    declared.kind == Kind::Form && !text::is_data_url(text) && (text.contains('&') || nameless.contains('='))
+    declared.kind == Kind::Form
+        && !text::names_encoding(text)
+        && (text.contains('&') || nameless.contains('='))
 }
 
 fn is_known(name: &str) -> bool {
@@ -50,6 +52,10 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Submission, Error> {
         } else if names_image(&name) || text::promises_picture(&value) {
             images.push((name, value));
         }
+    }
+    // A field left blank beside one that was not is no image, as in multipart.
+    if images.iter().any(|(_, value)| !value.trim().is_empty()) {
+        images.retain(|(_, value)| !value.trim().is_empty());
     }
     if images.is_empty() {
         return Err(Error::MissingImage(

@@ -1,8 +1,9 @@
-//! JSON: `{"image": …}`, `{"images": […]}`, Hugging Face's `{"inputs": …, "parameters": {…}}`, and a bare list.
+//! JSON: `{"image": …}`, `{"images": […]}`, Hugging Face's `{"inputs": …, "parameters": {…}}`, and a bare
+//! list.
 //!
-//! Values are kept as raw text until their type is known: a string of base64 without escapes is decoded where it
-//! stands, a value of the wrong type is named with its field, and nesting, however deep, is skipped without
-//! recursion.
+//! Values are kept as raw text until their type is known: a string of base64 without escapes is decoded
+//! where it stands, a value of the wrong type is named with its field, and nesting, however deep, is
+//! skipped without recursion.
 
 use std::borrow::Cow;
 
@@ -85,16 +86,16 @@ pub(super) fn is_scalar(text: &str) -> bool {
 
 pub(super) fn missing_image() -> Error {
     Error::MissingImage(
-        "The JSON holds no image. Send base64 or a data URL as {\"image\": \"…\"}, several as {\"images\": [\"…\"]}, \
-         or in Hugging Face's form as {\"inputs\": \"…\"}."
+        "The JSON holds no image. Send base64 or a data URL as {\"image\": \"…\"}, several as {\"images\": \
+         [\"…\"]}, or in Hugging Face's form as {\"inputs\": \"…\"}."
             .into(),
     )
 }
 
 pub(super) fn not_json(why: &str) -> Error {
     Error::InvalidJson(format!(
-        "The content type says JSON, but the request body is not: {why}. Send {{\"image\": \"<base64>\"}}, or the bytes \
-         of the image."
+        "The content type says JSON, but the request body is not: {why}. Send {{\"image\": \"<base64>\"}}, \
+         or the bytes of the image."
     ))
 }
 

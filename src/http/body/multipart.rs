@@ -9,8 +9,9 @@ use multer::{Field, Multipart};
 use super::disposition::{Disposition, clean_file_name, shown};
 use super::form::names_image;
 use super::intake::Intake;
+use super::parts::{self, broken};
 use super::text::{self, Origin, Spaces};
-use super::{Limits, RawOptions, Submission, Upload, parts, sniff};
+use super::{Limits, RawOptions, Submission, Upload, sniff};
 use crate::error::Error;
 
 struct Part {
@@ -53,8 +54,8 @@ pub(super) fn read(body: &Bytes, boundary: &str, limits: Limits) -> Result<Submi
     }
     if images.is_empty() {
         return Err(Error::MissingImage(
-            "The form holds no image. Send it as a file in a field of any name, or as base64 or a data URL in the field \
-             \"image\"."
+            "The form holds no image. Send it as a file in a field of any name, or as base64 or a data URL \
+             in the field \"image\"."
                 .into(),
         ));
     }
@@ -75,14 +76,6 @@ fn read_parts(body: &Bytes, boundary: &str) -> Result<Vec<Part>, Error> {
         found.push(Part::read(field)?);
     }
     Ok(found)
-}
-
-fn broken() -> Error {
-    Error::InvalidMultipart(
-        "The multipart body cannot be read: a part has no valid headers, or it ends in the middle of them. Was it cut \
-         off?"
-            .into(),
-    )
 }
 
 impl Part {
@@ -118,7 +111,9 @@ impl Part {
             || self.declared_binary
             || self.base64
             || sniff::is_picture(bytes)
-            || sniff::as_text(bytes).is_none_or(text::promises_picture);
+            // Not merely text that is not UTF-8: that is what old browsers send of a comment with an accent.
+            || bytes.contains(&0)
+            || sniff::as_text(bytes).is_some_and(text::promises_picture);
         if is_image { Role::Image } else { Role::Other }
     }
 

@@ -1,8 +1,8 @@
 //! Multipart bodies as they come → as the multipart library takes them.
 //!
-//! The library wants CRLF everywhere, headers in every part, each on one line, and a closing delimiter. Bodies made
-//! by hand have LF, folded headers, parts that begin with their data, and no end. A body without such faults is
-//! handed on without a copy.
+//! The library wants CRLF everywhere, headers in every part, each on one line, and a closing delimiter.
+//! Bodies made by hand have LF, folded headers, parts that begin with their data, and no end. A body
+//! without such faults is handed on without a copy.
 
 use bytes::Bytes;
 use memchr::{memchr, memmem};
@@ -21,11 +21,15 @@ pub(super) struct Normal {
     pub closing: Bytes,
 }
 
+/// A line that begins with two dashes and the boundary.
 struct Delimiter {
     start: usize,
     /// Behind its line end.
     end: usize,
+    /// The line ends in CRLF, or closes the body.
     crlf: bool,
+    /// The line before ends in CRLF, or there is none.
+    after_crlf: bool,
     closing: bool,
 }
 
@@ -33,26 +37,40 @@ struct Delimiter {
 pub(super) fn normalise(body: &Bytes, boundary: &str) -> Result<Normal, Error> {
     let delimiters = delimiters(body, boundary)?;
     let closed = delimiters.last().is_some_and(|last| last.closing);
-    let closing = if closed { Bytes::new() } else { Bytes::from(format!("\r\n--{boundary}--\r\n")) };
-    let mut regular = true;
-    let mut rebuilt = Vec::new();
-    for pass in 0..2 {
-        for (index, delimiter) in delimiters.iter().enumerate().filter(|(_, delimiter)| !delimiter.closing) {
-            let section = section(body, delimiter, delimiters.get(index + 1));
-            if pass == 0 {
-                regular &= delimiter.crlf && is_regular(section)?;
-            } else if !section.is_empty() {
-                rebuild(&mut rebuilt, section, boundary);
-            }
-        }
-        if regular {
-            let start = delimiters.first().map_or(0, |first| first.start);
-            return Ok(Normal { body: body.slice(start..), closing });
-        }
-        rebuilt.reserve(body.len());
+    let sections: Vec<&[u8]> = delimiters
+        .iter()
+        .enumerate()
+        .filter(|(_, delimiter)| !delimiter.closing)
+        .map(|(index, delimiter)| section(body, delimiter, delimiters.get(index + 1)))
+        .collect();
+    if !closed && sections.last().is_some_and(|last| ends_in_headers(last)) {
+        return Err(broken());
     }
-    rebuilt.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    let mut regular = delimiters.iter().skip(1).all(|delimiter| delimiter.after_crlf)
+        && delimiters.iter().all(|delimiter| delimiter.crlf);
+    for section in &sections {
+        regular &= is_regular(section)?;
+    }
+    let end = format!("--{boundary}--\r\n");
+    if regular {
+        let start = delimiters.first().map_or(0, |first| first.start);
+        let closing = if closed { Bytes::new() } else { format!("\r\n{end}").into() };
+        return Ok(Normal { body: body.slice(start..), closing });
+    }
+    let mut rebuilt = Vec::with_capacity(body.len() + end.len());
+    for section in sections.into_iter().filter(|section| !section.is_empty()) {
+        rebuild(&mut rebuilt, section, boundary);
+    }
+    rebuilt.extend_from_slice(end.as_bytes());
     Ok(Normal { body: rebuilt.into(), closing: Bytes::new() })
+}
+
+pub(super) fn broken() -> Error {
+    Error::InvalidMultipart(
+        "The multipart body cannot be read: a part has no valid headers, or the body ends in the middle of \
+         them. Was it cut off?"
+            .into(),
+    )
 }
 
 /// The delimiter lines up to the closing one.
@@ -63,7 +81,8 @@ fn delimiters(body: &[u8], boundary: &str) -> Result<Vec<Delimiter>, Error> {
         let at_line_start = start == 0 || body.get(start - 1) == Some(&b'\n');
         let rest = body.get(start + dashes.len()..).unwrap_or_default();
         let Some((length, crlf, closing)) = line_end(rest).filter(|_| at_line_start) else { continue };
-        found.push(Delimiter { start, end: start + dashes.len() + length, crlf, closing });
+        let after_crlf = start == 0 || body.get(..start).is_some_and(|before| before.ends_with(b"\r\n"));
+        found.push(Delimiter { start, end: start + dashes.len() + length, crlf, after_crlf, closing });
         if closing {
             break;
         }
@@ -76,8 +95,8 @@ fn delimiters(body: &[u8], boundary: &str) -> Result<Vec<Delimiter>, Error> {
     Ok(found)
 }
 
-/// What is behind the dashes and the boundary, to the end of the line: its length, whether it is as the standard
-/// wants it, whether it closes the body. `None` if the boundary goes on, and so is another.
+/// What is behind the dashes and the boundary, to the end of the line: its length, whether it is as the
+/// standard wants it, whether it closes the body. `None` if the boundary goes on, and so is another.
 fn line_end(rest: &[u8]) -> Option<(usize, bool, bool)> {
     if rest.starts_with(b"--") {
         return Some((2, true, true));
@@ -100,8 +119,8 @@ fn section<'a>(body: &'a [u8], delimiter: &Delimiter, next: Option<&Delimiter>) 
     if delimiter.crlf { section.strip_suffix(b"\r").unwrap_or(section) } else { section }
 }
 
-/// The first line of a section without its line end, whether that was CRLF, and what follows. `None` if no line
-/// ends here.
+/// The first line of a section without its line end, whether that was CRLF, and what follows. `None` if no
+/// line ends here.
 fn line(section: &[u8]) -> Option<(&[u8], bool, &[u8])> {
     let end = memchr(b'\n', section)?;
     let (line, rest) = (section.get(..end)?, section.get(end + 1..)?);
@@ -126,6 +145,18 @@ fn is_regular(section: &[u8]) -> Result<bool, Error> {
     Err(Error::InvalidMultipart(format!(
         "A part of the multipart body has more than {MAX_HEADERS} header lines."
     )))
+}
+
+/// Some header, and no empty line to end them.
+fn ends_in_headers(section: &[u8]) -> bool {
+    let mut rest = section;
+    while let Some((line, _, after)) = line(rest) {
+        if line.is_empty() {
+            return false;
+        }
+        rest = after;
+    }
+    !section.is_empty()
 }
 
 /// Name and value of a header line, and whether the library takes the line as it is.

@@ -7,16 +7,16 @@ const HEAD: usize = 512;
 
 /// A picture by its magic bytes, of an accepted kind or not.
 ///
-/// Every such file has a byte in its head that no text has. Without that, `BM` alone would make a bitmap of any
-/// text that begins so.
+/// Every such file has a byte in its head that no text has. Without that, `BM` alone would make a bitmap of
+/// any text that begins so.
 pub(super) fn is_picture(bytes: &[u8]) -> bool {
     let head = bytes.get(..HEAD).unwrap_or(bytes);
     head.iter().take(64).any(|byte| !byte.is_ascii_graphic() && !byte.is_ascii_whitespace())
         && infer::is_image(head)
 }
 
-/// Text that is a file in its own right rather than a wrapping of one: markup (SVG, HTML, XML), PDF, PostScript,
-/// RTF.
+/// Text that is a file in its own right rather than a wrapping of one: markup (SVG, HTML, XML), PDF,
+/// PostScript, RTF.
 pub(super) fn is_document(bytes: &[u8]) -> bool {
     [&b"<"[..], b"%PDF-", b"%!PS", b"{\\rtf"].iter().any(|magic| bytes.starts_with(magic))
 }
@@ -62,8 +62,8 @@ pub(super) fn utf16(bytes: &[u8]) -> Option<String> {
     decode_utf16(units).collect::<Result<String, _>>().ok().filter(|text| is_printable(text))
 }
 
-/// The bytes of a JPEG or PNG of which each was written as the character of that number, which is what becomes
-/// of a "binary string" in JavaScript. Unlike U+FFFD, this loses nothing.
+/// The bytes of a JPEG or PNG of which each was written as the character of that number, which is what
+/// becomes of a "binary string" in JavaScript. Unlike U+FFFD, this loses nothing.
 pub(super) fn undo_latin1(text: &str) -> Option<Vec<u8>> {
     if !text.starts_with("\u{FF}\u{D8}\u{FF}") && !text.starts_with("\u{89}PNG") {
         return None;

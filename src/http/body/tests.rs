@@ -104,5 +104,6 @@ fn percent(text: &str) -> String {
 
 mod json_bodies;
 mod multipart_bodies;
+mod multipart_headers;
 mod raw;
 mod text_bodies;

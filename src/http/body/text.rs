@@ -6,13 +6,16 @@ use bytes::Bytes;
 use percent_encoding::percent_decode;
 
 use super::base64::{self, Fault};
-use super::sniff;
+use super::{FRAME, sniff};
 use crate::error::Error;
 
 pub(super) use super::base64::Spaces;
 
-/// Base64 that is undone around a text that stands in a form or in JSON.
+/// Layers of base64 that are undone of a text that stands in a form or in JSON.
 const MAX_LAYERS: usize = 3;
+
+/// What Windows' `certutil -encode` puts before base64 of any kind of file, with `-----END …` behind it.
+const ARMOUR: &str = "-----BEGIN ";
 
 /// Where a text stands, for the errors and the limit.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +38,13 @@ pub(super) fn image(text: &str, origin: Origin<'_>) -> Result<Bytes, Error> {
     }
     let mangled = || text.contains(char::REPLACEMENT_CHARACTER);
     let first = undo(text, origin).map_err(|error| if mangled() { Error::MangledBody } else { error })?;
+    if has_words(text) && !sniff::is_known(&first) {
+        return Err(Error::InvalidBase64(format!(
+            "The {} is not base64: it has spaces between words, and decodes to no kind of file. Send the \
+             bytes of the image as base64 or as a data URL.",
+            origin.what
+        )));
+    }
     let mut bytes = Bytes::from(first);
     for _ in 1..MAX_LAYERS {
         if sniff::is_picture(&bytes) {
@@ -93,16 +103,21 @@ pub(super) fn undo(text: &str, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
     decode(&plain, origin)
 }
 
+/// Spaces within lines. Words without punctuation are valid base64 as long as white space is ignored.
+pub(super) fn has_words(text: &str) -> bool {
+    trim(text).contains(' ')
+}
+
 /// Text that names its own encoding, or that is base64 but for a few characters.
 pub(super) fn claims_base64(text: &str) -> bool {
     let text = unquote(trim(text));
-    is_remote(text) || DataUrl::parse(text).is_some() || base64::resembles(text.as_bytes())
+    is_remote(text) || names_encoding(text) || has_prefix(text, "data:") || base64::resembles(text.as_bytes())
 }
 
-/// A data URL, also one that was percent-encoded as a whole.
-pub(super) fn is_data_url(text: &str) -> bool {
-    let text = unquote(trim(text));
-    DataUrl::parse(text).is_some() || has_prefix(text, "data%3a")
+/// A data URL, also one that was percent-encoded as a whole, or armour.
+pub(super) fn names_encoding(text: &str) -> bool {
+    let plain = unquote(trim(text));
+    DataUrl::parse(plain).is_some() || has_prefix(plain, "data%3a") || trim(text).starts_with(ARMOUR)
 }
 
 /// Text that decodes to a picture, by its first few bytes; in any number of layers up to the maximum.
@@ -123,8 +138,10 @@ pub(super) fn promises_picture(text: &str) -> bool {
 fn decode(text: &[u8], origin: Origin<'_>) -> Result<Vec<u8>, Error> {
     // The inner layers of nested base64 are larger than the image in them, at most by (4/3)^2.
     let max = origin.max_bytes;
-    let too_large =
-        |len: usize| len > max.saturating_mul(2) || (len > max && sniff::is_picture(&base64::peek(text)));
+    let too_large = |len: usize| {
+        len > max.saturating_mul(2).saturating_add(FRAME)
+            || (len > max && sniff::is_picture(&base64::peek(text)))
+    };
     if too_large(text.len() / 4 * 3) && too_large(base64::symbols(text) * 3 / 4) {
         return Err(Error::BodyTooLarge { max });
     }
@@ -149,8 +166,8 @@ fn explain(text: &[u8], fault: Fault, Origin { what, .. }: Origin<'_>) -> String
             at + 1
         ),
         Fault::Length(symbols) => format!(
-            "The {what} is not valid base64: {symbols} characters are no whole number of bytes, so at least one is \
-             missing. Was it cut off, or \"+\" turned into a space?"
+            "The {what} is not valid base64: {symbols} characters are no whole number of bytes, so at \
+             least one is missing. Was it cut off, or \"+\" turned into a space?"
         ),
     }
 }
@@ -163,6 +180,17 @@ struct DataUrl<'a> {
 
 impl<'a> DataUrl<'a> {
     fn parse(text: &'a str) -> Option<Self> {
+        let mut url = Self::parse_once(text)?;
+        // Front ends put the header before what `readAsDataURL` gave them with one.
+        while has_prefix(url.payload, "data:")
+            && let Some(inner) = Self::parse_once(url.payload)
+        {
+            url = inner;
+        }
+        Some(url)
+    }
+
+    fn parse_once(text: &'a str) -> Option<Self> {
         let scheme = has_prefix(text, "data:");
         // Without the scheme, a comma is worth looking for only where such a header could end.
         let end =
@@ -195,8 +223,13 @@ fn trim(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || character == '\u{FEFF}')
 }
 
-/// Without the quotes of a shell, of JSON, or of Python's `str(b64encode(…))`, which reads `b'…'`.
+/// Without the quotes of a shell, of JSON, or of Python's `str(b64encode(…))`, which reads `b'…'`, and without
+/// armour.
 fn unquote(text: &str) -> &str {
+    if text.starts_with(ARMOUR) {
+        let inner = text.split_once('\n').and_then(|(_, rest)| rest.split_once("-----END "));
+        return inner.map_or(text, |(inner, _)| trim(inner));
+    }
     let inner = text.strip_prefix('b').filter(|rest| rest.starts_with(['"', '\''])).unwrap_or(text);
     for quote in ['"', '\'', '`'] {
         if let Some(inner) = inner.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {

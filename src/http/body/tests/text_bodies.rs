@@ -42,6 +42,14 @@ fn base64_is_read_in_every_dialect() {
         }),
         ("a data URL that forgot ;base64", format!("data:image/jpeg,{text}")),
         ("a data URL that lost its scheme", format!("image/jpeg;base64,{text}")),
+        ("a data URL with two heads", format!("data:image/jpeg;base64,data:image/jpeg;base64,{text}")),
+        (
+            "armour",
+            format!(
+                "-----BEGIN CERTIFICATE-----\r\n{}-----END CERTIFICATE-----\r\n",
+                wrapped(&text, 64, "\r\n")
+            ),
+        ),
         ("a quoted data URL", format!("\"data:image/jpeg;base64,{text}\"")),
         ("base64 of base64", b64(&text)),
         ("base64 of base64 of base64", b64(b64(&text))),
@@ -86,6 +94,9 @@ fn text_that_is_nearly_base64_is_refused_with_the_position() {
         ("a character too many", "iVBORw0KGgoAA"),
         ("a URL", "https://example.com/cat.jpg"),
         ("a data URL with a wrong character", "data:image/png;base64,iVBO?w0K"),
+        ("a data URL without a comma", "data:image/png;base64"),
+        ("a data URL of nothing", "data:"),
+        ("a JSON string", "\"Hello, world!\""),
         ("a quoted text with a wrong character", "\"iVBORw0KGgoAAAANSUhEUg#A\""),
         ("a letter of another alphabet", "iVBORw0KGgoAAAANSUhEUgAé"),
     ];
@@ -148,6 +159,7 @@ fn url_encoded_forms_are_read_as_they_are_and_as_they_should_be() {
             format!("images[]={text}&images%5B%5D=a"),
             many(&[Ok(JPEG), Err("invalid_base64")]),
         ),
+        case("one image left blank", format!("image=&file={text}"), one(JPEG)),
         case("an empty image", "image=".into(), Err("empty_body")),
         case("a bad image", "image=iVB*".into(), Err("invalid_base64")),
         case("an SVG", "image=%3Csvg%2F%3E".into(), one(b"<svg/>")),
@@ -162,4 +174,15 @@ fn url_encoded_forms_are_read_as_they_are_and_as_they_should_be() {
     for content_type in ["", "text/plain", "application/json"] {
         assert_eq!(found(content_type, format!("image={}", percent(&text)).as_bytes()), one(JPEG));
     }
+}
+
+#[test]
+fn spaces_between_whole_lines_are_never_plus() {
+    let image = [JPEG, &[0xFB; 400]].concat();
+    let text = b64(&image);
+    for lines in [64, 76] {
+        let body = format!("image={}", wrapped(&text, lines, " "));
+        assert_eq!(found(FORM, body.as_bytes()), one(&image), "{lines} columns");
+    }
+    assert_eq!(found(FORM, format!("image={}", text.replace('+', " ")).as_bytes()), one(&image));
 }

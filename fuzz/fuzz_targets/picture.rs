@@ -1,0 +1,29 @@
+//! Bytes of an image → pixels → tensor.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use lambda_image_classifier::image::{Limits, decode};
+use lambda_image_classifier::model::{Layout, Preprocessor};
+use libfuzzer_sys::fuzz_target;
+
+/// A small input, so that the time goes into decoding.
+static PREPROCESSOR: LazyLock<Preprocessor> = LazyLock::new(|| {
+    Preprocessor::from_json(
+        r#"{"size": {"shortest_edge": 36}, "resample": 3, "do_center_crop": true, "crop_size": 32,
+            "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}"#,
+    )
+    .expect("the configuration is valid")
+});
+
+fuzz_target!(|data: &[u8]| {
+    let limits = Limits { max_pixels: 4_000_000 };
+    if let Ok(picture) = decode(data, limits) {
+        let pixels = u64::from(picture.rgb.width()) * u64::from(picture.rgb.height());
+        assert!((1..=limits.max_pixels).contains(&pixels));
+        let tensor = PREPROCESSOR.tensor(&picture.rgb, Layout::Nchw).expect("every picture has a tensor");
+        assert_eq!(tensor.len(), 3 * 32 * 32);
+        assert!(tensor.iter().all(|value| (-1.001..=1.001).contains(value)));
+    }
+});
