@@ -61,7 +61,7 @@ def reference(data):
     return np.asarray(image.convert("RGB"))
 
 
-README = """Goldens
+README = """# Goldens
 
 What Pillow {version} makes of the files in `../kinds`, each as a PNG named after its file. Written by
 `tools/make_goldens.py`, which says how and where it departs from Pillow. Own work, CC0.

@@ -24,6 +24,7 @@ pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, Error> {
             parts.extend(rest);
             parts
         }
+        None if usize::from(head[14]) == OS2_HEADER => return Err(Format::Bmp.truncated()),
         None => vec![bytes],
     };
     let decoder = BmpDecoder::new(Splice::new(parts)).map_err(refuse)?;

@@ -1,15 +1,32 @@
-//! Alpha on white.
+//! Four channels to three: alpha on white, and ink on white.
 
 /// RGBA → RGB in place, each pixel composited on white: whatever colour hides under an alpha of 0 is white.
 ///
 /// `pixels` holds 4 bytes a pixel on entry and 3 on return.
 pub(super) fn rgba_in_place(pixels: &mut Vec<u8>) {
+    in_place(pixels, on_white);
+}
+
+/// RGB and a fourth byte that means nothing → RGB in place.
+pub(super) fn rgbx_in_place(pixels: &mut Vec<u8>) {
+    in_place(pixels, |channel, _| channel);
+}
+
+/// CMYK → RGB in place, as Pillow does it; 255 is all the ink there is.
+///
+/// `pixels` holds 4 bytes a pixel on entry and 3 on return.
+pub(super) fn cmyk_in_place(pixels: &mut Vec<u8>) {
+    in_place(pixels, |ink, key| scaled(255 - ink, 255 - key));
+}
+
+/// Makes three bytes of each four: each of the first three, combined with the last.
+fn in_place(pixels: &mut Vec<u8>, combine: impl Fn(u8, u8) -> u8) {
     let count = pixels.len() / 4;
     for pixel in 0..count {
         let from = 4 * pixel;
-        if let [red, green, blue, alpha] = pixels[from..from + 4] {
+        if let [one, two, three, last] = pixels[from..from + 4] {
             let to = 3 * pixel;
-            pixels[to..to + 3].copy_from_slice(&[red, green, blue].map(|channel| on_white(channel, alpha)));
+            pixels[to..to + 3].copy_from_slice(&[one, two, three].map(|channel| combine(channel, last)));
         }
     }
     pixels.truncate(3 * count);
@@ -32,9 +49,12 @@ pub(super) fn row(channels: usize, from: &[u8], to: &mut [u8]) {
 }
 
 fn on_white(channel: u8, alpha: u8) -> u8 {
-    let (channel, alpha) = (u32::from(channel), u32::from(alpha));
-    // At most 255: both products together are at most 255 × 255.
-    ((channel * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+    255 - scaled(255 - channel, alpha)
+}
+
+/// `value × part / 255`, rounded.
+fn scaled(value: u8, part: u8) -> u8 {
+    ((u32::from(value) * u32::from(part) + 127) / 255) as u8
 }
 
 #[cfg(test)]
@@ -46,6 +66,13 @@ mod tests {
         let mut pixels = vec![0, 0, 0, 0, 9, 8, 7, 255, 0, 255, 100, 128];
         rgba_in_place(&mut pixels);
         assert_eq!(pixels, [255, 255, 255, 9, 8, 7, 127, 255, 177]);
+    }
+
+    #[test]
+    fn ink_on_white_is_what_is_left_of_it() {
+        let mut pixels = vec![0, 0, 0, 0, 0, 255, 255, 0, 0, 0, 0, 255, 0, 0, 0, 155];
+        cmyk_in_place(&mut pixels);
+        assert_eq!(pixels, [255, 255, 255, 255, 0, 0, 0, 0, 0, 100, 100, 100]);
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod splice;
 mod webp;
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ::image::RgbImage;
@@ -44,7 +45,6 @@ pub use self::sniff::Format;
 use crate::error::{Cause, Error};
 
 /// A decoded picture.
-#[derive(Debug)]
 pub struct Picture {
     /// What the file was by its magic bytes.
     pub format: Format,
@@ -52,18 +52,34 @@ pub struct Picture {
     pub rgb: RgbImage,
 }
 
+impl fmt::Debug for Picture {
+    /// Without the pixels: nobody wants to read them, least of all in a log.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (width, height) = self.rgb.dimensions();
+        write!(formatter, "Picture({} {width} x {height})", self.format.label())
+    }
+}
+
 /// Decodes one image file; of an animation its first frame, composed on the canvas.
 ///
-/// Time and memory are bounded by [`Limits`]: besides `bytes`, at most about 9 bytes for each pixel are held,
-/// and nothing is allocated before the dimensions in the header were compared with the limit.
+/// Nothing is allocated before the dimensions in the header were compared with [`Limits`]. Within 50 million
+/// pixels decoding holds at most 460 MB besides `bytes`, the picture included; kinds of file that would take more
+/// have a lower limit of their own:
+///
+/// | kind | bytes a pixel | largest picture |
+/// |---|---|---|
+/// | progressive JPEG, three full-size components | 9 | 51 million pixels |
+/// | progressive JPEG, CMYK | 11 | 41 million pixels |
+/// | progressive JPEG, unusual sampling | up to 12 | 38 million pixels |
+/// | lossy WebP with transparency | 10.5 | 43 million pixels |
+/// | PNG | 3, and 4 rows of up to 8 | 2 million pixels in a row |
 ///
 /// # Errors
 ///
 /// - [`Error::EmptyBody`]: there are no bytes.
 /// - [`Error::UnsupportedFormat`]: it is not one of the five formats, or a variant of JPEG that is not decoded
 ///   (arithmetic, lossless, hierarchical, 12-bit).
-/// - [`Error::ImageTooLarge`]: more pixels than `limits.max_pixels`, or than the decoder for this kind of file
-///   can take without more than about 9 bytes a pixel of that limit.
+/// - [`Error::ImageTooLarge`]: more pixels than `limits.max_pixels`, or than the table above allows.
 /// - [`Error::TruncatedImage`]: the file ends before its pixels do.
 /// - [`Error::UndecodableImage`]: the content is corrupt, or a decoder panicked over it.
 pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, Error> {

@@ -22,8 +22,52 @@ impl Metadata<'_> {
     }
 }
 
+/// Looks for the tag in the first directory only, so there is no loop to be led into. Cameras write it as a
+/// SHORT; some editors write a LONG, which `image`'s own reader does not take and Pillow does.
 fn from_exif(exif: &[u8]) -> Option<Orientation> {
-    Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(exif))
+    const ORIENTATION: u16 = 0x0112;
+    const SHORT: u16 = 3;
+    const LONG: u16 = 4;
+    let tiff = Tiff::new(exif.strip_prefix(b"Exif\0\0").unwrap_or(exif))?;
+    let directory = tiff.u32(4)? as usize;
+    let entries = usize::from(tiff.u16(directory)?);
+    let entry = (0..entries)
+        .map(|entry| directory + 2 + 12 * entry)
+        .take_while(|&entry| entry < tiff.bytes.len())
+        .find(|&entry| tiff.u16(entry) == Some(ORIENTATION))?;
+    let value = match (tiff.u16(entry + 2)?, tiff.u32(entry + 4)?) {
+        (SHORT, 1) => tiff.u16(entry + 8)?.into(),
+        (LONG, 1) => tiff.u32(entry + 8)?,
+        _ => return None,
+    };
+    u8::try_from(value).ok().and_then(Orientation::from_exif)
+}
+
+/// A TIFF structure: numbers in the byte order that its first bytes say.
+struct Tiff<'a> {
+    bytes: &'a [u8],
+    big_endian: bool,
+}
+
+impl<'a> Tiff<'a> {
+    fn new(bytes: &'a [u8]) -> Option<Self> {
+        let big_endian = match bytes.first_chunk()? {
+            b"II*\0" => false,
+            b"MM\0*" => true,
+            _ => return None,
+        };
+        Some(Self { bytes, big_endian })
+    }
+
+    fn u16(&self, at: usize) -> Option<u16> {
+        let two = *self.bytes.get(at..)?.first_chunk()?;
+        Some(if self.big_endian { u16::from_be_bytes(two) } else { u16::from_le_bytes(two) })
+    }
+
+    fn u32(&self, at: usize) -> Option<u32> {
+        let four = *self.bytes.get(at..)?.first_chunk()?;
+        Some(if self.big_endian { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) })
+    }
 }
 
 /// Editors that drop EXIF keep `tiff:Orientation` in XMP, as an attribute or as an element.
@@ -37,25 +81,46 @@ fn from_xmp(xmp: &[u8]) -> Option<Orientation> {
     Orientation::from_exif(digit.wrapping_sub(b'0'))
 }
 
-/// Turns the picture upright.
+/// Turns the picture upright; in place where it keeps its shape.
 pub(super) fn apply(mut picture: RgbImage, orientation: Orientation) -> RgbImage {
     match orientation {
         Orientation::NoTransforms => {}
-        Orientation::FlipHorizontal => imageops::flip_horizontal_in_place(&mut picture),
+        Orientation::FlipHorizontal => {
+            let row = picture.width() as usize * 3;
+            picture.chunks_exact_mut(row).for_each(|row| row.as_chunks_mut::<3>().0.reverse());
+        }
         Orientation::FlipVertical => imageops::flip_vertical_in_place(&mut picture),
-        Orientation::Rotate180 => imageops::rotate180_in_place(&mut picture),
-        Orientation::Rotate90 => return imageops::rotate90(&picture),
-        Orientation::Rotate270 => return imageops::rotate270(&picture),
-        Orientation::Rotate90FlipH => {
-            picture = imageops::rotate90(&picture);
-            imageops::flip_horizontal_in_place(&mut picture);
-        }
-        Orientation::Rotate270FlipH => {
-            picture = imageops::rotate270(&picture);
-            imageops::flip_horizontal_in_place(&mut picture);
-        }
+        Orientation::Rotate180 => picture.as_chunks_mut::<3>().0.reverse(),
+        Orientation::Rotate90FlipH => return turned(picture, false, false),
+        Orientation::Rotate90 => return turned(picture, true, false),
+        Orientation::Rotate270FlipH => return turned(picture, true, true),
+        Orientation::Rotate270 => return turned(picture, false, true),
     }
     picture
+}
+
+/// Rows become columns: the picture mirrored at its main diagonal, then its columns or rows in reverse order.
+fn turned(picture: RgbImage, reverse_columns: bool, reverse_rows: bool) -> RgbImage {
+    // In tiles, so that what is read along one side and written along the other stays in the cache: `image` goes
+    // pixel by pixel, and takes longer for a photo from a phone than its decoding.
+    const TILE: usize = 32;
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let from = picture.as_chunks::<3>().0;
+    let mut pixels = vec![0; from.len() * 3];
+    let to = pixels.as_chunks_mut::<3>().0;
+    for top in (0..width).step_by(TILE) {
+        for left in (0..height).step_by(TILE) {
+            for row in top..(top + TILE).min(width) {
+                let x = if reverse_rows { width - 1 - row } else { row };
+                for column in left..(left + TILE).min(height) {
+                    let y = if reverse_columns { height - 1 - column } else { column };
+                    to[row * height + column] = from[y * width + x];
+                }
+            }
+        }
+    }
+    // As many pixels as before; there is no other case.
+    RgbImage::from_raw(picture.height(), picture.width(), pixels).unwrap_or(picture)
 }
 
 #[cfg(test)]
@@ -90,6 +155,17 @@ mod tests {
             let upright = apply(picture, orientation);
             assert_eq!(upright.width(), width, "orientation {value}");
             assert_eq!(upright.get_pixel(x, y).0, [255, 0, 0], "orientation {value}");
+        }
+    }
+
+    #[test]
+    fn pictures_larger_than_a_tile_are_turned_as_the_image_crate_does_it() {
+        let picture = RgbImage::from_fn(70, 45, |x, y| ::image::Rgb([x as u8, y as u8, (x * y) as u8]));
+        for value in 1..=8 {
+            let orientation = Orientation::from_exif(value).unwrap();
+            let mut right = ::image::DynamicImage::from(picture.clone());
+            right.apply_orientation(orientation);
+            assert!(apply(picture.clone(), orientation) == right.into_rgb8(), "orientation {value}");
         }
     }
 

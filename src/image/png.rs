@@ -21,18 +21,19 @@ const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 const MAX_WIDTH: u32 = 2_000_000;
 
 pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<(RgbImage, Orientation), Error> {
-    let file = walk(bytes, limits)?;
-    let mut decoder = Decoder::new(Splice::new(file.parts));
+    let file = File::walk(bytes, limits)?;
+    let data_head = file.data_head()?;
+    let mut decoder = Decoder::new(file.splice(&data_head));
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     // The walk has checked those that matter.
     decoder.ignore_checksums(true);
-    let mut reader = decoder.read_info().map_err(refuse)?;
+    let mut reader = decoder.read_info().map_err(|error| file.refuse(error))?;
     let (width, height) = (reader.info().width, reader.info().height);
-    let pixels = read_rows(&mut reader)?;
+    let pixels = read_rows(&mut reader).map_err(|error| file.refuse(error))?;
     Ok((Format::Png.picture(width, height, pixels)?, file.metadata.orientation()))
 }
 
-fn read_rows<R: io::BufRead + io::Seek>(reader: &mut Reader<R>) -> Result<Vec<u8>, Error> {
+fn read_rows<R: io::BufRead + io::Seek>(reader: &mut Reader<R>) -> Result<Vec<u8>, DecodingError> {
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);
     let interlaced = reader.info().interlaced;
     let (color, _) = reader.output_color_type();
@@ -41,78 +42,117 @@ fn read_rows<R: io::BufRead + io::Seek>(reader: &mut Reader<R>) -> Result<Vec<u8
 
     if color == ColorType::Rgb && !interlaced {
         for row in pixels.chunks_exact_mut(width * 3) {
-            reader.read_row(row).map_err(refuse)?;
+            reader.read_row(row)?;
         }
         return Ok(pixels);
     }
     // Rows of a pass are shorter than the picture is wide, and are spread over it afterwards.
     let mut row = vec![0; width * channels];
     let mut rgb = vec![0; if interlaced { width * 3 } else { 0 }];
-    let rows = if interlaced { usize::MAX } else { height };
+    let rows = if interlaced { rows_of_passes(width, height) } else { height };
     for y in 0..rows {
-        match reader.read_row(&mut row) {
-            Ok(Some(InterlaceInfo::Null(_))) => {
-                flatten::row(channels, &row, &mut pixels[y * width * 3..(y + 1) * width * 3]);
-            }
-            Ok(Some(InterlaceInfo::Adam7(pass))) => {
+        match reader.read_row(&mut row)? {
+            Some(InterlaceInfo::Adam7(pass)) => {
                 flatten::row(channels, &row, &mut rgb);
                 png::expand_interlaced_row(&mut pixels, width * 3, &rgb, &pass, 24);
             }
-            Ok(None) => break,
-            Err(error) => return Err(refuse(error)),
+            _ => flatten::row(channels, &row, &mut pixels[y * width * 3..(y + 1) * width * 3]),
         }
     }
     Ok(pixels)
 }
 
-fn refuse(error: DecodingError) -> Error {
-    match error {
-        DecodingError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Format::Png.truncated()
-        }
-        error => Format::Png.corrupt(error),
-    }
+/// Rows of all seven passes of Adam7. To ask for one more would make the decoder look for the end of the file.
+fn rows_of_passes(width: usize, height: usize) -> usize {
+    // First column, first row, and every how many rows there is one.
+    const PASSES: [(usize, usize, usize); 7] =
+        [(0, 0, 8), (4, 0, 8), (0, 4, 8), (2, 0, 4), (0, 2, 4), (1, 0, 2), (0, 1, 2)];
+    PASSES
+        .iter()
+        .filter(|&&(column, row, _)| column < width && row < height)
+        .map(|&(_, row, step)| (height - row).div_ceil(step))
+        .sum()
 }
 
 /// What the walk found.
+#[derive(Default)]
 struct File<'a> {
-    /// The signature and the chunks that make the pixels.
-    parts: Vec<&'a [u8]>,
+    /// The chunks that say how to read the pixels.
+    header: Vec<&'a [u8]>,
+    /// What is in the `IDAT` chunks.
+    data: Vec<&'a [u8]>,
     metadata: Metadata<'a>,
+    /// The file ends before its `IEND`.
+    is_cut: bool,
 }
 
-fn walk(bytes: &[u8], limits: Limits) -> Result<File<'_>, Error> {
-    let Some(mut rest) = bytes.strip_prefix(SIGNATURE) else {
-        return Err(if SIGNATURE.starts_with(bytes) {
-            Format::Png.truncated()
-        } else {
-            Format::Png.corrupt("the signature is damaged, as by a conversion of line breaks")
-        });
-    };
-    let mut file = File { parts: vec![SIGNATURE], metadata: Metadata::default() };
-    let mut seen_header = false;
-    while let Some(chunk) = Chunk::split_from(&mut rest) {
-        if !seen_header {
-            check_header(&chunk, limits)?;
-        }
-        match &chunk.kind {
-            b"IHDR" if seen_header => {}
-            b"IHDR" | b"PLTE" | b"IDAT" => {
-                if chunk.crc_is_wrong() {
+impl<'a> File<'a> {
+    fn walk(bytes: &'a [u8], limits: Limits) -> Result<Self, Error> {
+        let Some(mut rest) = bytes.strip_prefix(SIGNATURE) else {
+            return Err(if SIGNATURE.starts_with(bytes) {
+                Format::Png.truncated()
+            } else {
+                Format::Png.corrupt("the signature is damaged, as by a conversion of line breaks")
+            });
+        };
+        let mut file = Self { is_cut: true, ..Self::default() };
+        while let Some(chunk) = Chunk::split_from(&mut rest) {
+            if file.header.is_empty() {
+                check_header(&chunk, limits)?;
+            }
+            match &chunk.kind {
+                b"IHDR" | b"PLTE" | b"IDAT" if chunk.crc_is_wrong() => {
                     return Err(Format::Png.corrupt("wrong CRC of a chunk that makes the pixels"));
                 }
-                seen_header = true;
-                file.parts.push(chunk.whole);
+                b"IHDR" if !file.header.is_empty() => {}
+                // These two are of use only before the pixels, and only whole.
+                b"IHDR" | b"PLTE" if file.data.is_empty() && chunk.crc.is_some() => {
+                    file.header.push(chunk.whole)
+                }
+                b"tRNS" if file.data.is_empty() && chunk.crc.is_some() && !chunk.crc_is_wrong() => {
+                    file.header.push(chunk.whole);
+                }
+                b"IDAT" => file.data.push(chunk.data),
+                b"eXIf" => file.metadata.exif = file.metadata.exif.or(Some(chunk.data)),
+                b"iTXt" => file.metadata.xmp = file.metadata.xmp.or_else(|| xmp(chunk.data)),
+                b"IEND" => {
+                    file.is_cut = false;
+                    break;
+                }
+                _ => {}
             }
-            // What follows would be a chunk without a start, if this one were not passed on.
-            b"tRNS" if !chunk.crc_is_wrong() => file.parts.push(chunk.whole),
-            b"eXIf" => file.metadata.exif = file.metadata.exif.or(Some(chunk.data)),
-            b"iTXt" => file.metadata.xmp = file.metadata.xmp.or_else(|| xmp(chunk.data)),
-            b"IEND" => break,
-            _ => {}
         }
+        if file.header.is_empty() { Err(Format::Png.truncated()) } else { Ok(file) }
     }
-    if seen_header { Ok(file) } else { Err(Format::Png.truncated()) }
+
+    /// Length and kind of one `IDAT` chunk that holds the data of all.
+    fn data_head(&self) -> Result<[u8; 8], Error> {
+        let length: usize = self.data.iter().map(|data| data.len()).sum();
+        let length =
+            u32::try_from(length).map_err(|_| Format::Png.corrupt("more data than a PNG can have"))?;
+        let [a, b, c, d] = length.to_be_bytes();
+        Ok([a, b, c, d, b'I', b'D', b'A', b'T'])
+    }
+
+    /// The file as the decoder sees it. It has an end even if the file has none: the decoder gives out the last
+    /// rows only when it is told that no data follow.
+    fn splice<'b>(&self, data_head: &'b [u8]) -> Splice<'b>
+    where
+        'a: 'b,
+    {
+        const END: &[u8] = b"\0\0\0\0\0\0\0\0IEND\0\0\0\0";
+        let mut parts = vec![SIGNATURE];
+        parts.extend(&self.header);
+        parts.push(data_head);
+        parts.extend(&self.data);
+        // The CRC of the data, which is not looked at, and the last chunk.
+        parts.push(END);
+        Splice::new(parts)
+    }
+
+    fn refuse(&self, error: DecodingError) -> Error {
+        if self.is_cut { Format::Png.truncated() } else { Format::Png.corrupt(error) }
+    }
 }
 
 fn check_header(chunk: &Chunk<'_>, limits: Limits) -> Result<(), Error> {

@@ -136,7 +136,7 @@ fn markup(text: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// `infer` looks at fewer bytes than [`format`] does, and must not say that an accepted format is not accepted.
+/// `infer` looks at fewer bytes than [`format()`] does, and must not say that an accepted format is not accepted.
 fn is_accepted(kind: &infer::Type) -> bool {
     matches!(kind.extension(), "jpg" | "png" | "webp" | "gif" | "bmp")
 }

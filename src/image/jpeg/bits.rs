@@ -9,11 +9,18 @@ pub(super) enum Stop {
     Corrupt(&'static str),
 }
 
+/// Bits that are there after a look at the next ones, unless the data end.
+pub(super) const MOST: u32 = 32;
+
 /// A reader of bits, most significant first.
+///
+/// It is small and `Copy`, and what is rarely done to it is done to a copy: so the compiler can keep it in
+/// registers where it counts.
+#[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
     at: usize,
-    /// The next bits, left-aligned; zero after the last one.
+    /// The next bits, left-aligned.
     buffer: u64,
     count: u32,
     ended: bool,
@@ -25,16 +32,16 @@ impl<'a> Bits<'a> {
     }
 
     /// The next 16 bits, with zeros behind the end of the data.
-    #[inline]
+    #[inline(always)]
     pub(super) fn peek_16(&mut self) -> usize {
-        if self.count < 16 {
+        if self.count < MOST {
             self.refill();
         }
         (self.buffer >> 48) as usize
     }
 
-    /// Steps over `count` bits, at most 32.
-    #[inline]
+    /// Steps over `count` bits, at most [`MOST`].
+    #[inline(always)]
     pub(super) fn skip(&mut self, count: u32) -> Result<(), Stop> {
         if self.count < count {
             self.refill();
@@ -60,7 +67,25 @@ impl<'a> Bits<'a> {
         self.ended && self.count < 16
     }
 
+    #[inline(always)]
     fn refill(&mut self) {
+        // Eight bytes at a time, as long as none of them asks for a second look.
+        if let Some(eight) = self.data.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
+            let word = u64::from_be_bytes(*eight);
+            if !has_0xff(word) {
+                // Bits of a byte that does not fit whole are laid down again by the next refill.
+                self.buffer |= word >> self.count;
+                let bytes = (64 - self.count) / 8;
+                self.at += bytes as usize;
+                self.count += 8 * bytes;
+                return;
+            }
+        }
+        *self = self.refilled_by_bytes();
+    }
+
+    #[inline(never)]
+    fn refilled_by_bytes(mut self) -> Self {
         while self.count <= 56 && !self.ended {
             let byte = match self.data.get(self.at) {
                 Some(0xff) => {
@@ -73,7 +98,7 @@ impl<'a> Bits<'a> {
                         }
                         _ => {
                             self.ended = true;
-                            return;
+                            return self;
                         }
                     }
                 }
@@ -83,12 +108,13 @@ impl<'a> Bits<'a> {
                 }
                 None => {
                     self.ended = true;
-                    return;
+                    return self;
                 }
             };
             self.buffer |= u64::from(byte) << (56 - self.count);
             self.count += 8;
         }
+        self
     }
 
     /// Drops what is left before the next marker and gives the marker's code, or `None` at the end of the data.
@@ -116,6 +142,12 @@ impl<'a> Bits<'a> {
     }
 }
 
+/// Whether one of the eight bytes is 0xff: that of the inverse is zero, and borrows.
+fn has_0xff(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    (!word).wrapping_sub(ONES) & word & (ONES << 7) != 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +163,29 @@ mod tests {
         assert_eq!(bits.take(16), Ok(0x56ff));
         assert_eq!(bits.marker(), Some(0xd9));
         assert_eq!(bits.position(), 10);
+    }
+
+    #[test]
+    fn eight_bytes_at_a_time_give_the_same_bits_as_one() {
+        // A stuffed byte wanders through the data; the steps are of all lengths.
+        for stuffed in 0..40 {
+            let mut data: Vec<u8> = (0..40u32).map(|byte| (byte * 37 % 251) as u8).collect();
+            let plain: Vec<u8> =
+                data.iter().enumerate().map(|(at, &byte)| if at == stuffed { 0xff } else { byte }).collect();
+            data[stuffed] = 0xff;
+            data.insert(stuffed + 1, 0);
+            let mut bits = Bits::new(&data);
+            let (mut at, mut step) = (0, 1);
+            while at + step <= 320 {
+                let right = (at..at + step)
+                    .fold(0, |value, bit| value << 1 | u32::from(plain[bit / 8] >> (7 - bit % 8) & 1));
+                assert_eq!(bits.take(step as u32), Ok(right));
+                (at, step) = (at + step, step % 16 + 1);
+            }
+            assert_eq!(bits.skip((320 - at) as u32), Ok(()));
+            assert_eq!(bits.skip(1), Err(Stop::Missing));
+        }
+        assert!(has_0xff(0x00ff_0000_0000_0000) && has_0xff(0xff) && !has_0xff(0xfe01_7f80_0000_00fe));
     }
 
     #[test]

@@ -64,10 +64,7 @@ impl<'a> Blocks<'a> {
     ) -> Result<(), Stop> {
         match &self.procedure {
             Procedure::Sequential(tables) => sequential(tables[component], bits),
-            Procedure::DcFirst(tables) => {
-                let size = tables[component].symbol(bits)?;
-                bits.skip(size)
-            }
+            Procedure::DcFirst(tables) => tables[component].coefficient(bits).map(|_| ()),
             Procedure::DcRefine => bits.skip(1),
             Procedure::AcFirst(_) if self.end_of_band_run > 0 => {
                 self.end_of_band_run -= 1;
@@ -88,20 +85,20 @@ impl<'a> Blocks<'a> {
 }
 
 #[inline]
-fn sequential((dc, ac): (&Table, &Table), bits: &mut Bits<'_>) -> Result<(), Stop> {
-    let size = dc.symbol(bits)?;
-    bits.skip(size)?;
+fn sequential((dc, ac): (&Table, &Table), reader: &mut Bits<'_>) -> Result<(), Stop> {
+    let mut copy = *reader;
+    let bits = &mut copy;
+    dc.coefficient(bits)?;
     let mut at = 1;
     while at < 64 {
-        let symbol = ac.symbol(bits)?;
+        let symbol = ac.coefficient(bits)?;
         let (zeros, size) = (symbol >> 4, symbol & 15);
-        if size > 0 {
-            bits.skip(size)?;
-        } else if zeros < 15 {
+        if size == 0 && zeros < 15 {
             break;
         }
         at += zeros + 1;
     }
+    *reader = copy;
     Ok(())
 }
 
@@ -119,11 +116,10 @@ fn ac_first(
 ) -> Result<u32, Stop> {
     let mut at = first;
     while at <= last {
-        let symbol = table.symbol(bits)?;
+        let symbol = table.coefficient(bits)?;
         let (zeros, size) = (symbol >> 4, symbol & 15);
         at += zeros as usize;
         if size > 0 {
-            bits.skip(size)?;
             // Decoders put a coefficient behind the end of the block onto its last place.
             *nonzero |= 1 << at.min(63);
         } else if zeros < 15 {

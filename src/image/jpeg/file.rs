@@ -3,19 +3,23 @@
 //! It ends there, and not at the EOI: whatever follows the last pixel, another picture (MPO), a broken segment
 //! or nothing at all, is not looked at.
 
-use super::super::limits::check_memory;
 use super::super::orient::Metadata;
 use super::super::{Format, Limits};
 use super::bits::Stop;
 use super::frame::Frame;
 use super::huffman::Tables;
 use super::markers::Markers;
+use super::pixels::Decoder;
 use super::scan::Scans;
 use crate::error::Error;
+
+/// Tables and scans of a file. Each is read again by the decoder; a segment can be as short as 4 bytes.
+const MAX_PARTS: usize = 4000;
 
 /// What the walk found.
 pub(super) struct File<'a> {
     pub(super) frame: Frame,
+    pub(super) decoder: Decoder,
     pub(super) found: Found<'a>,
 }
 
@@ -38,6 +42,7 @@ impl<'a> File<'a> {
         let mut tables = Tables::standard();
         let mut restart_interval = 0;
         let mut scans: Option<Scans> = None;
+        let mut decoder = None;
         let mut closed = false;
         while let Some((marker, start)) = markers.next() {
             match marker {
@@ -63,8 +68,9 @@ impl<'a> File<'a> {
                         return Err(Format::Jpeg.corrupt("a scan before the frame"));
                     };
                     let scan = scans.begin(segment)?;
-                    if scans.keep_coefficients(&scan) {
-                        check_coefficients(scans.frame())?;
+                    if decoder.is_none() {
+                        let interleaved = scan.components.len() == scans.frame().components.len();
+                        decoder = Some(Decoder::choose(scans.frame(), interleaved)?);
                     }
                     let length =
                         scans.walk(&scan, &tables, restart_interval, markers.rest()).map_err(refuse)?;
@@ -82,16 +88,19 @@ impl<'a> File<'a> {
                 }
             }
             found.parts.push(markers.since(start));
+            if found.parts.len() > MAX_PARTS {
+                return Err(Format::Jpeg.corrupt("more tables and scans than any encoder writes"));
+            }
             if scans.as_ref().is_some_and(Scans::are_complete) {
                 break;
             }
         }
-        match scans {
+        match (scans, decoder) {
             // Some writers end a progressive file before the last refinement, and close it.
-            Some(scans) if scans.are_complete() || (closed && scans.all_have_begun()) => {
-                Ok(Self { frame: scans.into_frame(), found })
+            (Some(scans), Some(decoder)) if scans.are_complete() || (closed && scans.all_have_begun()) => {
+                Ok(Self { frame: scans.into_frame(), decoder, found })
             }
-            None if closed => Err(Format::Jpeg.corrupt("no frame")),
+            (_, None) if closed => Err(Format::Jpeg.corrupt("no scan before the end")),
             _ => Err(Format::Jpeg.truncated()),
         }
     }
@@ -137,18 +146,4 @@ fn refuse(stop: Stop) -> Error {
         Stop::Missing => Format::Jpeg.truncated(),
         Stop::Corrupt(cause) => Format::Jpeg.corrupt(cause),
     }
-}
-
-/// Refuses a file whose coefficients have to be kept, 2 bytes for each sample, until the last scan is read, if
-/// they and the picture are too large together.
-fn check_coefficients(frame: &Frame) -> Result<(), Error> {
-    let coefficients: u64 = frame.components.iter().map(|component| component.padded_blocks() * 128).sum();
-    let pixels = u64::from(frame.width) * u64::from(frame.height) * 3;
-    let of_kind = match (frame.progressive, frame.components.len()) {
-        (true, 4) => " for a progressive CMYK JPEG",
-        (true, _) => " for a progressive JPEG",
-        (false, 4) => " for a CMYK JPEG in several scans",
-        (false, _) => " for a JPEG in several scans",
-    };
-    check_memory(frame.width, frame.height, coefficients + pixels, of_kind)
 }

@@ -51,24 +51,41 @@ impl Table {
     #[inline]
     pub(super) fn symbol(&self, bits: &mut Bits<'_>) -> Result<u32, Stop> {
         let next = bits.peek_16();
-        let entry = self.fast[next >> (16 - FAST)];
+        let entry = u32::from(self.fast[next >> (16 - FAST)]);
         if entry != 0 {
-            bits.skip(u32::from(entry >> 8))?;
-            return Ok(u32::from(entry & 0xff));
+            bits.skip(entry >> 8)?;
+            return Ok(entry & 0xff);
         }
-        self.long_symbol(bits, next)
+        let (length, symbol) = self.long_symbol(next, bits.is_near_end())?;
+        bits.skip(length)?;
+        Ok(symbol)
     }
 
-    #[cold]
-    fn long_symbol(&self, bits: &mut Bits<'_>, next: usize) -> Result<u32, Stop> {
+    /// Reads one symbol and steps over the bits that it announces: as many as its lower half says, be it that of
+    /// a DC or of an AC coefficient.
+    #[inline(always)]
+    pub(super) fn coefficient(&self, bits: &mut Bits<'_>) -> Result<u32, Stop> {
+        let next = bits.peek_16();
+        let entry = u32::from(self.fast[next >> (16 - FAST)]);
+        if entry != 0 {
+            bits.skip((entry >> 8) + (entry & 15))?;
+            return Ok(entry & 0xff);
+        }
+        let (length, symbol) = self.long_symbol(next, bits.is_near_end())?;
+        bits.skip(length + (symbol & 15))?;
+        Ok(symbol)
+    }
+
+    /// The length of the code with which `next` begins, and its symbol.
+    #[inline(never)]
+    fn long_symbol(&self, next: usize, is_near_end: bool) -> Result<(u32, u32), Stop> {
         for length in FAST + 1..=16 {
             if (next as u32) < self.limit[length as usize] {
-                bits.skip(length)?;
                 let index = (next >> (16 - length)) as i32 + self.offset[length as usize];
-                return Ok(self.symbols.get(index as usize).copied().unwrap_or(0).into());
+                return Ok((length, self.symbols.get(index as usize).copied().unwrap_or(0).into()));
             }
         }
-        Err(if bits.is_near_end() { Stop::Missing } else { Stop::Corrupt("no such Huffman code") })
+        Err(if is_near_end { Stop::Missing } else { Stop::Corrupt("no such Huffman code") })
     }
 }
 

@@ -74,11 +74,6 @@ impl Scans {
         self.bits.iter().all(|bits| bits[0] != ABSENT)
     }
 
-    /// Whether the decoder has to keep coefficients, because another scan will add to the same pixels.
-    pub(super) fn keep_coefficients(&self, scan: &Scan) -> bool {
-        self.frame.progressive || scan.components.len() < self.frame.components.len()
-    }
-
     /// Reads a scan header; `segment` begins after its length.
     pub(super) fn begin(&self, segment: &[u8]) -> Result<Scan, Error> {
         let corrupt = |cause: &'static str| Format::Jpeg.corrupt(cause);

@@ -1,15 +1,22 @@
 //! WebP: a walk to the first frame, which is decoded as a still of its own and laid on the canvas.
 
+mod chunk;
+mod codes;
+
 use std::io;
 
 use ::image::RgbImage;
 use image_webp::{DecodingError, WebPDecoder};
 
+use self::chunk::{Chunk, le_u32};
 use super::limits::check_memory;
 use super::orient::{Metadata, Orientation};
 use super::splice::Splice;
 use super::{Format, Limits, flatten};
 use crate::error::Error;
+
+/// Groups of five Huffman codes in a lossless stream. Encoders write at most 2,600; each can take 60 kB.
+const MAX_GROUPS: u32 = 4000;
 
 pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<(RgbImage, Orientation), Error> {
     let file = File::walk(bytes, limits)?;
@@ -40,17 +47,19 @@ impl<'a> File<'a> {
         let is_cut = bytes.len() < riff_size.saturating_add(8);
         let mut rest = bytes.get(12..bytes.len().min(riff_size.saturating_add(8))).unwrap_or_default();
         let mut canvas = None;
+        let mut has_exif = false;
         let mut frame = Frame::default();
         let mut metadata = Metadata::default();
         while let Some(chunk) = Chunk::split_from(&mut rest) {
             match chunk.kind {
                 b"VP8X" if canvas.is_none() => {
+                    has_exif = chunk.data.first().is_some_and(|flags| flags & 0x08 != 0);
                     let size = chunk.u24(4).zip(chunk.u24(7)).ok_or_else(|| Format::WebP.truncated())?;
                     limits.check(Format::WebP, size.0 + 1, size.1 + 1)?;
                     canvas = Some((size.0 + 1, size.1 + 1));
                 }
                 b"ANMF" if frame.image.is_none() => frame = Frame::of_animation(&chunk)?,
-                b"EXIF" => metadata.exif = metadata.exif.or(Some(chunk.data)),
+                b"EXIF" if !chunk.is_cut => metadata.exif = metadata.exif.or(Some(chunk.data)),
                 b"XMP " => metadata.xmp = metadata.xmp.or(Some(chunk.data)),
                 _ => frame.add(chunk),
             }
@@ -59,6 +68,10 @@ impl<'a> File<'a> {
             let format = Format::WebP;
             return Err(if is_cut { format.truncated() } else { format.corrupt("no image chunk") });
         };
+        // Its pixels may be there, but not which way up they go.
+        if is_cut && has_exif && metadata.exif.is_none() {
+            return Err(Format::WebP.truncated());
+        }
         let size = image.dimensions()?;
         limits.check(Format::WebP, size.0, size.1)?;
         let canvas = canvas.unwrap_or(size);
@@ -117,25 +130,64 @@ impl<'a> Frame<'a> {
         if image.is_cut || self.alpha.as_ref().is_some_and(|alpha| alpha.is_cut) {
             return Err(Format::WebP.truncated());
         }
-        let (width, height) = self.size;
-        let alpha = self.alpha.as_ref().filter(|_| image.kind == b"VP8 ");
-        if alpha.is_some() {
-            // Luma and chroma, RGBA, and the alpha plane once as RGBA and once alone.
-            let bytes = u64::from(width) * u64::from(height) * 21 / 2;
-            check_memory(width, height, bytes, " for a lossy WebP with transparency")?;
+        match (image.kind, &self.alpha) {
+            (b"VP8L", _) => self.decode_lossless(image),
+            (_, Some(alpha)) => self.decode_lossy_with(alpha, image),
+            _ => self.decode_chunks(vec![b"RIFF\xff\xff\xff\x7fWEBP"], image, true),
         }
-        // The chunks may have an odd length; a padding byte follows each that has, here as in the file.
-        let mut head = b"RIFF\xff\xff\xff\x7fWEBP".to_vec();
-        let mut parts = Vec::new();
-        if let Some(alpha) = alpha {
-            let [[w0, w1, w2, _], [h0, h1, h2, _]] = [width - 1, height - 1].map(u32::to_le_bytes);
-            head.extend(b"VP8X\x0a\0\0\0\x10\0\0\0");
-            head.extend([w0, w1, w2, h0, h1, h2]);
-            parts.extend(alpha.parts());
-        }
-        parts.extend(image.parts());
-        parts.insert(0, &head);
+    }
 
+    fn decode_lossless(&self, image: &Chunk<'a>) -> Result<RgbImage, Error> {
+        self.check_groups(image.data, 40)?;
+        let Some((&[signature, b0, b1, b2, b3], stream)) = image.data.split_first_chunk() else {
+            return Err(Format::WebP.truncated());
+        };
+        // Decoded with an alpha channel whether it has one or not, because the decoder itself makes RGBA of it,
+        // and without the flag a copy as RGB besides.
+        let has_alpha = b3 & 0x10 != 0;
+        let mut head = b"RIFF\xff\xff\xff\x7fWEBP".to_vec();
+        head.extend(image.head);
+        head.extend([signature, b0, b1, b2, b3 | 0x10]);
+        let chunk = Chunk { kind: image.kind, head: &[], data: stream, is_cut: false };
+        self.decode_chunks(vec![&head], &chunk, has_alpha)
+    }
+
+    fn decode_lossy_with(&self, alpha: &Chunk<'a>, image: &Chunk<'a>) -> Result<RgbImage, Error> {
+        let (width, height) = self.size;
+        // Luma and chroma, RGBA, and the alpha plane once as RGBA and once alone.
+        let bytes = u64::from(width) * u64::from(height) * 21 / 2;
+        check_memory(width, height, bytes, " for a lossy WebP with transparency")?;
+        // The lower two bits of the first byte say how the plane is compressed.
+        if let Some((&how, stream)) = alpha.data.split_first()
+            && how & 3 == 1
+        {
+            self.check_groups(stream, 0)?;
+        }
+        let [[w0, w1, w2, _], [h0, h1, h2, _]] = [width - 1, height - 1].map(u32::to_le_bytes);
+        let mut head = b"RIFF\xff\xff\xff\x7fWEBPVP8X\x0a\0\0\0\x10\0\0\0".to_vec();
+        head.extend([w0, w1, w2, h0, h1, h2]);
+        let mut parts = vec![&head[..]];
+        parts.extend(alpha.parts());
+        self.decode_chunks(parts, image, true)
+    }
+
+    fn check_groups(&self, stream: &[u8], header_bits: usize) -> Result<(), Error> {
+        match codes::groups(stream, header_bits, self.size.0, self.size.1) {
+            Some(groups) if groups > MAX_GROUPS => {
+                Err(Format::WebP.corrupt(format!("{groups} groups of Huffman codes")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Decodes a file of these parts and this image chunk.
+    fn decode_chunks<'b>(
+        &self,
+        mut parts: Vec<&'b [u8]>,
+        image: &Chunk<'b>,
+        has_alpha: bool,
+    ) -> Result<RgbImage, Error> {
+        parts.extend(image.parts());
         let mut decoder = WebPDecoder::new(Splice::new(parts)).map_err(refuse)?;
         if decoder.dimensions() != self.size {
             return Err(Format::WebP.corrupt("the size of the frame differs from that of its image"));
@@ -144,10 +196,12 @@ impl<'a> Frame<'a> {
             decoder.output_buffer_size().ok_or_else(|| Format::WebP.corrupt("too large to address"))?;
         let mut pixels = vec![0; size];
         decoder.read_image(&mut pixels).map_err(refuse)?;
-        if decoder.has_alpha() {
-            flatten::rgba_in_place(&mut pixels);
+        match (decoder.has_alpha(), has_alpha) {
+            (true, true) => flatten::rgba_in_place(&mut pixels),
+            (true, false) => flatten::rgbx_in_place(&mut pixels),
+            _ => {}
         }
-        Format::WebP.picture(width, height, pixels)
+        Format::WebP.picture(self.size.0, self.size.1, pixels)
     }
 }
 
@@ -158,54 +212,4 @@ fn refuse(error: DecodingError) -> Error {
         }
         error => Format::WebP.corrupt(error),
     }
-}
-
-struct Chunk<'a> {
-    kind: &'a [u8],
-    /// Kind and size.
-    head: &'a [u8],
-    /// What there is of the data.
-    data: &'a [u8],
-    /// The file ends before the data do.
-    is_cut: bool,
-}
-
-impl<'a> Chunk<'a> {
-    /// Takes a chunk off the front; the last one may be cut.
-    fn split_from(rest: &mut &'a [u8]) -> Option<Self> {
-        let size = le_u32(rest, 4)? as usize;
-        let (head, after) = rest.split_at(8);
-        let data = &after[..size.min(after.len())];
-        *rest = after.get(size.saturating_add(size % 2)..).unwrap_or_default();
-        Some(Self { kind: &head[..4], head, data, is_cut: data.len() < size })
-    }
-
-    fn parts(&self) -> [&'a [u8]; 3] {
-        [self.head, self.data, if self.data.len() % 2 == 1 { &[0] } else { &[] }]
-    }
-
-    fn u24(&self, at: usize) -> Option<u32> {
-        let bytes = self.data.get(at..)?.first_chunk::<3>()?;
-        Some(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]))
-    }
-
-    /// Width and height in the header of the image data itself.
-    fn dimensions(&self) -> Result<(u32, u32), Error> {
-        match (self.kind, self.data) {
-            (b"VP8 ", &[_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1, ..]) => {
-                let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
-                Ok((side(w0, w1), side(h0, h1)))
-            }
-            (b"VP8L", &[0x2f, b0, b1, b2, b3, ..]) => {
-                let bits = u32::from_le_bytes([b0, b1, b2, b3]);
-                Ok(((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1))
-            }
-            _ if self.is_cut => Err(Format::WebP.truncated()),
-            _ => Err(Format::WebP.corrupt("the image data have no header")),
-        }
-    }
-}
-
-fn le_u32(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk::<4>().map(|four| u32::from_le_bytes(*four))
 }

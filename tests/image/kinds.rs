@@ -1,0 +1,120 @@
+//! Every kind of file that is refused, and those that Pillow refuses and this decoder does not; `parity` has the
+//! rest.
+
+use super::Right::{Code, Unsupported};
+use super::{LIMITS, Right, check, decode, fixtures, names, read};
+
+const CORRUPT: Right = Code("undecodable_image");
+const TRUNCATED: Right = Code("truncated_image");
+const TOO_LARGE: Right = Code("image_too_large");
+
+const REFUSED: [(&str, Right); 47] = [
+    // JPEG
+    ("420_as_4x4.jpg", CORRUPT),
+    ("arithmetic_progressive.jpg", Unsupported("An arithmetic-coded JPEG")),
+    ("closed_early.jpg", TRUNCATED),
+    ("closed_early_progressive.jpg", TRUNCATED),
+    ("dc_only_progressive_open.jpg", TRUNCATED),
+    ("dnl.jpg", CORRUPT),
+    ("extended_12_bit.jpg", Unsupported("A 12-bit JPEG")),
+    ("fractional_sampling.jpg", CORRUPT),
+    ("height_0.jpg", CORRUPT),
+    ("hierarchical.jpg", Unsupported("A hierarchical JPEG")),
+    ("jpeg_ls.jpg", Unsupported("A JPEG-LS image")),
+    ("lossless.jpg", Unsupported("A lossless JPEG")),
+    ("lost_interval.jpg", TRUNCATED),
+    ("no_scan.jpg", CORRUPT),
+    ("short_interval.jpg", TRUNCATED),
+    ("width_0.jpg", CORRUPT),
+    // PNG
+    ("bad_filter.png", CORRUPT),
+    ("bad_zlib.png", CORRUPT),
+    ("cgbi.png", Unsupported("A PNG in Apple's own variant (CgBI)")),
+    ("crc_of_ihdr.png", CORRUPT),
+    ("crc_of_long_idat.png", CORRUPT),
+    ("crc_of_plte.png", CORRUPT),
+    ("crlf.png", CORRUPT),
+    ("impossible_depth.png", CORRUPT),
+    ("no_idat.png", CORRUPT),
+    ("no_palette.png", CORRUPT),
+    ("one_row.png", TOO_LARGE),
+    ("short_zlib.png", CORRUPT),
+    // GIF
+    ("0x0.gif", CORRUPT),
+    ("0x0_frame.gif", CORRUPT),
+    ("bad_code_size.gif", CORRUPT),
+    ("bomb_frame.gif", TOO_LARGE),
+    ("few_pixels.gif", TRUNCATED),
+    ("no_frame.gif", CORRUPT),
+    // BMP
+    ("0x0.bmp", CORRUPT),
+    ("bomb.bmp", TOO_LARGE),
+    ("jpeg_inside.bmp", CORRUPT),
+    ("negative_width.bmp", CORRUPT),
+    // WebP
+    ("bomb_canvas.webp", TOO_LARGE),
+    ("damaged_lossless.webp", CORRUPT),
+    ("frame_outside.webp", CORRUPT),
+    ("no_image.webp", CORRUPT),
+    ("orientation_cut.webp", TRUNCATED),
+    ("tree_bomb.webp", CORRUPT),
+    ("tree_bomb_alpha.webp", CORRUPT),
+    ("wrong_canvas.webp", CORRUPT),
+    ("flags_lie_cut.webp", TRUNCATED),
+];
+
+/// Files without a golden that are accepted, and the file whose pixels they have.
+const SAME: [(&str, &str); 8] = [
+    ("444_as_2x2.jpg", "444_as_2x2.jpg"),
+    ("bad_chunks.png", "rgb_8.png"),
+    ("crc_of_gama.png", "rgb_8.png"),
+    ("itxt_bomb.png", "ztxt_bomb.png"),
+    ("ztxt_bomb.png", "itxt_bomb.png"),
+    ("metadata_cut.webp", "lossy.webp"),
+    ("two_soi.jpg", "plain.jpg"),
+    ("fill_bytes.jpg", "plain.jpg"),
+];
+
+/// Accepted, and compared with nothing; `tools/make_goldens.py` says why.
+const WITHOUT_GOLDEN: [&str; 2] = ["dc_only_progressive.jpg", "size_1x40.jpg"];
+
+#[test]
+fn every_kind_that_is_refused_is_refused_for_its_own_reason() {
+    for (name, right) in &REFUSED {
+        check(name, right, decode(&read("kinds", name), LIMITS));
+    }
+}
+
+#[test]
+fn what_only_pillow_refuses_has_the_pixels_of_its_sound_sibling() {
+    for (name, sibling) in SAME {
+        let picture =
+            decode(&read("kinds", name), LIMITS).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert!(picture.rgb == decode(&read("kinds", sibling), LIMITS).unwrap().rgb, "{name}");
+    }
+    for name in WITHOUT_GOLDEN {
+        assert!(decode(&read("kinds", name), LIMITS).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn every_kind_is_asked_about_somewhere() {
+    for name in names("kinds") {
+        let asked = REFUSED.iter().any(|(row, _)| *row == name)
+            || SAME.iter().any(|(row, _)| *row == name)
+            || WITHOUT_GOLDEN.contains(&name.as_str())
+            || fixtures("goldens").join(format!("{name}.png")).exists();
+        assert!(asked, "{name}");
+    }
+}
+
+#[test]
+fn leading_white_space_and_trailing_bytes_change_nothing() {
+    for name in ["plain.jpg", "rgb_8.png", "lossless.webp", "global.gif", "24.bmp"] {
+        let bytes = read("kinds", name);
+        let right = decode(&bytes, LIMITS).unwrap();
+        let padded = [&b"\r\n \t"[..], &bytes, b"\0\xff\xd8\xff\xe0 and more"].concat();
+        let picture = decode(&padded, LIMITS).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert!((picture.format, picture.rgb) == (right.format, right.rgb), "{name}");
+    }
+}

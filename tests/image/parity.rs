@@ -1,0 +1,42 @@
+//! The pixels are those of Pillow, within 2/255 in the mean of a picture. `tools/make_goldens.py` wrote them.
+
+use std::io::Cursor;
+
+use super::{LIMITS, decode, fixtures, names, read};
+
+/// The mean absolute difference that is allowed: decoders of JPEG and lossy WebP round in their own ways.
+const MEAN: f64 = 2.0;
+
+fn golden(name: &str) -> Option<(u32, u32, Vec<u8>)> {
+    let file = format!("{name}.png");
+    if !fixtures("goldens").join(&file).exists() {
+        return None;
+    }
+    let mut reader = png::Decoder::new(Cursor::new(read("goldens", &file))).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    assert_eq!(info.color_type, png::ColorType::Rgb, "{name}");
+    Some((info.width, info.height, pixels))
+}
+
+#[test]
+fn the_mean_difference_to_pillow_is_at_most_2_of_255_for_every_golden() {
+    let mut compared = 0;
+    for name in names("kinds") {
+        let Some((width, height, right)) = golden(&name) else { continue };
+        let picture =
+            decode(&read("kinds", &name), LIMITS).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert_eq!(picture.rgb.dimensions(), (width, height), "{name}");
+        let sum: u64 = picture.rgb.as_raw().iter().zip(&right).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        let mean = sum as f64 / right.len() as f64;
+        assert!(mean <= MEAN, "{name}: {mean:.2}");
+        // Without loss there is nothing to round, but for 16 bits to 8 and for alpha.
+        let lossless = !name.ends_with(".jpg") && !name.contains("lossy") && !name.contains("orientation");
+        if lossless && !name.ends_with(".webp") {
+            let most = picture.rgb.as_raw().iter().zip(&right).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(most <= Some(8), "{name}: {most:?}");
+        }
+        compared += 1;
+    }
+    assert!(compared > 190, "{compared} goldens");
+}

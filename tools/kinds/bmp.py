@@ -1,0 +1,76 @@
+"""BMP of every depth and header, and all that can be wrong with one."""
+
+import struct
+
+import numpy as np
+from PIL import Image
+
+from kinds.common import ALPHA, GREY, HEIGHT, RGB, WIDTH, picture, pillow, write
+
+def bmp_rows(samples, bits):
+    out = b""
+    for row in samples[::-1]:
+        if bits < 8:
+            packed = np.packbits(((row[:, None] >> np.arange(bits - 1, -1, -1)) & 1).astype(np.uint8).ravel()).tobytes()
+        else:
+            packed = row.tobytes()
+        out += packed + bytes(-len(packed) % 4)
+    return out
+
+
+def bmp(data, bits, width=WIDTH, height=HEIGHT, palette=b"", header=40, compression=0, extra=b"", colors=0):
+    if header == 12:
+        info = struct.pack("<IHHHH", 12, width, height, 1, bits)
+    else:
+        info = struct.pack("<IiiHHIIiiII", header, width, height, 1, bits, compression, len(data), 2835, 2835, colors, 0)
+        info = info + extra + bytes(max(0, header - len(info) - len(extra)))
+    offset = 14 + len(info) + len(palette)
+    return b"BM" + struct.pack("<IHHI", offset + len(data), 0, 0, offset) + info + palette + data
+
+
+def bmps():
+    bgr = RGB[..., ::-1]
+    rgb24 = bmp_rows(bgr, 24)
+    quantized = Image.fromarray(RGB).quantize(16, dither=Image.Dither.NONE)
+    indices = np.asarray(quantized)
+    colors = np.array(quantized.getpalette()[:48], np.uint8).reshape(16, 3)[:, ::-1]
+    quads = b"".join(bytes(color) + b"\0" for color in colors)
+    triples = b"".join(bytes(color) for color in colors)
+    write("24.bmp", bmp(rgb24, 24))
+    write("24_top_down.bmp", bmp(bmp_rows(bgr[::-1], 24), 24, height=-HEIGHT))
+    write("24_os2.bmp", bmp(rgb24, 24, header=12))
+    write("24_os2_v2.bmp", bmp(rgb24, 24, header=64))
+    for header in (52, 56, 108, 124):
+        write(f"24_v{header}.bmp", bmp(rgb24, 24, header=header))
+    for bits in (1, 4, 8):
+        last = min(1 << bits, 16)
+        write(f"{bits}.bmp", bmp(bmp_rows(indices % last, bits), bits, palette=quads[: 4 * last], colors=last))
+        full = triples[: 3 * last] + bytes(3 * ((1 << bits) - last))
+        write(f"{bits}_os2.bmp", bmp(bmp_rows(indices % last, bits), bits, palette=full, header=12))
+    write("8_os2_v2.bmp", bmp(bmp_rows(indices, 8), 8, palette=quads, header=64, colors=16))
+    write("32.bmp", bmp(bmp_rows(np.dstack([bgr, np.zeros_like(GREY)]), 32), 32))
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    write("32_alpha_v5.bmp", bmp(bmp_rows(np.dstack([bgr, ALPHA]), 32), 32, header=124, compression=3, extra=masks))
+    write("32_bitfields.bmp", bmp(bmp_rows(np.dstack([bgr, np.zeros_like(GREY)]), 32), 32, compression=3, extra=masks[:12]))
+    r, g, b = (RGB[..., c].astype(np.uint16) for c in range(3))
+    write("16.bmp", bmp(bmp_rows(((r >> 3) << 10 | (g >> 3) << 5 | b >> 3).astype("<u2"), 16), 16))
+    write("16_565.bmp", bmp(bmp_rows(((r >> 3) << 11 | (g >> 2) << 5 | b >> 3).astype("<u2"), 16), 16, compression=3, extra=struct.pack("<III", 0xF800, 0x7E0, 0x1F)))
+    rle8, rle4 = b"", b""
+    for row in indices[::-1]:
+        at = 0
+        while at < WIDTH:
+            run = 1
+            while at + run < WIDTH and row[at + run] == row[at] and run < 255:
+                run += 1
+            rle8 += bytes([run, row[at]])
+            rle4 += bytes([run, row[at] * 17])
+            at += run
+        rle8, rle4 = rle8 + b"\0\0", rle4 + b"\0\0"
+    write("rle8.bmp", bmp(rle8 + b"\0\1", 8, palette=quads, compression=1, colors=16))
+    write("rle4.bmp", bmp(rle4 + b"\0\1", 4, palette=quads, compression=2, colors=16))
+    pillow("1x1.bmp", Image.fromarray(picture(1, 1)))
+    write("trailing.bmp", bmp(rgb24, 24) + b"trailing garbage" * 9)
+    write("0x0.bmp", bmp(b"", 24, width=0, height=0))
+    write("negative_width.bmp", bmp(rgb24, 24, width=-WIDTH))
+    write("bomb.bmp", bmp(b"", 24, width=60000, height=-60000))
+    write("jpeg_inside.bmp", bmp(b"\xff\xd8\xff", 0, compression=4))
