@@ -17,7 +17,7 @@ $(LIBRARY): scripts/requirements-runtime.txt scripts/fetch-onnxruntime
 
 $(CARGO_LAMBDA): scripts/requirements-dev.txt
 	scripts/venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	touch $@
 
 .PHONY: setup
@@ -41,7 +41,7 @@ watch: setup ## Run under a local Lambda emulator, for `cargo lambda invoke`
 	PATH="$(abspath .venv/bin):$$PATH" cargo lambda watch
 
 .PHONY: lint
-lint: ## Check format, lints, docs, licences and advisories
+lint: ## Check format, lints, docs and licences
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items

@@ -21,14 +21,26 @@ pub struct Options {
 pub struct Classification {
     /// Highest score first, ties by class id.
     pub predictions: Vec<Prediction>,
+    /// What the image is.
+    pub image: ImageInfo,
+    /// Where the time went.
+    pub timing: Timing,
+}
+
+/// What an image is, by its own bytes.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct ImageInfo {
     /// Format by the magic bytes.
+    #[serde(serialize_with = "format_name")]
     pub format: Format,
     /// Width of the upright image in pixels.
     pub width: u32,
     /// Height of the upright image in pixels.
     pub height: u32,
-    /// Where the time went.
-    pub timing: Timing,
+}
+
+fn format_name<S: serde::Serializer>(format: &Format, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(format.name())
 }
 
 /// Milliseconds of each step.
@@ -116,9 +128,11 @@ impl Classifier {
         let (probabilities, RunTimes { preprocess, inference }) = self.model.probabilities(&picture.rgb)?;
         Ok(Classification {
             predictions: self.model.rank(&probabilities, options.top_k, options.min_score),
-            format: picture.format,
-            width: picture.rgb.width(),
-            height: picture.rgb.height(),
+            image: ImageInfo {
+                format: picture.format,
+                width: picture.rgb.width(),
+                height: picture.rgb.height(),
+            },
             timing: Timing {
                 decode,
                 preprocess: milliseconds(preprocess),

@@ -3,6 +3,8 @@
 //! Nothing else in the crate reads the environment. A flag wins over the variable of the same name; an empty
 //! variable counts as unset, because deployment templates pass empty parameters on as empty strings.
 
+mod lambda;
+mod origin;
 mod paths;
 mod telemetry_switch;
 
@@ -66,28 +68,19 @@ pub struct Settings {
     #[arg(long, env = "PORT", global = true, value_name = "PORT")]
     port: Option<String>,
 
-    /// Images that are worked on at the same time [default: the processors available]
+    /// Requests that are worked on at the same time [default: the processors available]
     #[arg(long, env = "MAX_CONCURRENCY", global = true, value_name = "N")]
     max_concurrency: Option<String>,
 
-    /// Log filter, as the crate `tracing-subscriber` reads it [default: AWS_LAMBDA_LOG_LEVEL, else info]
+    /// Log filter, as the crate `tracing-subscriber` reads it; AWS_LAMBDA_LOG_LEVEL wins [default: info]
     #[arg(long, env = "RUST_LOG", global = true, value_name = "FILTER")]
     rust_log: Option<String>,
-
-    #[arg(long, env = "AWS_LAMBDA_LOG_LEVEL", global = true, hide = true)]
-    aws_lambda_log_level: Option<String>,
-
-    #[arg(long, env = "AWS_LAMBDA_LOG_FORMAT", global = true, hide = true)]
-    aws_lambda_log_format: Option<String>,
-
-    #[arg(long, env = "AWS_LAMBDA_RUNTIME_API", global = true, hide = true)]
-    aws_lambda_runtime_api: Option<String>,
 }
 
 /// How to log. Never refused: a wrong filter falls back to `info`, since its mistake must still be logged.
 #[derive(Clone, Debug)]
 pub struct Logging {
-    /// `RUST_LOG`, else `AWS_LAMBDA_LOG_LEVEL`, else `info`.
+    /// `AWS_LAMBDA_LOG_LEVEL`, which is set in the console, else `RUST_LOG`, else `info`: the order of AWS's runtime.
     pub filter: String,
     /// One JSON object a line rather than text for people.
     pub json: bool,
@@ -138,7 +131,7 @@ pub struct Config {
     pub host: String,
     /// Port of the local server.
     pub port: u16,
-    /// Images that are worked on at the same time.
+    /// Requests that are worked on at the same time.
     pub max_concurrency: usize,
     /// The process runs under Lambda.
     pub lambda: bool,
@@ -147,11 +140,13 @@ pub struct Config {
 impl Settings {
     /// How to log.
     pub fn logging(&self) -> Logging {
-        let lambda = given(&self.aws_lambda_runtime_api).is_some();
-        let json =
-            given(&self.aws_lambda_log_format).is_some_and(|format| format.eq_ignore_ascii_case("json"));
-        let filter = given(&self.rust_log).or(given(&self.aws_lambda_log_level)).unwrap_or("info").to_owned();
-        Logging { filter, json, lambda }
+        let json = lambda::variable("AWS_LAMBDA_LOG_FORMAT")
+            .is_some_and(|format| format.eq_ignore_ascii_case("json"));
+        let level = lambda::variable("AWS_LAMBDA_LOG_LEVEL").map(|level| level.to_ascii_lowercase());
+        // Rust's log has no level above error.
+        let level = level.map(|level| if level == "fatal" { "error".to_owned() } else { level });
+        let filter = level.or_else(|| given(&self.rust_log).map(str::to_owned));
+        Logging { filter: filter.unwrap_or_else(|| "info".to_owned()), json, lambda: lambda::is_runtime() }
     }
 }
 
@@ -184,8 +179,9 @@ impl Config {
             host: given(&settings.host).unwrap_or("127.0.0.1").to_owned(),
             port: check.number("PORT", &settings.port, 5000, 0..=u16::MAX),
             max_concurrency: check.number("MAX_CONCURRENCY", &settings.max_concurrency, processors, 1..=1024),
-            lambda: given(&settings.aws_lambda_runtime_api).is_some(),
+            lambda: lambda::is_runtime(),
         };
+        check.mistakes.extend(lambda::missing_variables());
         check.finish(config)
     }
 }
@@ -221,14 +217,14 @@ impl Check {
         if text == "*" {
             return CorsOrigins::Any;
         }
-        let origins: Vec<String> =
-            text.split(',').map(|origin| origin.trim().trim_end_matches('/').to_owned()).collect();
-        for origin in &origins {
-            if !is_origin(origin) {
-                self.mistakes.push(format!(
-                    "CORS_ALLOW_ORIGINS must be * or a comma-separated list of origins like \
-                     https://example.com; \"{origin}\" is none"
-                ));
+        let mut origins = Vec::new();
+        for part in text.split(',').map(str::trim) {
+            match origin::normalised(part) {
+                Some(origin) => origins.push(origin),
+                None => self.mistakes.push(format!(
+                    "CORS_ALLOW_ORIGINS must be * or a comma-separated list of origins like https://example.com; \
+                     \"{part}\" is none"
+                )),
             }
         }
         CorsOrigins::List(origins)
@@ -237,11 +233,6 @@ impl Check {
     fn finish(self, config: Config) -> Result<Config, StartError> {
         if self.mistakes.is_empty() { Ok(config) } else { Err(StartError::Config(self.mistakes.join("\n"))) }
     }
-}
-
-fn is_origin(text: &str) -> bool {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    host.is_some_and(|host| !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/'))
 }
 
 #[cfg(test)]

@@ -128,13 +128,6 @@ pub enum Error {
         "The request could not be answered because of a fault in this service. Its log names the cause under the same request id."
     )]
     Internal(#[source] Cause),
-
-    /// 503: every place is taken.
-    #[error("All places are taken. Try again in {retry_after_s} s.")]
-    Overloaded {
-        /// Seconds to wait, for `Retry-After`.
-        retry_after_s: u32,
-    },
 }
 
 impl Error {
@@ -177,7 +170,6 @@ impl Error {
             Self::UndecodableImage { .. } => (422, "undecodable_image", "Undecodable image"),
             Self::TruncatedImage { .. } => (422, "truncated_image", "Truncated image"),
             Self::Internal(_) => (500, "internal", "Internal error"),
-            Self::Overloaded { .. } => (503, "overloaded", "Overloaded"),
         }
     }
 }

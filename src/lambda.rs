@@ -57,10 +57,6 @@ async fn invoke(router: Router, event: LambdaEvent<Box<RawValue>>) -> Result<Rep
             let (parts, body) = answer(router, *request).await;
             Ok(Reply::http(origin, parts, body))
         }
-        Event::Malformed { detail, origin } => {
-            let (parts, body) = answer(http::refusal(detail), event::empty_request(&request_id)).await;
-            Ok(Reply::http(origin, parts, body))
-        }
         Event::Direct { request } => {
             let (_, body) = answer(router, *request).await;
             Reply::plain(body)

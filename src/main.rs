@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(code) => code,
         Err(error) => {
-            tracing::error!("{error}");
+            telemetry::fatal(&error);
             ExitCode::FAILURE
         }
     }

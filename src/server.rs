@@ -1,12 +1,21 @@
 //! The local server.
 
+use std::io::{self, Write as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::{Classifier, StartError, http};
+
+/// How long requests under way may take to finish once the process is told to end. A second signal ends it at once.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a newcomer may type.
+const TRY: &str = "curl --data-binary @tests/fixtures/coffee.png";
 
 /// Loads the model, and then serves `HOST:PORT` until the process is told to end; requests under way are finished.
 ///
@@ -22,18 +31,37 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     runtime.block_on(async {
         let listener = TcpListener::bind((config.host.as_str(), config.port)).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        println!("Serving http://{address}. Try it:\n");
-        println!("    curl --data-binary @tests/fixtures/coffee.png http://{address}/classify\n");
-        axum::serve(listener, router).with_graceful_shutdown(told_to_end()).await.map_err(failed)
+        // Nobody may be reading.
+        let _ = writeln!(
+            io::stdout(),
+            "Serving http://{address}. Try it:\n\n    {TRY} http://{address}/classify\n"
+        );
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let (begin, ending) = oneshot::channel::<()>();
+        let patience = async {
+            told_to_end(&mut terminate).await;
+            tracing::info!("finishing the requests under way");
+            // The receiver lives as long as the server below.
+            let _ = begin.send(());
+            tokio::select! {
+                () = told_to_end(&mut terminate) => {}
+                () = tokio::time::sleep(PATIENCE) => {}
+            }
+        };
+        let served = axum::serve(listener, router).with_graceful_shutdown(async {
+            let _ = ending.await;
+        });
+        tokio::select! {
+            result = served => result.map_err(failed),
+            () = patience => Ok(()),
+        }
     })
 }
 
-/// Ends with the first SIGINT (Ctrl-C) or SIGTERM.
-async fn told_to_end() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+/// Ends with the next SIGINT (Ctrl-C) or SIGTERM.
+async fn told_to_end(terminate: &mut Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
-    tracing::info!("finishing the requests under way");
 }

@@ -1,11 +1,12 @@
 //! Logs: JSON lines where Lambda is set to JSON, text elsewhere. Always on standard error, since standard
 //! output belongs to the answers of the command line.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
+use crate::StartError;
 use crate::config::Logging;
 
 /// Installs the log for the whole process. Call it once.
@@ -13,7 +14,8 @@ pub fn init(logging: &Logging) {
     let filter = EnvFilter::try_new(&logging.filter);
     let mistake = filter.as_ref().err().map(ToString::to_string);
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where standard error is closed there is nowhere to say so, and trying to would panic.
+    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     // A second call (in tests) finds the log installed already; that is fine.
     let _ = if logging.json {
         builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
@@ -27,6 +29,17 @@ pub fn init(logging: &Logging) {
         tracing::warn!("the log filter \"{}\" is not understood ({mistake}); info is used", logging.filter);
     }
     std::panic::set_hook(Box::new(log_panic));
+}
+
+/// Tells why the program ends, in one line, even where the filter leaves errors out: who switched the log off still
+/// must learn why there is no server.
+pub fn fatal(error: &StartError) {
+    if tracing::enabled!(tracing::Level::ERROR) {
+        tracing::error!("{error}");
+    } else {
+        // There is no place left to report a failure of this.
+        let _ = writeln!(std::io::stderr(), "{error}");
+    }
 }
 
 /// A panic is one line of the log, in its format, not a text of its own on standard error.

@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal as _, Read as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::{ClassifyArguments, progress};
-use crate::classifier::{Classification, Options};
+use crate::classifier::{Classification, ImageInfo, Options, Timing};
 use crate::config::Config;
+use crate::model::Prediction;
 use crate::{Classifier, Error, StartError};
 
 /// Classifies the files one after the other; a bad one is reported and does not stop the others.
@@ -67,32 +68,31 @@ fn read(file: &Path, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A line of `--json`: as `POST /classify` answers, with the file's name, or an error.
+#[derive(Serialize)]
+struct Line<'a> {
+    file: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    predictions: Option<&'a [Prediction]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<ImageInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timing_ms: Option<Timing>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a String>,
+}
+
 fn write_json(out: &mut impl Write, file: &Path, result: &Result<Classification, String>) -> io::Result<()> {
-    let file = file.to_string_lossy();
-    let line = match result {
-        Ok(answer) => {
-            let predictions: Vec<_> = answer
-                .predictions
-                .iter()
-                .map(|prediction| {
-                    json!({
-                        "label": prediction.label.name,
-                        "score": prediction.score,
-                        "class_id": prediction.class_id,
-                        "wnid": prediction.label.wnid,
-                    })
-                })
-                .collect();
-            json!({
-                "file": file,
-                "predictions": predictions,
-                "image": {"format": answer.format.name(), "width": answer.width, "height": answer.height},
-                "timing_ms": answer.timing,
-            })
-        }
-        Err(error) => json!({"file": file, "error": error}),
+    let answer = result.as_ref().ok();
+    let line = Line {
+        file: &file.to_string_lossy(),
+        predictions: answer.map(|answer| &*answer.predictions),
+        image: answer.map(|answer| answer.image),
+        timing_ms: answer.map(|answer| answer.timing),
+        error: result.as_ref().err(),
     };
-    writeln!(out, "{line}")
+    serde_json::to_writer(&mut *out, &line)?;
+    writeln!(out)
 }
 
 fn write_table(
@@ -109,9 +109,9 @@ fn write_table(
             writeln!(
                 out,
                 "{name}  ({}, {} x {}, {:.1} ms)",
-                answer.format.label(),
-                answer.width,
-                answer.height,
+                answer.image.format.label(),
+                answer.image.width,
+                answer.image.height,
                 answer.timing.total
             )?;
             for prediction in &answer.predictions {

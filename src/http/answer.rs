@@ -6,14 +6,14 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::problem::Problem;
-use crate::classifier::{Classification, Timing};
+use crate::classifier::{Classification, ImageInfo, Timing};
 use crate::model::{Card, Prediction};
 use crate::{Classifier, Error};
 
 /// `POST /classify`: the answer for one image. `model` and `request_id` are left out within `results`.
 #[derive(Serialize)]
 pub(super) struct Full<'a> {
-    predictions: Vec<FullPrediction<'a>>,
+    predictions: &'a [Prediction],
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<ModelName<'a>>,
     image: ImageInfo,
@@ -24,27 +24,9 @@ pub(super) struct Full<'a> {
 }
 
 #[derive(Serialize)]
-struct FullPrediction<'a> {
-    label: &'a str,
-    score: f32,
-    class_id: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    wnid: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    label_zh: Option<&'a str>,
-}
-
-#[derive(Serialize)]
 struct ModelName<'a> {
     name: &'a str,
     sha256: &'a str,
-}
-
-#[derive(Serialize)]
-struct ImageInfo {
-    format: &'static str,
-    width: u32,
-    height: u32,
 }
 
 /// `POST /predict`: what a Flask service and the Hugging Face API answer.
@@ -81,13 +63,9 @@ impl<'a> Full<'a> {
     /// The answer for one image among several.
     pub(super) fn part(classification: &'a Classification) -> Self {
         Self {
-            predictions: classification.predictions.iter().map(FullPrediction::new).collect(),
+            predictions: &classification.predictions,
             model: None,
-            image: ImageInfo {
-                format: classification.format.name(),
-                width: classification.width,
-                height: classification.height,
-            },
+            image: classification.image,
             timing_ms: classification.timing,
             cached: false,
             request_id: None,
@@ -98,18 +76,6 @@ impl<'a> Full<'a> {
     pub(super) fn whole(classification: &'a Classification, classifier: &'a Classifier, id: &'a str) -> Self {
         let Card { name, sha256, .. } = classifier.card();
         Self { model: Some(ModelName { name, sha256 }), request_id: Some(id), ..Self::part(classification) }
-    }
-}
-
-impl<'a> FullPrediction<'a> {
-    fn new(prediction: &'a Prediction) -> Self {
-        Self {
-            label: &prediction.label.name,
-            score: prediction.score,
-            class_id: prediction.class_id,
-            wnid: prediction.label.wnid.as_deref(),
-            label_zh: prediction.label.name_zh.as_deref(),
-        }
     }
 }
 

@@ -88,6 +88,20 @@ fn log(id: &str, method: &Method, path: &str, response: &Response, error: Option
     }
 }
 
+/// Logs what is wrong with single images of a request that as a whole is answered 200.
+pub(super) fn log_failures<T>(id: &str, results: &[Result<T, Error>]) {
+    for (index, error) in
+        results.iter().enumerate().filter_map(|(index, result)| Some((index, result.as_ref().err()?)))
+    {
+        let (status, code, cause) = (error.status(), error.code(), cause_chain(error));
+        if status >= 500 {
+            tracing::error!(request_id = id, index, status, code, cause, "image");
+        } else {
+            tracing::info!(request_id = id, index, status, code, cause, "image");
+        }
+    }
+}
+
 /// The private half of an error: the messages of its sources, outermost first. `None` if there is none.
 fn cause_chain(error: &Error) -> Option<String> {
     let first = std::error::Error::source(error)?;

@@ -1,29 +1,32 @@
 //! The routes: the same router under Lambda and in the local server.
 //!
-//! The data's way: `body` turns the request's bytes into images and options, `classify` has each image
-//! classified on a blocking thread, `answer` says what goes back, and `envelope`, around all routes, gives every
+//! The data's way: `receive` takes the body in, [`body`] turns its bytes into images and options, `classify` has each
+//! image classified on a blocking thread, and `answer` says what goes back. `envelope`, around all routes, gives every
 //! request an id, turns an [`Error`] into a problem document, and logs one line.
+
+pub mod body;
 
 mod answer;
 mod classify;
 mod cors;
 mod envelope;
 mod info;
+mod malformed;
 mod path;
 mod problem;
 mod receive;
 
-pub mod body;
-
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 pub use envelope::REQUEST_ID;
+pub use malformed::Malformed;
 
 use crate::config::Config;
 use crate::{Classifier, Error};
@@ -32,14 +35,17 @@ use crate::{Classifier, Error};
 pub(crate) struct App {
     classifier: Arc<Classifier>,
     config: Config,
-    /// A place for each image that is worked on at the same time.
+    body_limits: body::Limits,
+    /// A place for each request that is worked on at the same time.
     places: Arc<Semaphore>,
 }
 
 /// The router over a loaded classifier.
 pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
+    let body_limits =
+        body::Limits { max_bytes: config.limits.max_body_bytes, max_images: config.limits.max_images };
     let places = Arc::new(Semaphore::new(config.max_concurrency));
-    let app = Arc::new(App { classifier, config: config.clone(), places });
+    let app = Arc::new(App { classifier, config: config.clone(), body_limits, places });
     let routes = Router::new()
         .route("/", post(classify::classify))
         .route("/classify", post(classify::classify))
@@ -50,19 +56,17 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
             method: method.to_string(),
         })
         .fallback(async || Error::NotFound)
+        // The body is in memory already, and within its own limit.
+        .layer(DefaultBodyLimit::disable())
         .with_state(app);
-    // Layers of a router run after its routes are chosen, so what rewrites the path stands around it.
+    // Layers of a router run after its routes are chosen, so what rewrites the path stands around it. The last is
+    // the outermost.
     Router::new()
         .fallback_service(routes)
         .layer(middleware::map_request(path::without_trailing_slash))
+        .layer(middleware::from_fn(malformed::refuse))
+        .layer(middleware::from_fn_with_state(body_limits, receive::whole_body))
         .layer(cors::layer(&config.cors_allow_origins))
         .layer(middleware::from_fn(cors::no_content))
-        .layer(middleware::from_fn(envelope::wrap))
-}
-
-/// A router that answers everything with 400 `invalid_event`: for an event that cannot be a request.
-pub fn refusal(detail: String) -> Router {
-    Router::new()
-        .fallback(async move || Error::InvalidEvent(detail.clone()))
         .layer(middleware::from_fn(envelope::wrap))
 }

@@ -1,32 +1,44 @@
-//! Takes in a request's body, within bounds.
+//! Takes in a request's body, within bounds, before any route looks at it.
+//!
+//! An answer that is sent while the client still sends its body is often lost to it: the connection breaks under its
+//! hands. So the body is read to its end even where the answer is already known to be a refusal.
 
 use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
+use super::body::Limits;
 use crate::Error;
 
-/// Room for line breaks, JSON or multipart around base64 of base64, which is 16/9 of its content.
-const ENVELOPE_BYTES: usize = 64 * 1024;
-
-/// Of a body that is too large, this much more is read and dropped, so that a client that sends all before it
-/// reads finds the answer and not a broken connection.
+/// Of a body that is too large, this much more is read and dropped.
 const DRAINED_BYTES: usize = 64 << 20;
 
-/// Reads the whole body. `max_body_bytes` limits what is left after base64 is undone, so twice as much may come in.
-///
+/// Replaces the body by one that is in memory.
+pub(super) async fn whole_body(State(limits): State<Limits>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match read(&parts.headers, body, limits).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(error) => error.into_response(),
+    }
+}
+
 /// # Errors
 ///
-/// [`Error::BodyTooLarge`], before anything is read where `Content-Length` tells; [`Error::MissingImage`] if the
-/// client breaks off.
-pub(super) async fn body(headers: &HeaderMap, body: Body, max_body_bytes: usize) -> Result<Bytes, Error> {
-    let max = max_body_bytes.saturating_mul(2).saturating_add(ENVELOPE_BYTES);
+/// [`Error::BodyTooLarge`], before anything is read where `Content-Length` tells and the client waits for leave to send
+/// (`Expect: 100-continue`); [`Error::MissingImage`] if the client breaks off.
+async fn read(headers: &HeaderMap, body: Body, limits: Limits) -> Result<Bytes, Error> {
+    let max = limits.max_body_bytes();
+    let refused = || Error::BodyTooLarge { max: limits.max_bytes };
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let mut too_large = announced.is_some_and(|length| length > max);
-    if announced.is_some_and(|length| length > max.saturating_add(DRAINED_BYTES)) {
-        return Err(Error::BodyTooLarge { max: max_body_bytes });
+    let waits = headers.contains_key(header::EXPECT);
+    if too_large && (waits || announced.is_some_and(|length| length > max.saturating_add(DRAINED_BYTES))) {
+        return Err(refused());
     }
     let mut received = 0;
     let mut chunks = Chunks::None;
@@ -41,7 +53,7 @@ pub(super) async fn body(headers: &HeaderMap, body: Body, max_body_bytes: usize)
         }
         chunks = if too_large { Chunks::None } else { chunks.push(chunk) };
     }
-    if too_large { Err(Error::BodyTooLarge { max: max_body_bytes }) } else { Ok(chunks.join()) }
+    if too_large { Err(refused()) } else { Ok(chunks.join()) }
 }
 
 /// The body so far. One chunk, as under Lambda, is passed on without a copy.
@@ -53,18 +65,13 @@ enum Chunks {
 
 impl Chunks {
     fn push(self, chunk: Bytes) -> Self {
-        match self {
-            Self::None => Self::One(chunk),
-            Self::One(first) => {
-                let mut all = BytesMut::from(first);
-                all.extend_from_slice(&chunk);
-                Self::Many(all)
-            }
-            Self::Many(mut all) => {
-                all.extend_from_slice(&chunk);
-                Self::Many(all)
-            }
-        }
+        let mut all = match self {
+            Self::None => return Self::One(chunk),
+            Self::One(first) => BytesMut::from(first),
+            Self::Many(all) => all,
+        };
+        all.extend_from_slice(&chunk);
+        Self::Many(all)
     }
 
     fn join(self) -> Bytes {

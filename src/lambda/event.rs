@@ -20,7 +20,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::uri;
-use crate::http::REQUEST_ID;
+use crate::http::{Malformed, REQUEST_ID};
 
 /// The front door that an event came through; it decides the form of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,20 +35,14 @@ pub enum Origin {
 
 /// What an event turned out to be.
 pub enum Event {
-    /// A request through a front door.
+    /// A request through a front door. Where the event cannot be one, it carries [`Malformed`].
     Http {
         /// The request, with Lambda's request id.
         request: Box<Request>,
         /// Where it came through.
         origin: Origin,
     },
-    /// A request through a front door that cannot be one.
-    Malformed {
-        /// What is wrong with it, for the caller.
-        detail: String,
-        /// Where it came through.
-        origin: Origin,
-    },
+
     /// A body without an envelope.
     Direct {
         /// A `POST` of the payload to `/`.
@@ -87,26 +81,19 @@ impl Event {
     ///
     /// A [`Diagnostic`] if it is neither a request of a front door nor a body.
     pub fn read(payload: &str, request_id: &str) -> Result<Self, Diagnostic> {
-        // What is no object, or says a thing twice, is no event.
+        // What says a thing twice is no event.
         let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(payload) else {
             return Err(unknown_payload());
         };
         let Some(origin) = envelope.origin() else { return envelope.direct(payload, request_id) };
-        match envelope.request(origin) {
-            Ok(mut request) => {
-                set_request_id(&mut request, request_id);
-                Ok(Self::Http { request: Box::new(request), origin })
-            }
-            Err(detail) => Ok(Self::Malformed { detail, origin }),
-        }
+        let mut request = envelope.request(origin).unwrap_or_else(|detail| {
+            let mut request = Request::new(Body::empty());
+            request.extensions_mut().insert(Malformed(detail));
+            request
+        });
+        set_request_id(&mut request, request_id);
+        Ok(Self::Http { request: Box::new(request), origin })
     }
-}
-
-/// A request that stands for an event that cannot be one.
-pub(super) fn empty_request(request_id: &str) -> Request {
-    let mut request = Request::new(Body::empty());
-    set_request_id(&mut request, request_id);
-    request
 }
 
 fn set_request_id(request: &mut Request, id: &str) {
@@ -183,8 +170,13 @@ impl Envelope<'_> {
             return format!("/{}", proxy.trim_start_matches('/')).into();
         }
         let path = text(&self.raw_path).or_else(|| text(&self.path)).unwrap_or_default();
+        // A REST API's path does not hold the stage; its context has one that does.
+        let in_context = self.request_context.get("path").and_then(Value::as_str);
         let stage = self.request_context.get("stage").and_then(Value::as_str).unwrap_or("$default");
-        uri::without_stage(&path, stage).to_owned().into()
+        match in_context {
+            Some(full) if full != path => path.into(),
+            _ => uri::without_stage(&path, stage).to_owned().into(),
+        }
     }
 
     fn query(&self, origin: Origin) -> String {

@@ -29,6 +29,8 @@ pub struct Card {
 pub struct Bundle {
     pub(super) card: Card,
     pub(super) model_path: PathBuf,
+    /// SHA-256 that the card says the model has, where it says so.
+    stated_sha256: Option<String>,
     pub(super) labels: Labels,
     pub(super) preprocessor: Preprocessor,
 }
@@ -60,22 +62,35 @@ impl Bundle {
         let config = read_config(&dir.join("config.json"))?;
         let path = dir.join("preprocessor_config.json");
         let preprocessing = read_text(&path)?.ok_or_else(|| fault(&path, "there is no such file"))?;
+        let text = read_text(&dir.join("README.md"))?.unwrap_or_default();
         Ok(Self {
-            card: read_card(dir, &config)?,
+            card: card(dir, &config, &text),
             model_path,
+            stated_sha256: front_matter::scalar(&text, "model_sha256").map(str::to_ascii_lowercase),
             labels: read_labels(dir, &config)?,
             preprocessor: Preprocessor::from_json(&preprocessing).map_err(|what| fault(&path, what))?,
         })
     }
 
     /// SHA-256 of the model file, in 64 hex digits.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Bundle`] if the card states another: then figures and licence are those of another model.
     pub(super) fn sha256(&self) -> Result<String, StartError> {
         let hash = || -> io::Result<String> {
             let mut hasher = HashWriter(Sha256::new());
             io::copy(&mut File::open(&self.model_path)?, &mut hasher)?;
             Ok(hasher.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
         };
-        hash().map_err(|error| fault(&self.model_path, error))
+        let found = hash().map_err(|error| fault(&self.model_path, error))?;
+        match &self.stated_sha256 {
+            Some(stated) if *stated != found => Err(fault(
+                &self.model_path,
+                format!("its sha256 is {found}, but model_sha256 in README.md says {stated}"),
+            )),
+            _ => Ok(found),
+        }
     }
 }
 
@@ -146,15 +161,14 @@ fn read_labels(dir: &Path, config: &ModelConfig) -> Result<Labels, StartError> {
     Labels::from_id2label(id2label).map_err(|what| fault(&path, what))
 }
 
-fn read_card(dir: &Path, config: &ModelConfig) -> Result<Card, StartError> {
-    let text = read_text(&dir.join("README.md"))?.unwrap_or_default();
-    let scalar = |key| front_matter::scalar(&text, key).map(str::to_owned);
+fn card(dir: &Path, config: &ModelConfig, text: &str) -> Card {
+    let scalar = |key| front_matter::scalar(text, key).map(str::to_owned);
     let folder = || dir.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = scalar("model_name").or_else(|| config.name_or_path.clone().filter(|name| !name.is_empty()));
-    Ok(Card {
+    Card {
         name: name.or_else(|| config.model_type.clone()).or_else(folder).unwrap_or_default(),
         sha256: String::new(),
         license: scalar("license"),
         source: scalar("source"),
-    })
+    }
 }

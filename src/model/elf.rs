@@ -17,20 +17,29 @@ const HEAD: u64 = 256 * 1024;
 pub(super) struct Library {
     /// Version by the name of its symbol version, `VERS_1.2.3`; ONNX Runtime's builds carry it.
     pub(super) version: Option<String>,
+    /// Why it cannot be loaded, without its name.
+    pub(super) fault: Option<String>,
 }
 
-/// Checks that `path` is a complete shared library for this processor.
-///
-/// # Errors
-///
-/// What is wrong with the file, without its name.
-pub(super) fn inspect(path: &Path) -> Result<Library, String> {
-    let mut file = File::open(path).map_err(|error| explain(path, &error))?;
-    let length = file.metadata().map_err(|error| error.to_string())?.len();
+/// Looks whether `path` is a complete shared library for this processor.
+pub(super) fn inspect(path: &Path) -> Library {
+    match read(path) {
+        Ok((head, length)) => Library { version: version(&head), fault: check(&head, length).err() },
+        Err(fault) => Library { version: None, fault: Some(fault) },
+    }
+}
+
+/// The start of the file, and its length in bytes.
+fn read(path: &Path) -> Result<(Vec<u8>, u64), String> {
+    let metadata = path.metadata().map_err(|error| explain(path, &error))?;
+    // Opening a pipe would wait for its other end.
+    if !metadata.is_file() {
+        return Err("it is not a file".to_owned());
+    }
     let mut head = Vec::new();
-    file.by_ref().take(HEAD).read_to_end(&mut head).map_err(|error| error.to_string())?;
-    check(&head, length)?;
-    Ok(Library { version: version(&head) })
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(HEAD).read_to_end(&mut head).map_err(|error| error.to_string())?;
+    Ok((head, metadata.len()))
 }
 
 fn explain(path: &Path, error: &io::Error) -> String {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::image::RgbImage;
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 pub use bundle::{Bundle, Card};
 pub use labels::{Label, Labels};
@@ -35,6 +36,24 @@ pub struct Prediction {
     pub score: f32,
     /// What the class is called.
     pub label: Arc<Label>,
+}
+
+impl Serialize for Prediction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Label { name, wnid, name_zh } = &*self.label;
+        let fields = 3 + usize::from(wnid.is_some()) + usize::from(name_zh.is_some());
+        let mut object = serializer.serialize_struct("Prediction", fields)?;
+        object.serialize_field("label", name)?;
+        object.serialize_field("score", &self.score)?;
+        object.serialize_field("class_id", &self.class_id)?;
+        if let Some(wnid) = wnid {
+            object.serialize_field("wnid", wnid)?;
+        }
+        if let Some(name_zh) = name_zh {
+            object.serialize_field("label_zh", name_zh)?;
+        }
+        object.end()
+    }
 }
 
 /// A model that is ready to serve: loaded, checked, and warmed up.
@@ -66,12 +85,14 @@ impl Model {
             let session = Session::load(runtime, &bundle.model_path, intra_threads);
             (session, hash.join())
         });
+        // What ONNX Runtime says of a broken file comes first: it is why the hash is another, too.
+        let session = session?;
         let sha256 = sha256.map_err(|_| StartError::Bundle("hashing the model failed".to_owned()))??;
         let model = Self {
             card: Card { sha256, ..bundle.card },
             labels: bundle.labels,
             preprocessor: bundle.preprocessor,
-            session: session?,
+            session,
         };
         model.warm_up()?;
         Ok(model)
@@ -131,6 +152,7 @@ impl Model {
         let grey = RgbImage::from_pixel(64, 64, ::image::Rgb([128; 3]));
         let (scores, _) = self.probabilities(&grey).map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            let cause = cause.split_whitespace().collect::<Vec<_>>().join(" ");
             StartError::Bundle(format!("the model fails on a grey image: {cause}"))
         })?;
         if scores.len() != self.labels.len() {

@@ -5,6 +5,7 @@
 //! side to 256" makes 256 x 1,280,000 of it.
 
 use ::image::RgbImage;
+use ::image::imageops::thumbnail;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
@@ -14,6 +15,14 @@ use crate::error::Cause;
 
 /// Half the width, in target pixels, of the widest filter: Lanczos3.
 const LARGEST_SUPPORT: f64 = 3.0;
+
+/// A side that shrinks by more than this is averaged in whole blocks first: the memory of the filter grows with the
+/// side of the source, which is up to 50 million pixels long where a picture is one pixel wide. No picture of
+/// ordinary proportions within that limit shrinks so much.
+const LARGEST_SHRINK: f64 = 64.0;
+
+/// How much such a side still shrinks afterwards, so that the blocks do not show.
+const SHRINK_AFTER_BLOCKS: f64 = 16.0;
 
 /// Order of the dimensions of the model's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +99,23 @@ impl Preprocessor {
     ///
     /// [`Error::Internal`] if the picture cannot be scaled; every picture of at least one pixel can.
     pub fn tensor(&self, rgb: &RgbImage, layout: Layout) -> Result<Vec<f32>, Error> {
-        let scaled = self.scale(rgb).map_err(Error::internal)?;
+        let blocks = self.in_blocks(rgb);
+        let scaled = self.scale(blocks.as_ref().unwrap_or(rgb)).map_err(Error::internal)?;
         Ok(self.normalise(scaled.buffer(), layout))
+    }
+
+    /// The picture with its overlong sides averaged in blocks; `None` where there is none.
+    fn in_blocks(&self, rgb: &RgbImage) -> Option<RgbImage> {
+        let SourceBox { width, height, .. } = self.source_box(rgb.width(), rgb.height());
+        let side = |source: u32, part: f64, output: u32| {
+            let shrink = part / f64::from(output);
+            let blocks = f64::from(source) / (shrink / SHRINK_AFTER_BLOCKS);
+            // Fewer than the source's pixels, which are a u32, and at least one.
+            if shrink > LARGEST_SHRINK { (blocks as u32).max(1) } else { source }
+        };
+        let (columns, rows) =
+            (side(rgb.width(), width, self.output.0), side(rgb.height(), height, self.output.1));
+        ((columns, rows) != rgb.dimensions()).then(|| thumbnail(rgb, columns, rows))
     }
 
     /// Resizes and crops. Horizontally first, as Pillow does: each pass rounds to whole bytes, so the order shows.
@@ -229,6 +253,23 @@ mod tests {
             }
         }
         assert!(worst <= 1.0, "a difference of {worst} of 255");
+    }
+
+    #[test]
+    fn a_thin_picture_that_is_squeezed_into_a_square_keeps_its_parts() {
+        let square = |side| Resize::Exact { width: side, height: side };
+        let squeezed = Preprocessor::new(square(224), (224, 224), FilterType::Bilinear, [1.0; 3], [0.0; 3]);
+        for (width, height) in [(1, 20_000_000), (20_000_000, 1), (30_000, 1500)] {
+            // The first half dark, the second half bright.
+            let picture = RgbImage::from_fn(width, height, |x, y| {
+                let second = if width > height { x >= width / 2 } else { y >= height / 2 };
+                ::image::Rgb([if second { 200 } else { 50 }; 3])
+            });
+            let tensor = squeezed.tensor(&picture, Layout::Nchw).unwrap();
+            assert!((tensor[0] - 50.0).abs() <= 1.0, "{width} x {height}: {}", tensor[0]);
+            let last = tensor[224 * 224 - 1];
+            assert!((last - 200.0).abs() <= 1.0, "{width} x {height}: {last}");
+        }
     }
 
     #[test]

@@ -29,7 +29,10 @@ pub(super) struct PreprocessorConfig {
 
 /// Older processors wrote a bare number for what is now an object.
 #[derive(Clone, Copy, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a size must be a number, {\"shortest_edge\": N} or {\"height\": N, \"width\": N}"
+)]
 enum Size {
     Number(u32),
     Exact { height: u32, width: u32 },

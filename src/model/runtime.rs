@@ -1,5 +1,6 @@
 //! ONNX Runtime: the library and its one environment per process.
 
+use std::error::Error as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,8 +23,16 @@ impl Runtime {
     ///
     /// [`StartError::Runtime`] names the path, what is wrong with it, and the version where it is known.
     pub fn load(path: &Path) -> Result<Self, StartError> {
-        let fault = |what: String| StartError::Runtime(format!("cannot load {}: {what}", path.display()));
-        let library = elf::inspect(path).map_err(fault)?;
+        let library = elf::inspect(path);
+        let version = library.version.unwrap_or_else(|| "unknown".to_owned());
+        let fault = |what: String| {
+            StartError::Runtime(format!(
+                "cannot load {} (version {version}; 1.{} or later is needed): {what}",
+                path.display(),
+                ort::MINOR_VERSION
+            ))
+        };
+        library.fault.map_or(Ok(()), |what| Err(fault(what)))?;
         // An absolute path: `ort` looks for a relative one beside the executable first.
         let absolute = std::path::absolute(path).map_err(|error| fault(error.to_string()))?;
         let environment = ort::init_from(absolute)
@@ -35,7 +44,6 @@ impl Runtime {
             .map_err(|error| fault(error.to_string()))?;
         // The environment logs everything unless it is told not to.
         environment.set_log_level(LogLevel::Warning);
-        let version = library.version.unwrap_or_else(|| "unknown".to_owned());
         Ok(Self { environment, version })
     }
 
@@ -47,11 +55,14 @@ impl Runtime {
 
 fn load_fault(error: &ort::LoadDynamicError) -> String {
     match error {
-        ort::LoadDynamicError::Dlopen { error, .. } => error.to_string(),
+        // The reason, such as a symbol version that is missing, is in the source.
+        ort::LoadDynamicError::Dlopen { error, .. } => {
+            error.source().map_or_else(|| error.to_string(), ToString::to_string)
+        }
         ort::LoadDynamicError::MissingApi { .. } => "it is not ONNX Runtime".to_owned(),
         ort::LoadDynamicError::InvalidVersionString => "it does not tell its version".to_owned(),
         ort::LoadDynamicError::BadVersion { version_str, .. } => {
-            format!("it is version {version_str}; 1.{} or later is needed", ort::MINOR_VERSION)
+            format!("it is version {version_str}")
         }
     }
 }

@@ -26,7 +26,11 @@ impl Session {
     ///
     /// [`StartError::Bundle`] if ONNX Runtime refuses the file or the model does not take one RGB image.
     pub fn load(runtime: &Runtime, path: &Path, intra_threads: usize) -> Result<Self, StartError> {
-        let fault = |what: String| StartError::Bundle(format!("{}: {what}", path.display()));
+        // ONNX Runtime's messages have several lines; ours is one.
+        let fault = |what: String| {
+            let line = what.split_whitespace().collect::<Vec<_>>().join(" ");
+            StartError::Bundle(format!("{}: {line}", path.display()))
+        };
         let build = || -> ort::Result<OrtSession> {
             OrtSession::builder(&runtime.environment)?
                 .with_optimization_level(GraphOptimizationLevel::All)?

@@ -1,5 +1,9 @@
 //! The routes, over a real socket.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
@@ -199,8 +203,91 @@ fn pages_of_allowed_origins_may_call() {
 #[test]
 fn requests_under_way_are_finished_when_the_server_is_told_to_end() {
     let mut server = Server::start();
-    assert_eq!(server.get("/health").status, 200);
+    let (mut upload, photo) = half_an_upload(&server);
     server.process.signal("TERM");
-    let status = server.process.wait(std::time::Duration::from_secs(5)).expect("it still runs");
+    wait_for_log(&server, "finishing the requests under way");
+    upload.write_all(&photo[photo.len() / 2..]).unwrap();
+    let mut answer = String::new();
+    upload.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("espresso"), "{answer}");
+    let status = server.process.wait(Duration::from_secs(5)).expect("it still runs");
     assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_the_server_at_once() {
+    let mut server = Server::start();
+    let _upload = half_an_upload(&server);
+    server.process.signal("INT");
+    wait_for_log(&server, "finishing the requests under way");
+    server.process.signal("INT");
+    let status = server.process.wait(Duration::from_secs(2)).expect("it still runs");
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_refusal_reaches_a_client_that_sends_a_large_body_first() {
+    let server = Server::start();
+    let body = vec![b'x'; 9_000_000];
+    for (path, status) in [("/predict?top_k=0", 400), ("/nothing", 404), ("/health", 405), ("/predict", 415)]
+    {
+        for _ in 0..5 {
+            assert_eq!(server.post(path, "image/jpeg", &body).status, status, "{path}");
+        }
+    }
+}
+
+#[test]
+fn several_images_are_answered_each_on_its_own() {
+    let server = Server::start();
+    let base64 = BASE64_STANDARD.encode(fixture("coffee.jpg"));
+    let cut = BASE64_STANDARD.encode(&fixture("coffee.jpg")[..5000]);
+    let body = json!({"images": [base64, cut, "", base64]}).to_string();
+    let results = server.post("/classify", "application/json", body.as_bytes()).json()["results"].clone();
+    assert_eq!(results.as_array().unwrap().len(), 4);
+    for good in [&results[0], &results[3]] {
+        assert_eq!(good["predictions"][0]["label"], "espresso");
+        assert!(good.get("model").is_none() && good.get("request_id").is_none(), "{good}");
+    }
+    assert_eq!(results[1]["error"]["code"], "truncated_image");
+    assert_eq!(results[2]["error"]["code"], "empty_body");
+    wait_for_log(&server, "code=\"truncated_image\"");
+    let lists = server.post("/predict", "application/json", body.as_bytes()).json();
+    assert_eq!(lists[0][0]["label"], "espresso");
+    assert_eq!(lists[1]["error"]["code"], "truncated_image");
+    let many = json!({"images": vec![base64.as_str(); 17]}).to_string();
+    server.post("/classify", "application/json", many.as_bytes()).assert_problem(400, "too_many_images");
+}
+
+#[test]
+fn a_closed_log_costs_no_request() {
+    let mut command = binary();
+    // Standard error is a pipe that nobody reads any more.
+    let server = Server::start_with(&mut command);
+    server.process.close_log();
+    for _ in 0..3 {
+        assert_eq!(server.get("/health").status, 200);
+    }
+}
+
+/// Sends the head of a request and half of its body.
+fn half_an_upload(server: &Server) -> (TcpStream, Vec<u8>) {
+    let photo = fixture("coffee.jpg");
+    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
+    let head = format!(
+        "POST /predict HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        photo.len()
+    );
+    stream.write_all(&[head.as_bytes(), &photo[..photo.len() / 2]].concat()).unwrap();
+    // The server must have begun to read it.
+    std::thread::sleep(Duration::from_millis(200));
+    (stream, photo)
+}
+
+fn wait_for_log(server: &Server, text: &str) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !server.process.log().contains(text) {
+        assert!(Instant::now() < deadline, "{text:?} is missing in {}", server.process.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

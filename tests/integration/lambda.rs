@@ -77,6 +77,25 @@ fn an_event_that_cannot_be_a_request_is_answered_400() {
 }
 
 #[test]
+fn a_stage_is_taken_off_the_path_only_where_the_gateway_put_it() {
+    let function = Function::start();
+    let get = |version: &str, stage: &str, path: &str, context_path: &str| {
+        let event = json!({
+            "version": version,
+            "httpMethod": "GET",
+            "path": path,
+            "requestContext": {"stage": stage, "path": context_path, "httpMethod": "GET"},
+        });
+        function.invoke(&event.to_string()).response()["statusCode"].clone()
+    };
+    // A REST API leaves the stage out of the path, payload format 1.0 of an HTTP API has it.
+    assert_eq!(get("1.0", "health", "/health", "/health/health"), 200);
+    assert_eq!(get("1.0", "Prod", "/health", "/Prod/health"), 200);
+    assert_eq!(get("1.0", "Prod", "/Prod/health", "/Prod/health"), 200);
+    assert_eq!(get("1.0", "Prod", "/Production/health", "/Production/health"), 404);
+}
+
+#[test]
 fn the_model_is_loaded_once_for_a_hundred_invocations() {
     let function = Function::start();
     let event = event("http-api.json");

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -18,6 +19,7 @@ pub struct Process {
     child: Child,
     stdout: Receiver<String>,
     stderr: Arc<Mutex<String>>,
+    log_closed: Arc<AtomicBool>,
 }
 
 impl Process {
@@ -29,13 +31,18 @@ impl Process {
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let stderr = Arc::new(Mutex::new(String::new()));
         let (log, mut source) = (Arc::clone(&stderr), child.stderr.take().unwrap());
+        let log_closed = Arc::new(AtomicBool::new(false));
+        let closed = Arc::clone(&log_closed);
         thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(read @ 1..) = source.read(&mut buffer) {
                 log.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
+                if closed.load(Ordering::SeqCst) {
+                    return;
+                }
             }
         });
-        Self { child, stdout, stderr }
+        Self { child, stdout, stderr, log_closed }
     }
 
     pub fn id(&self) -> u32 {
@@ -62,6 +69,11 @@ impl Process {
         self.stderr.lock().unwrap().clone()
     }
 
+    /// Closes the reading end of standard error after what is written next.
+    pub fn close_log(&self) {
+        self.log_closed.store(true, Ordering::SeqCst);
+    }
+
     /// The most memory that the process held at a time, in kB (`VmHWM` of proc(5)).
     pub fn peak_memory_kb(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
@@ -84,8 +96,9 @@ impl Process {
     }
 
     pub fn signal(&self, name: &str) {
+        // The shell has a `kill` of its own everywhere.
         let status =
-            Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status().unwrap();
+            Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id())]).status().unwrap();
         assert!(status.success());
     }
 }

@@ -67,6 +67,10 @@ fn a_missing_or_broken_library_is_named() {
     bytes[0x12] = if cfg!(target_arch = "x86_64") { 183 } else { 62 };
     fs::write(&library, bytes).unwrap();
     refused("it is built for another processor");
+    fs::remove_file(&library).unwrap();
+    assert!(Command::new("mkfifo").arg(&library).status().unwrap().success());
+    refused("it is not a file");
+    fs::remove_file(&library).unwrap();
     // A library of another kind: the C library itself.
     let libc = fs::read_to_string("/proc/self/maps").unwrap();
     let libc =
@@ -99,7 +103,29 @@ fn a_missing_or_broken_bundle_is_named() {
         write("model.onnx", "version https://git-lfs.github.com/spec/v1\n"),
         &["model.onnx: ", "git lfs pull"],
     );
+    assert_bundle_refused(
+        |dir| {
+            let card = fs::read_to_string(dir.join("README.md")).unwrap();
+            let digit = card.find("model_sha256: ").unwrap() + "model_sha256: ".len();
+            fs::write(dir.join("README.md"), format!("{}x{}", &card[..digit], &card[digit + 1..])).unwrap();
+        },
+        &["model.onnx: its sha256 is ", "but model_sha256 in README.md says x"],
+    );
+    assert_bundle_refused(
+        write("preprocessor_config.json", "{\"size\": \"big\"}"),
+        &["preprocessor_config.json: a size must be a number"],
+    );
     assert_bundle_refused(|dir| cut(&dir.join("model.onnx"), 1_000_000), &["model.onnx: "]);
+}
+
+#[test]
+fn a_failed_start_is_told_even_where_the_log_is_off() {
+    for filter in ["off", "hyper=debug", "inof"] {
+        assert_refused(
+            binary().env("MODEL_DIR", "/nowhere").env("RUST_LOG", filter),
+            &["there is no directory /nowhere"],
+        );
+    }
 }
 
 #[test]
@@ -127,7 +153,11 @@ fn under_lambda_a_fault_is_one_json_line() {
     let mut process = Process::start(
         binary()
             .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
+            .env("AWS_LAMBDA_FUNCTION_NAME", "classifier")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769")
             .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+            .env("AWS_LAMBDA_LOG_LEVEL", "FATAL")
             .env("MODEL_DIR", "/nowhere"),
     );
     assert_eq!(process.wait(Duration::from_secs(10)).expect("it hangs").code(), Some(1));
@@ -136,4 +166,11 @@ fn under_lambda_a_fault_is_one_json_line() {
         serde_json::from_str(&log).unwrap_or_else(|error| panic!("{error} in {log}"));
     assert_eq!(line["level"], "ERROR");
     assert!(line["message"].as_str().unwrap().contains("there is no directory /nowhere"), "{line}");
+}
+
+#[test]
+fn a_runtime_api_without_the_rest_of_lambdas_variables_is_told() {
+    let mut process = Process::start(binary().env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"));
+    assert_eq!(process.wait(Duration::from_secs(10)).expect("it hangs").code(), Some(1));
+    assert!(process.log().contains("AWS_LAMBDA_FUNCTION_NAME is missing"), "{}", process.log());
 }

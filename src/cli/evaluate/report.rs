@@ -136,7 +136,7 @@ fn share(count: usize, of: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classifier::Timing;
+    use crate::classifier::{ImageInfo, Timing};
     use crate::image::Format;
     use crate::model::{Label, Prediction};
 
@@ -147,9 +147,7 @@ mod tests {
         };
         Classification {
             predictions: ranking.iter().map(prediction).collect(),
-            format: Format::Jpeg,
-            width: 1,
-            height: 1,
+            image: ImageInfo { format: Format::Jpeg, width: 1, height: 1 },
             timing: Timing::default(),
         }
     }

@@ -53,6 +53,13 @@ pub struct Limits {
     pub max_images: usize,
 }
 
+impl Limits {
+    /// Bytes of the longest body that is worth taking in.
+    pub fn max_body_bytes(self) -> usize {
+        self.max_bytes.saturating_mul(OVERHEAD).saturating_add(FRAME)
+    }
+}
+
 /// The bytes of one image, not looked at beyond their first few.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
@@ -86,7 +93,7 @@ pub struct Submission {
 /// `MangledBody`, `TooManyImages` (all 400) and `BodyTooLarge` (413). With one image its fault is the
 /// request's; with several it is an entry of [`Submission::images`].
 pub fn parse(content_type: Option<&str>, body: Bytes, limits: Limits) -> Result<Submission, Error> {
-    if body.len() > limits.max_bytes.saturating_mul(OVERHEAD).saturating_add(FRAME) {
+    if body.len() > limits.max_body_bytes() {
         return Err(Error::BodyTooLarge { max: limits.max_bytes });
     }
     let declared = Declared::parse(content_type.unwrap_or_default());
