@@ -204,8 +204,7 @@ fn every_event_gets_its_right_answer_and_the_process_lives() {
         }
         assert_control(&function, name);
     }
-    let test_event =
-        std::fs::read_to_string(repository("tests/fixtures/events/test_event.json")).unwrap();
+    let test_event = std::fs::read_to_string(repository("tests/fixtures/events/test_event.json")).unwrap();
     let Outcome::FunctionError(error) = function.invoke(&test_event) else { panic!("it was answered") };
     assert!(error["errorMessage"].as_str().unwrap().contains("API Gateway"), "{error}");
     assert_control(&function, "test_event");
