@@ -73,16 +73,16 @@ fn write_problem(response: &mut Response, error: &Error, id: &str) {
 fn log(id: &str, method: &Method, path: &str, response: &Response, error: Option<&Error>, start: Instant) {
     let status = response.status().as_u16();
     let ms = milliseconds(start.elapsed());
-    // `?path` is quoted and escaped, so that it cannot break the line.
+    // The formatters quote and escape strings, so that none can break the line.
     match error {
-        None => tracing::info!(request_id = id, %method, ?path, status, ms, "request"),
+        None => tracing::info!(request_id = id, %method, path, status, ms, "request"),
         Some(error) => {
             let code = error.code();
             let cause = cause_chain(error);
             if status >= 500 {
-                tracing::error!(request_id = id, %method, ?path, status, code, cause, ms, "request");
+                tracing::error!(request_id = id, %method, path, status, code, cause, ms, "request");
             } else {
-                tracing::info!(request_id = id, %method, ?path, status, code, cause, ms, "request");
+                tracing::info!(request_id = id, %method, path, status, code, cause, ms, "request");
             }
         }
     }

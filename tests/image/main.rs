@@ -3,6 +3,7 @@
 //! | module | fixtures | what it asks |
 //! |---|---|---|
 //! | `cases` | `fixtures/cases` | is each file after a bug report answered as it must be? |
+//! | `finds` | `fixtures/finds` | does what fuzzing found stay mended? |
 //! | `kinds` | `fixtures/kinds` | the same of every kind of file that the decoders must know |
 //! | `parity` | `fixtures/kinds`, `fixtures/goldens` | are the pixels those of Pillow? |
 //! | `truncation` | `fixtures/kinds` | is every cut noticed that costs a pixel? |
@@ -12,6 +13,7 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod cases;
+mod finds;
 mod kinds;
 mod limits;
 mod parity;

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -205,7 +205,7 @@ fn requests_under_way_are_finished_when_the_server_is_told_to_end() {
     let mut server = Server::start();
     let (mut upload, photo) = half_an_upload(&server);
     server.process.signal("TERM");
-    wait_for_log(&server, "finishing the requests under way");
+    server.process.log_with("finishing the requests under way", 1);
     upload.write_all(&photo[photo.len() / 2..]).unwrap();
     let mut answer = String::new();
     upload.read_to_string(&mut answer).unwrap();
@@ -219,7 +219,7 @@ fn a_second_signal_ends_the_server_at_once() {
     let mut server = Server::start();
     let _upload = half_an_upload(&server);
     server.process.signal("INT");
-    wait_for_log(&server, "finishing the requests under way");
+    server.process.log_with("finishing the requests under way", 1);
     server.process.signal("INT");
     let status = server.process.wait(Duration::from_secs(2)).expect("it still runs");
     assert_eq!(status.code(), Some(0));
@@ -251,7 +251,7 @@ fn several_images_are_answered_each_on_its_own() {
     }
     assert_eq!(results[1]["error"]["code"], "truncated_image");
     assert_eq!(results[2]["error"]["code"], "empty_body");
-    wait_for_log(&server, "code=\"truncated_image\"");
+    server.process.log_with("code=\"truncated_image\"", 1);
     let lists = server.post("/predict", "application/json", body.as_bytes()).json();
     assert_eq!(lists[0][0]["label"], "espresso");
     assert_eq!(lists[1]["error"]["code"], "truncated_image");
@@ -282,12 +282,4 @@ fn half_an_upload(server: &Server) -> (TcpStream, Vec<u8>) {
     // The server must have begun to read it.
     std::thread::sleep(Duration::from_millis(200));
     (stream, photo)
-}
-
-fn wait_for_log(server: &Server, text: &str) {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while !server.process.log().contains(text) {
-        assert!(Instant::now() < deadline, "{text:?} is missing in {}", server.process.log());
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

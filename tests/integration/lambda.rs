@@ -102,7 +102,7 @@ fn the_model_is_loaded_once_for_a_hundred_invocations() {
     for _ in 0..100 {
         assert_eq!(function.invoke(&event).response()["statusCode"], 200);
     }
-    let log = function.process.log();
+    let log = function.process.log_with("status=200", 100);
     let loaded: Vec<&str> = log.lines().filter(|line| line.contains("model loaded")).collect();
     assert_eq!(loaded.len(), 1, "{log}");
     assert!(loaded[0].contains("total_ms="), "{}", loaded[0]);

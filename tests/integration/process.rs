@@ -69,6 +69,20 @@ impl Process {
         self.stderr.lock().unwrap().clone()
     }
 
+    /// What was written to standard error, once the text stands in it so many times.
+    #[track_caller]
+    pub fn log_with(&self, text: &str, times: usize) -> String {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let log = self.log();
+            if log.matches(text).count() >= times {
+                return log;
+            }
+            assert!(Instant::now() < deadline, "{text:?} does not stand {times} times in {log}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Closes the reading end of standard error after what is written next.
     pub fn close_log(&self) {
         self.log_closed.store(true, Ordering::SeqCst);

@@ -55,7 +55,7 @@ fn largest_code(bits: &mut Bits<'_>, width: u32, height: u32) -> Option<u32> {
     let cache = if bits.take(1)? == 1 { 1 << bits.take(4)? } else { 0 };
     let green = Code::read(bits, 256 + LENGTHS + cache)?;
     let [red, blue, alpha] = [Code::read(bits, 256)?, Code::read(bits, 256)?, Code::read(bits, 256)?];
-    let distance = Code::read(bits, 40)?;
+    let distance = Code::read(bits, DISTANCES)?;
     let mut left = u64::from(width) * u64::from(height);
     let mut largest = 0;
     while left > 0 {
@@ -99,10 +99,17 @@ impl Bits<'_> {
         if prefix < 4 {
             return Some(prefix + 1);
         }
+        // A simple code can name symbols that its alphabet does not have.
+        if prefix >= DISTANCES {
+            return None;
+        }
         let extra = (prefix - 2) >> 1;
         Some(((2 + (prefix & 1)) << extra) + self.take(extra)? + 1)
     }
 }
+
+/// Prefixes of distances; those of lengths are fewer.
+const DISTANCES: u32 = 40;
 
 const MAX_LENGTH: usize = 15;
 
