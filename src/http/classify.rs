@@ -102,11 +102,7 @@ fn work(
 fn query_options(query: &str) -> Result<RawOptions, Error> {
     let mut options = RawOptions::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match &*name {
-            "top_k" => options.top_k = Some(body::parse_top_k(&value)?),
-            "min_score" => options.min_score = Some(body::parse_min_score(&value)?),
-            _ => {}
-        }
+        options.set(&name, &value)?;
     }
     Ok(options)
 }

@@ -53,8 +53,8 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Submission, Error> {
         let document: Document<'_> = serde_json::from_str(text).map_err(syntax)?;
         let parameters = parameters(document.parameters)?;
         intake.options = RawOptions {
-            top_k: option(document.top_k.or(parameters.top_k), parse_top_k)?,
-            min_score: option(document.min_score.or(parameters.min_score), parse_min_score)?,
+            top_k: option([document.top_k, parameters.top_k], parse_top_k)?,
+            min_score: option([document.min_score, parameters.min_score], parse_min_score)?,
         };
         let fields = [("image", document.image), ("images", document.images), ("inputs", document.inputs)];
         intake.list = document.images.is_some();
@@ -165,13 +165,19 @@ fn parameters(value: Option<&RawValue>) -> Result<Parameters<'_>, Error> {
     }
 }
 
-/// An option as a number or as a string that holds one; the parser refuses what is neither.
-fn option<T>(value: Option<&RawValue>, parse: fn(&str) -> Result<T, Error>) -> Result<Option<T>, Error> {
-    let Some(value) = value.map(RawValue::get) else { return Ok(None) };
-    match string(value, "option", "a number") {
-        Ok(text) => parse(&text).map(Some),
-        Err(_) => parse(value).map(Some),
+/// The first of the values that is not left out, as a number or as a string that holds one; the parser
+/// refuses what is neither.
+fn option<T>(
+    values: [Option<&RawValue>; 2],
+    parse: fn(&str) -> Result<Option<T>, Error>,
+) -> Result<Option<T>, Error> {
+    for value in values.into_iter().flatten().map(RawValue::get) {
+        let text = string(value, "option", "a number").unwrap_or(value.into());
+        if let Some(option) = parse(&text)? {
+            return Ok(Some(option));
+        }
     }
+    Ok(None)
 }
 
 /// The content of a JSON string, borrowed if it has no escapes.

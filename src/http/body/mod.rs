@@ -32,7 +32,7 @@ use self::declared::Declared;
 use self::layer::{Layer, Step};
 use crate::error::Error;
 
-pub use self::options::{RawOptions, parse_min_score, parse_top_k};
+pub use self::options::RawOptions;
 
 /// Wrappings that are undone: base64 three times over, and one JSON string or change of encoding around it.
 const MAX_LAYERS: usize = 4;

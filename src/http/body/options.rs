@@ -18,12 +18,11 @@ impl RawOptions {
         matches!(name, "top_k" | "min_score")
     }
 
-    /// Takes an option from a form's field; a blank one is one the user left out.
-    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+    /// Takes an option by its name, if it is one.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         match name {
-            _ if value.trim().is_empty() => {}
-            "top_k" => self.top_k = Some(parse_top_k(value)?),
-            "min_score" => self.min_score = Some(parse_min_score(value)?),
+            "top_k" => self.top_k = parse_top_k(value)?.or(self.top_k),
+            "min_score" => self.min_score = parse_min_score(value)?.or(self.min_score),
             _ => {}
         }
         Ok(())
@@ -31,15 +30,19 @@ impl RawOptions {
 }
 
 /// Reads `top_k`: a whole number of at least 1, also written `5.0` or `1e3`. Numbers beyond `usize` saturate.
+/// A blank is `None`: a field that the user left empty.
 ///
 /// # Errors
 ///
 /// `InvalidParameter` for anything else.
-pub fn parse_top_k(text: &str) -> Result<usize, Error> {
+pub(super) fn parse_top_k(text: &str) -> Result<Option<usize>, Error> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
     let number = decimal(text).filter(|number| number.fract() == 0.0 || number.is_infinite());
     match number {
         // A float-to-int cast saturates, and is exact up to 2^53.
-        Some(number) if number >= 1.0 => Ok(number as usize),
+        Some(number) if number >= 1.0 => Ok(Some(number as usize)),
         _ => Err(Error::InvalidParameter(format!(
             "top_k must be a whole number of at least 1; {} was found.",
             shown(text)
@@ -47,14 +50,17 @@ pub fn parse_top_k(text: &str) -> Result<usize, Error> {
     }
 }
 
-/// Reads `min_score`: a number from 0 to 1.
+/// Reads `min_score`: a number from 0 to 1. A blank is `None`, as for `top_k`.
 ///
 /// # Errors
 ///
 /// `InvalidParameter` for anything else, NaN included.
-pub fn parse_min_score(text: &str) -> Result<f32, Error> {
+pub(super) fn parse_min_score(text: &str) -> Result<Option<f32>, Error> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
     match decimal(text) {
-        Some(number) if (0.0..=1.0).contains(&number) => Ok(number as f32),
+        Some(number) if (0.0..=1.0).contains(&number) => Ok(Some(number as f32)),
         _ => Err(Error::InvalidParameter(format!(
             "min_score must be a number from 0 to 1; {} was found.",
             shown(text)
@@ -72,9 +78,6 @@ fn decimal(text: &str) -> Option<f64> {
 /// What the caller wrote, short enough to be answered and free of control characters.
 fn shown(text: &str) -> String {
     let text = text.trim();
-    if text.is_empty() {
-        return "nothing".into();
-    }
     let mut shown: String = text.chars().take(32).flat_map(char::escape_debug).collect();
     if text.chars().nth(32).is_some() {
         shown.push('…');
@@ -111,13 +114,12 @@ mod tests {
             ("1_000", None),
             ("٣", None),
             ("5 5", None),
-            ("", None),
             ("true", None),
             ("\r\n\u{202e}", None),
         ];
         for (text, expected) in cases {
             let found = parse_top_k(text);
-            assert_eq!(found.as_ref().ok().copied(), expected, "{text:?}");
+            assert_eq!(found.as_ref().ok().copied().flatten(), expected, "{text:?}");
             assert!(found.map_or_else(|error| error.code() == "invalid_parameter", |_| true), "{text:?}");
         }
     }
@@ -126,10 +128,18 @@ mod tests {
     fn min_score_is_a_number_from_zero_to_one() {
         let good = [("0", 0.0), ("1", 1.0), ("0.25", 0.25), (".5", 0.5), ("1e-2", 0.01), ("-0", 0.0)];
         for (text, expected) in good {
-            assert_eq!(parse_min_score(text).unwrap(), expected, "{text:?}");
+            assert_eq!(parse_min_score(text).unwrap(), Some(expected), "{text:?}");
         }
-        for text in ["-0.1", "1.01", "nan", "inf", "0,5", "50%", "", "high", "1e999"] {
+        for text in ["-0.1", "1.01", "nan", "inf", "0,5", "50%", "high", "1e999"] {
             assert_eq!(parse_min_score(text).unwrap_err().code(), "invalid_parameter", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_blank_option_is_one_left_out() {
+        for text in ["", " ", "\r\n\t"] {
+            assert_eq!(parse_top_k(text).unwrap(), None, "{text:?}");
+            assert_eq!(parse_min_score(text).unwrap(), None, "{text:?}");
         }
     }
 

@@ -32,6 +32,16 @@ fn json_is_read_under_any_content_type() {
             one_with(JPEG, Some(usize::MAX), None),
         ),
         ("null for absent", format!("{{\"image\":\"{jpeg}\",\"images\":null,\"top_k\":null}}"), one(JPEG)),
+        (
+            "options left blank",
+            format!("{{\"image\":\"{jpeg}\",\"top_k\":\"\",\"min_score\":\" \"}}"),
+            one(JPEG),
+        ),
+        (
+            "an option left blank beside the parameters",
+            format!("{{\"inputs\":\"{jpeg}\",\"top_k\":\"\",\"parameters\":{{\"top_k\":5}}}}"),
+            one_with(JPEG, Some(5), None),
+        ),
         ("Hugging Face", format!("{{\"inputs\":\"{jpeg}\"}}"), one(JPEG)),
         (
             "Hugging Face's parameters",
