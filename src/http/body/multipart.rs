@@ -70,7 +70,7 @@ pub(super) fn read(body: &Bytes, boundary: &str, limits: Limits) -> Result<Submi
 fn read_parts(body: &Bytes, boundary: &str) -> Result<Vec<Part>, Error> {
     let normal = parts::normalise(body, boundary)?;
     let chunks = [normal.body, normal.closing].into_iter().filter(|chunk| !chunk.is_empty());
-    let mut multipart = Multipart::new(stream::iter(chunks.map(Ok::<_, Infallible>)), boundary);
+    let mut multipart = Multipart::new(stream::iter(chunks.map(Ok::<_, Infallible>)), normal.boundary);
     let mut found = Vec::new();
     while let Some(field) = multipart.next_field().now_or_never().ok_or_else(broken)?.map_err(|_| broken())? {
         found.push(Part::read(field)?);

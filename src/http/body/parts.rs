@@ -1,8 +1,10 @@
 //! Multipart bodies as they come → as the multipart library takes them.
 //!
-//! The library wants CRLF everywhere, headers in every part, each on one line, and a closing delimiter.
-//! Bodies made by hand have LF, folded headers, parts that begin with their data, and no end. A body
-//! without such faults is handed on without a copy.
+//! The library wants CRLF everywhere, headers in every part, each on one line, and a closing delimiter; and
+//! it takes a line that merely begins like a delimiter for one. Bodies made by hand have LF, folded headers,
+//! parts that begin with their data, and no end. A body without such faults is handed on without a copy.
+
+use std::hash::{BuildHasher as _, RandomState};
 
 use bytes::Bytes;
 use memchr::{memchr, memmem};
@@ -19,6 +21,8 @@ const MAX_HEADERS: usize = 30;
 pub(super) struct Normal {
     pub body: Bytes,
     pub closing: Bytes,
+    /// What separates its parts now.
+    pub boundary: String,
 }
 
 /// A line that begins with two dashes and the boundary.
@@ -35,7 +39,7 @@ struct Delimiter {
 
 /// Makes the body acceptable to the library.
 pub(super) fn normalise(body: &Bytes, boundary: &str) -> Result<Normal, Error> {
-    let delimiters = delimiters(body, boundary)?;
+    let (delimiters, imitated) = delimiters(body, boundary)?;
     let closed = delimiters.last().is_some_and(|last| last.closing);
     let sections: Vec<&[u8]> = delimiters
         .iter()
@@ -46,23 +50,39 @@ pub(super) fn normalise(body: &Bytes, boundary: &str) -> Result<Normal, Error> {
     if !closed && sections.last().is_some_and(|last| ends_in_headers(last)) {
         return Err(broken());
     }
-    let mut regular = delimiters.iter().skip(1).all(|delimiter| delimiter.after_crlf)
+    let mut regular = !imitated
+        && delimiters.iter().skip(1).all(|delimiter| delimiter.after_crlf)
         && delimiters.iter().all(|delimiter| delimiter.crlf);
     for section in &sections {
         regular &= is_regular(section)?;
     }
+    let boundary = if imitated { absent(body) } else { boundary.to_owned() };
     let end = format!("--{boundary}--\r\n");
     if regular {
         let start = delimiters.first().map_or(0, |first| first.start);
         let closing = if closed { Bytes::new() } else { format!("\r\n{end}").into() };
-        return Ok(Normal { body: body.slice(start..), closing });
+        return Ok(Normal { body: body.slice(start..), closing, boundary });
     }
     let mut rebuilt = Vec::with_capacity(body.len() + end.len());
     for section in sections.into_iter().filter(|section| !section.is_empty()) {
-        rebuild(&mut rebuilt, section, boundary);
+        rebuild(&mut rebuilt, section, &boundary);
     }
     rebuilt.extend_from_slice(end.as_bytes());
-    Ok(Normal { body: rebuilt.into(), closing: Bytes::new() })
+    Ok(Normal { body: rebuilt.into(), closing: Bytes::new(), boundary })
+}
+
+/// A boundary that the body does not have. Its digits come from a hash with a random key, so that no body can
+/// be written to have it, and the first is as good as certain to do.
+fn absent(body: &[u8]) -> String {
+    let keyed = RandomState::new();
+    let mut count = 0_u64;
+    loop {
+        let boundary = format!("part-{:016x}", keyed.hash_one(count));
+        if memmem::find(body, boundary.as_bytes()).is_none() {
+            return boundary;
+        }
+        count += 1;
+    }
 }
 
 pub(super) fn broken() -> Error {
@@ -73,14 +93,20 @@ pub(super) fn broken() -> Error {
     )
 }
 
-/// The delimiter lines up to the closing one.
-fn delimiters(body: &[u8], boundary: &str) -> Result<Vec<Delimiter>, Error> {
+/// The delimiter lines up to the closing one, and whether other lines begin like them.
+fn delimiters(body: &[u8], boundary: &str) -> Result<(Vec<Delimiter>, bool), Error> {
     let dashes = format!("--{boundary}");
-    let mut found = Vec::new();
+    let (mut found, mut imitated) = (Vec::new(), false);
     for start in memmem::find_iter(body, &dashes) {
         let at_line_start = start == 0 || body.get(start - 1) == Some(&b'\n');
         let rest = body.get(start + dashes.len()..).unwrap_or_default();
-        let Some((length, crlf, closing)) = line_end(rest).filter(|_| at_line_start) else { continue };
+        if !at_line_start {
+            continue;
+        }
+        let Some((length, crlf, closing)) = line_end(rest) else {
+            imitated = true;
+            continue;
+        };
         let after_crlf = start == 0 || body.get(..start).is_some_and(|before| before.ends_with(b"\r\n"));
         found.push(Delimiter { start, end: start + dashes.len() + length, crlf, after_crlf, closing });
         if closing {
@@ -92,7 +118,7 @@ fn delimiters(body: &[u8], boundary: &str) -> Result<Vec<Delimiter>, Error> {
             )));
         }
     }
-    Ok(found)
+    Ok((found, imitated))
 }
 
 /// What is behind the dashes and the boundary, to the end of the line: its length, whether it is as the

@@ -36,6 +36,7 @@ pub(super) fn field(name: &str, value: &str) -> Vec<u8> {
 #[test]
 fn multipart_is_read_as_clients_write_it() {
     let text = b64(JPEG);
+    let begun = [JPEG, b"\r\n--XyZa\r\n--XyZb\r\n\xff\xd9"].concat();
     let case = |name, body: Vec<u8>, expected| (name, TYPE, body, expected);
     let lf = |body: &[u8]| {
         let head = String::from_utf8_lossy(&body[..body.len()]).into_owned();
@@ -172,6 +173,17 @@ fn multipart_is_read_as_clients_write_it() {
                 b"iVB*",
             )]),
             Err("invalid_base64"),
+        ),
+        case("the start of a delimiter in the data", body(&[file(&begun)]), one(&begun)),
+        case(
+            "the start of a delimiter in the data of two files",
+            body(&[file(&begun), file(JPEG)]),
+            many(&[Ok(&begun), Ok(JPEG)]),
+        ),
+        case(
+            "the start of a delimiter in the data, and no end",
+            file(&begun).strip_suffix(b"\r\n").unwrap().to_vec(),
+            one(&begun),
         ),
         case(
             "options",
