@@ -37,6 +37,9 @@ impl Layer<'_> {
         if bytes.is_empty() {
             return Err(Error::EmptyBody { what: "request body".into() });
         }
+        if let Some(restored) = sniff::undo_latin1(&bytes) {
+            return Ok(Step::Unwrapped(restored.into()));
+        }
         if sniff::is_picture(&bytes) {
             return if sniff::is_mangled(&bytes) { Err(Error::MangledBody) } else { self.whole(bytes) };
         }
@@ -67,9 +70,6 @@ impl Layer<'_> {
     }
 
     fn read_text(self, bytes: &Bytes, text: &str) -> Result<Step, Error> {
-        if let Some(restored) = sniff::undo_latin1(text) {
-            return Ok(Step::Unwrapped(restored.into()));
-        }
         let printable = sniff::is_printable(text);
         if printable && sniff::is_document(bytes) {
             return self.whole(bytes.clone());

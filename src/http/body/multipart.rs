@@ -137,11 +137,7 @@ impl Part {
         let must_decode = self.base64 || (self.disposition.file_name.is_none() && !self.declared_binary);
         match std::str::from_utf8(bytes) {
             Ok(text) if must_decode || text::promises_picture(text) => text::image(text, origin),
-            Ok(text) => match sniff::undo_latin1(text) {
-                Some(restored) => text::checked(restored.into(), origin),
-                None => text::checked(self.data.clone(), origin),
-            },
-            Err(_) => text::checked(self.data.clone(), origin),
+            _ => text::checked(self.data.clone(), origin),
         }
     }
 }

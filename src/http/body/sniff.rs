@@ -24,7 +24,7 @@ pub(super) fn is_document(bytes: &[u8]) -> bool {
 /// Something that is worth a further look: a picture, or text.
 pub(super) fn is_known(bytes: &[u8]) -> bool {
     let bytes = trim_start(bytes);
-    is_picture(bytes) || as_text(bytes).is_some() || utf16(bytes).is_some()
+    is_picture(bytes) || as_text(bytes).is_some() || utf16(bytes).is_some() || undo_latin1(bytes).is_some()
 }
 
 /// Valid UTF-8 with U+FFFD in it: somebody decoded bytes as text and wrote the text down again.
@@ -62,11 +62,57 @@ pub(super) fn utf16(bytes: &[u8]) -> Option<String> {
     decode_utf16(units).collect::<Result<String, _>>().ok().filter(|text| is_printable(text))
 }
 
-/// The bytes of a JPEG or PNG of which each was written as the character of that number, which is what
+/// The bytes of a picture of which each was written as the character of that number, in UTF-8, which is what
 /// becomes of a "binary string" in JavaScript. Unlike U+FFFD, this loses nothing.
-pub(super) fn undo_latin1(text: &str) -> Option<Vec<u8>> {
-    if !text.starts_with("\u{FF}\u{D8}\u{FF}") && !text.starts_with("\u{89}PNG") {
+///
+/// Where the first bytes are ASCII, the body looks like that picture before this is undone, too: then the
+/// one is taken of which the end fits the beginning better.
+pub(super) fn undo_latin1(bytes: &[u8]) -> Option<Vec<u8>> {
+    let bytes = trim_start(bytes);
+    // Twice the head, since every character may take two bytes; what is no picture there costs no more.
+    let start = bytes.get(..2 * HEAD).unwrap_or(bytes).utf8_chunks().next()?.valid();
+    if !is_picture(&start.chars().map_while(|character| u8::try_from(character).ok()).collect::<Vec<u8>>()) {
         return None;
     }
-    text.chars().map(|character| u8::try_from(character).ok()).collect()
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.is_ascii())?;
+    let undone: Vec<u8> =
+        text.chars().map(|character| u8::try_from(character).ok()).collect::<Option<_>>()?;
+    (!is_picture(bytes) || misfit(&undone) <= misfit(bytes)).then_some(undone)
+}
+
+/// How far the length of a file is from what the file says; the maximum if it does not say.
+fn misfit(bytes: &[u8]) -> usize {
+    let number = |at: usize, headers: usize| {
+        let field = bytes.get(at..at + 4).and_then(|field| <[u8; 4]>::try_from(field).ok());
+        let declared = field.and_then(|field| usize::try_from(u32::from_le_bytes(field)).ok());
+        declared.map_or(usize::MAX, |declared| declared.saturating_add(headers).abs_diff(bytes.len()))
+    };
+    match bytes {
+        [b'B', b'M', ..] => number(2, 0),
+        [b'R', b'I', b'F', b'F', ..] => number(4, 8),
+        [b'G', b'I', b'F', ..] if is_whole_gif(bytes) => 0,
+        _ => usize::MAX,
+    }
+}
+
+/// A GIF has no length, but blocks that lead from one to the next, and an end.
+fn is_whole_gif(bytes: &[u8]) -> bool {
+    let colours = |flags: u8| if flags & 0x80 == 0 { 0 } else { 6_usize << (flags & 7) };
+    let mut at = 13 + bytes.get(10).map_or(0, |flags| colours(*flags));
+    loop {
+        at += match bytes.get(at) {
+            Some(b'!') => 2,
+            Some(b',') => 11 + bytes.get(at + 9).map_or(0, |flags| colours(*flags)),
+            Some(b';') => return true,
+            _ => return false,
+        };
+        // Each piece of a block has its length before it; the last is empty.
+        loop {
+            let Some(&length) = bytes.get(at) else { return false };
+            at += 1 + usize::from(length);
+            if length == 0 {
+                break;
+            }
+        }
+    }
 }

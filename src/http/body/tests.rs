@@ -88,10 +88,17 @@ fn mangled(bytes: &[u8]) -> Vec<u8> {
     String::from_utf8_lossy(bytes).into_owned().into_bytes()
 }
 
-fn percent(text: &str) -> String {
-    text.bytes()
+/// `bytes` as a binary string of JavaScript is written: each as the character of that number.
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+fn percent(bytes: impl AsRef<[u8]>) -> String {
+    bytes
+        .as_ref()
+        .iter()
         .map(
-            |byte| {
+            |&byte| {
                 if byte.is_ascii_alphanumeric() {
                     char::from(byte).to_string()
                 } else {

@@ -29,12 +29,13 @@ pub(super) struct Origin<'a> {
 
 /// The image that a text stands for, all layers undone.
 pub(super) fn image(text: &str, origin: Origin<'_>) -> Result<Bytes, Error> {
+    // Before anything is trimmed: the last byte of a picture may be white space in Unicode.
+    if let Some(restored) = sniff::undo_latin1(text.as_bytes()) {
+        return checked(restored.into(), origin);
+    }
     let text = trim(text);
     if sniff::is_document(text.as_bytes()) {
         return Ok(Bytes::copy_from_slice(text.as_bytes()));
-    }
-    if let Some(restored) = sniff::undo_latin1(text) {
-        return Ok(restored.into());
     }
     let mangled = || text.contains(char::REPLACEMENT_CHARACTER);
     let first = undo(text, origin).map_err(|error| if mangled() { Error::MangledBody } else { error })?;
@@ -61,7 +62,10 @@ pub(super) fn image(text: &str, origin: Origin<'_>) -> Result<Bytes, Error> {
 
 /// What no image may be, wherever it comes from: nothing, too much, or mangled.
 pub(super) fn checked(bytes: Bytes, origin: Origin<'_>) -> Result<Bytes, Error> {
-    let bytes = bytes.slice_ref(sniff::trim_start(&bytes));
+    let bytes = match sniff::undo_latin1(&bytes) {
+        Some(restored) => restored.into(),
+        None => bytes.slice_ref(sniff::trim_start(&bytes)),
+    };
     if bytes.is_empty() {
         return Err(Error::EmptyBody { what: origin.what.into() });
     }

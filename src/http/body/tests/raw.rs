@@ -104,13 +104,41 @@ fn replacement_characters_mean_that_the_gateway_mangled_the_bytes() {
     }
 }
 
+/// Small files of the formats whose first bytes are ASCII, and so the same in UTF-8; the bitmap ends in what
+/// is a space in Unicode.
+const GIF: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+const WEBP: &[u8] = b"RIFF\x16\0\0\0WEBPVP8L\x0a\0\0\0\x2f\0\0\0\x10\x88\x88\xfe\x07\0";
+const BMP: &[u8] = b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\x18\0\
+    \0\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xff\xe9\x80\xa0";
+
 #[test]
 fn bytes_that_were_written_as_latin_1_characters_are_restored() {
-    for image in [PNG, JPEG] {
-        let text: String = image.iter().map(|byte| char::from(*byte)).collect();
-        assert_eq!(found("image/png", text.as_bytes()), one(image));
+    for image in [PNG, JPEG, GIF, WEBP, BMP] {
+        let text = latin1(image);
+        let name = format!("{image:?}");
+        assert_eq!(found("image/png", text.as_bytes()), one(image), "raw: {name}");
+        assert_eq!(found("", b64(&text).as_bytes()), one(image), "base64: {name}");
         let json = serde_json::json!({ "image": text }).to_string();
-        assert_eq!(found("application/json", json.as_bytes()), one(image));
+        assert_eq!(found("application/json", json.as_bytes()), one(image), "JSON: {name}");
+        let file = multipart_bodies::body(&[multipart_bodies::file(text.as_bytes())]);
+        assert_eq!(found(multipart_bodies::TYPE, &file), one(image), "a file: {name}");
+        let field = multipart_bodies::body(&[multipart_bodies::field("image", &text)]);
+        assert_eq!(found(multipart_bodies::TYPE, &field), one(image), "a field: {name}");
+    }
+}
+
+#[test]
+fn files_that_happen_to_be_utf_8_stay_as_they_are() {
+    // Text with an accent in an extension.
+    let gif = [&GIF[..10], b"\0\0\0!\x01\x02\xc3\xa9\0", &GIF[19..]].concat();
+    let webp = [&WEBP[..24], b"\xc3\xa9\x02\x02\x07\0"].concat();
+    let bmp = [&BMP[..54], b"\xc3\xa9\0\0"].concat();
+    for image in [gif, webp, bmp] {
+        assert!(std::str::from_utf8(&image).is_ok_and(|text| !text.is_ascii()));
+        assert_eq!(found("", &image), one(&image));
+        assert_eq!(found("", b64(&image).as_bytes()), one(&image));
+        let body = multipart_bodies::body(&[multipart_bodies::file(&image)]);
+        assert_eq!(found(multipart_bodies::TYPE, &body), one(&image));
     }
 }
 

@@ -35,7 +35,7 @@ fn base64_is_read_in_every_dialect() {
         ("a data URL, wrapped", format!("data:image/png;base64,\r\n{}", wrapped(&text, 20, "\r\n"))),
         ("a data URL, URL-safe", format!("data:image/png;base64,{}", URL_SAFE_NO_PAD.encode(JPEG))),
         ("a data URL, percent-encoded", format!("data:image/png;base64,{}", percent(&text))),
-        ("a data URL, percent-encoded with its head", percent(&format!("data:image/png;base64,{text}"))),
+        ("a data URL, percent-encoded with its head", percent(format!("data:image/png;base64,{text}"))),
         ("a data URL of percent-encoded bytes", {
             let bytes: String = JPEG.iter().map(|byte| format!("%{byte:02x}")).collect();
             format!("data:image/jpeg,{bytes}")
@@ -76,7 +76,7 @@ fn base64_is_read_in_every_dialect() {
 fn an_svg_in_a_data_url_is_handed_on() {
     let svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='100%'/>";
     let text = String::from_utf8_lossy(svg);
-    assert_eq!(found("", format!("data:image/svg+xml,{}", percent(&text)).as_bytes()), one(svg));
+    assert_eq!(found("", format!("data:image/svg+xml,{}", percent(text.as_bytes())).as_bytes()), one(svg));
     assert_eq!(found("", format!("data:image/svg+xml;base64,{}", b64(svg)).as_bytes()), one(svg));
 }
 
@@ -136,11 +136,11 @@ fn url_encoded_forms_are_read_as_they_are_and_as_they_should_be() {
         case("plus as it is", format!("image={text}"), one(JPEG)),
         case("plus as a space", format!("image={spaced}"), one(JPEG)),
         case("plus as an encoded space", format!("image={}", percent(&spaced)), one(JPEG)),
-        case("wrapped", format!("image={}", percent(&wrapped(&text, 20, "\r\n"))), one(JPEG)),
+        case("wrapped", format!("image={}", percent(wrapped(&text, 20, "\r\n"))), one(JPEG)),
         case("a data URL", format!("image=data:image/png;base64,{text}"), one(JPEG)),
         case(
             "an encoded data URL",
-            format!("image={}", percent(&format!("data:image/png;base64,{text}"))),
+            format!("image={}", percent(format!("data:image/png;base64,{text}"))),
             one(JPEG),
         ),
         case("another name", format!("photo={}", percent(&text)), one(JPEG)),
