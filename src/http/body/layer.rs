@@ -41,7 +41,7 @@ impl Layer<'_> {
             return Ok(Step::Unwrapped(restored.into()));
         }
         if sniff::is_picture(&bytes) {
-            return if sniff::is_mangled(&bytes) { Err(Error::MangledBody) } else { self.whole(bytes) };
+            return self.whole(bytes);
         }
         if let Some(boundary) = boundary::find(&bytes, self.declared) {
             return multipart::read(&bytes, &boundary, self.limits).map(Step::Done);
@@ -63,6 +63,7 @@ impl Layer<'_> {
             return Ok(Step::Done(submission));
         }
         match self.declared.kind {
+            _ if is_mangled(&bytes) => Err(Error::MangledBody),
             Kind::Json if !sniff::is_document(&bytes) => Err(json::not_json("it holds binary data")),
             Kind::Multipart if !sniff::is_document(&bytes) => Err(boundary::missing(self.declared)),
             _ => self.whole(bytes),
@@ -112,7 +113,9 @@ impl Layer<'_> {
             Err(Error::InvalidBase64(detail)) => return self.refuse(bytes, text, detail),
             Err(other) => return Err(other),
         };
-        if sniff::is_known(&inner) || boundary::find(&inner, self.declared).is_some() {
+        if is_mangled(&inner) {
+            Err(Error::MangledBody)
+        } else if sniff::is_known(&inner) || boundary::find(&inner, self.declared).is_some() {
             Ok(Step::Unwrapped(inner.into()))
         } else if self.depth > 0 || text::has_words(text) {
             // "hello world" is base64 of seven odd bytes: what decodes to nothing known was plain text.
@@ -134,8 +137,16 @@ impl Layer<'_> {
 
     /// The body is the image.
     fn whole(self, bytes: Bytes) -> Result<Step, Error> {
+        if is_mangled(&bytes) {
+            return Err(Error::MangledBody);
+        }
         let mut intake = Intake::new(self.limits);
         intake.add(Ok(Upload { bytes, file_name: None }))?;
         intake.finish().map(Step::Done)
     }
+}
+
+/// Mangled, and not a document in which U+FFFD may be what its author wrote.
+fn is_mangled(bytes: &[u8]) -> bool {
+    sniff::is_mangled(bytes) && !sniff::is_document(bytes)
 }

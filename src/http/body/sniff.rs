@@ -27,9 +27,17 @@ pub(super) fn is_known(bytes: &[u8]) -> bool {
     is_picture(bytes) || as_text(bytes).is_some() || utf16(bytes).is_some() || undo_latin1(bytes).is_some()
 }
 
-/// Valid UTF-8 with U+FFFD in it: somebody decoded bytes as text and wrote the text down again.
+/// UTF-8 with U+FFFD in it: somebody decoded bytes as text and wrote the text down again. It may have been
+/// cut off inside its last character since.
 pub(super) fn is_mangled(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| text.contains(REPLACEMENT_CHARACTER))
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(error) if error.error_len().is_none() => {
+            bytes.get(..error.valid_up_to()).and_then(|valid| std::str::from_utf8(valid).ok())
+        }
+        Err(_) => None,
+    };
+    text.is_some_and(|text| text.contains(REPLACEMENT_CHARACTER))
 }
 
 /// UTF-8 without control characters.

@@ -53,7 +53,9 @@ pub(super) fn image(text: &str, origin: Origin<'_>) -> Result<Bytes, Error> {
         }
         let inner = sniff::as_text(&bytes).filter(|inner| !sniff::is_document(trim(inner).as_bytes()));
         match inner.map(|inner| undo(inner, origin)) {
-            Some(Ok(undone)) if sniff::is_known(&undone) => bytes = undone.into(),
+            Some(Ok(undone)) if sniff::is_known(&undone) || sniff::is_mangled(&undone) => {
+                bytes = undone.into()
+            }
             _ => break,
         }
     }
@@ -124,7 +126,8 @@ pub(super) fn names_encoding(text: &str) -> bool {
     DataUrl::parse(plain).is_some() || has_prefix(plain, "data%3a") || trim(text).starts_with(ARMOUR)
 }
 
-/// Text that decodes to a picture, by its first few bytes; in any number of layers up to the maximum.
+/// Text that decodes to a picture, or to what is left of a mangled one, by its first few bytes; in any number
+/// of layers up to the maximum.
 pub(super) fn promises_picture(text: &str) -> bool {
     let text = unquote(trim(text));
     if has_prefix(text, "data:image/") {
@@ -135,7 +138,7 @@ pub(super) fn promises_picture(text: &str) -> bool {
     let mut bytes: Vec<u8> = Cow::from(percent_decode(head)).into_owned();
     (0..MAX_LAYERS).any(|_| {
         bytes = base64::peek(&bytes);
-        sniff::is_picture(&bytes)
+        sniff::is_picture(&bytes) || sniff::is_mangled(&bytes)
     })
 }
 

@@ -143,6 +143,30 @@ fn files_that_happen_to_be_utf_8_stay_as_they_are() {
 }
 
 #[test]
+fn mangled_bytes_are_known_in_base64_and_when_they_are_cut_inside_a_character() {
+    for image in [PNG, JPEG, GIF, WEBP, BMP] {
+        let whole = mangled(image);
+        let at = whole.windows(3).rposition(|bytes| bytes == "\u{fffd}".as_bytes()).unwrap();
+        // Another one before it is what tells; in a PNG the first is the only one at the start.
+        let cut = [&whole[..at], &b"\xef\xbf\xbd\xef\xbf"[..]].concat();
+        for body in [whole.clone(), cut] {
+            for body in [body.clone(), b64(&body).into(), b64(b64(&body)).into()] {
+                for content_type in ["", "image/jpeg", "application/octet-stream", "text/plain"] {
+                    let name = String::from_utf8_lossy(&body);
+                    assert_eq!(found(content_type, &body), Err("mangled_body"), "{content_type:?} {name:?}");
+                }
+                let file = multipart_bodies::body(&[multipart_bodies::file(&body)]);
+                assert_eq!(found(multipart_bodies::TYPE, &file), Err("mangled_body"));
+            }
+            for text in [b64(&body), b64(b64(&body))] {
+                let json = format!("{{\"image\":\"{text}\"}}");
+                assert_eq!(found("application/json", json.as_bytes()), Err("mangled_body"), "{json}");
+            }
+        }
+    }
+}
+
+#[test]
 fn more_bytes_than_allowed_are_refused_in_every_form() {
     let limits = Limits { max_bytes: 100, max_images: 4 };
     let mut image = PNG.to_vec();
