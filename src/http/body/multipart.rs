@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, stream};
+use memchr::memchr;
 use multer::{Field, Multipart};
 
 use super::disposition::{Disposition, clean_file_name, shown};
@@ -88,10 +89,16 @@ impl Part {
             content_type.starts_with(b"image/") || content_type.starts_with(b"application/octet-stream");
         let base64 = header("content-transfer-encoding").eq_ignore_ascii_case(b"base64");
 
+        let quoted_printable = header("content-transfer-encoding").eq_ignore_ascii_case(b"quoted-printable");
+
         // One chunk is the rule, since the whole body is there, and it is a slice of it.
         let mut data = Bytes::new();
         while let Some(chunk) = field.chunk().now_or_never().ok_or_else(broken)?.map_err(|_| broken())? {
             data = if data.is_empty() { chunk } else { [data, chunk].concat().into() };
+        }
+        // Like base64, it is often declared and not done.
+        if quoted_printable && !sniff::is_picture(sniff::trim_start(&data)) {
+            data = undo_quoted_printable(&data).into();
         }
         Ok(Self { disposition, declared_binary, base64, data })
     }
@@ -140,4 +147,37 @@ impl Part {
             _ => text::checked(self.data.clone(), origin),
         }
     }
+}
+
+/// Undoes `=XX` and line breaks behind a `=`, RFC 2045; any other `=` stands for itself.
+fn undo_quoted_printable(data: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(data.len());
+    let mut rest = data;
+    while let Some(at) = memchr(b'=', rest) {
+        let (before, after) = rest.split_at(at);
+        plain.extend_from_slice(before);
+        let after = after.get(1..).unwrap_or_default();
+        let blanks = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let escaped = match after {
+            [high, low, ..] => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        rest = match (after.get(blanks..).unwrap_or_default(), escaped) {
+            ([b'\r', b'\n', next @ ..] | [b'\n', next @ ..], _) => next,
+            (_, Some((high, low))) => {
+                plain.push(high << 4 | low);
+                after.get(2..).unwrap_or_default()
+            }
+            _ => {
+                plain.push(b'=');
+                after
+            }
+        };
+    }
+    plain.extend_from_slice(rest);
+    plain
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }

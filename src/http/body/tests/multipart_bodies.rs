@@ -33,6 +33,23 @@ pub(super) fn field(name: &str, value: &str) -> Vec<u8> {
     part(&format!("Content-Disposition: form-data; name=\"{name}\""), value.as_bytes())
 }
 
+/// As curl writes it: lines of at most 76 characters, CRLF within the data as it is.
+fn quoted_printable(data: &[u8]) -> Vec<u8> {
+    let mut text = String::new();
+    for line in latin1(data).split("\r\n") {
+        let escape = |character: char| match character {
+            '!'..='<' | '>'..='~' => character.to_string(),
+            other => format!("={:02X}", u32::from(other)),
+        };
+        let words: Vec<String> = line.chars().map(escape).collect();
+        let lines: Vec<String> = words.chunks(25).map(<[String]>::concat).collect();
+        text += &lines.join("=\r\n");
+        text += "\r\n";
+    }
+    text.truncate(text.len() - 2);
+    text.into_bytes()
+}
+
 #[test]
 fn multipart_is_read_as_clients_write_it() {
     let text = b64(JPEG);
@@ -173,6 +190,38 @@ fn multipart_is_read_as_clients_write_it() {
                 b"iVB*",
             )]),
             Err("invalid_base64"),
+        ),
+        case(
+            "a quoted-printable file",
+            body(&[part(
+                "Content-Disposition: form-data; name=a; filename=a\nContent-Transfer-Encoding: \
+                 Quoted-Printable",
+                &quoted_printable(JPEG),
+            )]),
+            one(JPEG),
+        ),
+        case(
+            "a quoted-printable file that is not quoted",
+            body(&[part(
+                "Content-Disposition: form-data; name=a; filename=a\nContent-Transfer-Encoding: \
+                 quoted-printable",
+                JPEG,
+            )]),
+            one(JPEG),
+        ),
+        case(
+            "quoted-printable fields",
+            body(&[
+                part(
+                    "Content-Disposition: form-data; name=image\nContent-Transfer-Encoding: quoted-printable",
+                    &quoted_printable(text.as_bytes()),
+                ),
+                part(
+                    "Content-Disposition: form-data; name=top_k\nContent-Transfer-Encoding: quoted-printable",
+                    b"=35",
+                ),
+            ]),
+            one_with(JPEG, Some(5), None),
         ),
         case("the start of a delimiter in the data", body(&[file(&begun)]), one(&begun)),
         case(
