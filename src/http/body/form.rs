@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use super::declared::{Declared, Kind};
 use super::intake::Intake;
 use super::text::{self, Origin, Spaces};
-use super::{Limits, RawOptions, Submission, Upload};
+use super::{Limits, RawOptions, Submission, Upload, sniff};
 use crate::error::Error;
 
 /// Fields that are looked at.
@@ -42,20 +42,22 @@ fn is_known(name: &str) -> bool {
 
 pub(super) fn read(text: &str, limits: Limits) -> Result<Submission, Error> {
     let mut intake = Intake::new(limits);
-    let mut images: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+    let mut images: Vec<(Cow<'_, str>, Value<'_>)> = Vec::new();
     for field in text.trim().split('&').take(MAX_FIELDS) {
         let (name, value) = field.split_once('=').unwrap_or((field, ""));
         let name = percent_decode_str(name).decode_utf8_lossy();
-        let value = percent_decode_str(value).decode_utf8_lossy();
         if RawOptions::has(&name) {
-            intake.options.set(&name, &value.replace('+', " "))?;
-        } else if names_image(&name) || text::promises_picture(&value) {
+            intake.options.set(&name, &percent_decode_str(value).decode_utf8_lossy().replace('+', " "))?;
+            continue;
+        }
+        let value = Value::decode(value);
+        if names_image(&name) || value.promises_picture() {
             images.push((name, value));
         }
     }
     // A field left blank beside one that was not is no image, as in multipart.
-    if images.iter().any(|(_, value)| !value.trim().is_empty()) {
-        images.retain(|(_, value)| !value.trim().is_empty());
+    if images.iter().any(|(_, value)| !value.is_blank()) {
+        images.retain(|(_, value)| !value.is_blank());
     }
     if images.is_empty() {
         return Err(Error::MissingImage(
@@ -66,7 +68,38 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Submission, Error> {
     for (name, value) in images {
         let what = format!("field {}", super::disposition::shown(&name));
         let origin = Origin { what: &what, spaces: Spaces::ArePlus, max_bytes: limits.max_bytes };
-        intake.add(text::image(&value, origin).map(|bytes| Upload { bytes, file_name: None }))?;
+        let bytes = match value {
+            Value::Bytes(bytes) => text::checked(bytes.into(), origin),
+            Value::Text(text) => text::image(&text, origin),
+        };
+        intake.add(bytes.map(|bytes| Upload { bytes, file_name: None }))?;
     }
     intake.finish()
+}
+
+/// A field's value, percent-encoding undone.
+enum Value<'a> {
+    /// A picture or document, byte by byte.
+    Bytes(Vec<u8>),
+    /// Text that may stand for one.
+    Text(Cow<'a, str>),
+}
+
+impl<'a> Value<'a> {
+    fn decode(value: &'a str) -> Self {
+        // Bytes first: as text, they would be lost.
+        text::percent_encoded(value)
+            .map_or_else(|| Self::Text(percent_decode_str(value).decode_utf8_lossy()), Self::Bytes)
+    }
+
+    fn promises_picture(&self) -> bool {
+        match self {
+            Self::Bytes(bytes) => sniff::is_picture(bytes),
+            Self::Text(text) => text::promises_picture(text),
+        }
+    }
+
+    fn is_blank(&self) -> bool {
+        matches!(self, Self::Text(text) if text.trim().is_empty())
+    }
 }

@@ -35,7 +35,7 @@ impl Random {
 }
 
 /// Pieces that mean something to the parser, to be put together at random.
-const PIECES: [&[u8]; 48] = [
+const PIECES: [&[u8]; 51] = [
     b"--x",
     b"--x--",
     b"--",
@@ -48,6 +48,9 @@ const PIECES: [&[u8]; 48] = [
     b"; filename*=utf-8''%",
     b"Content-Type: image/png",
     b"Content-Transfer-Encoding: base64",
+    b"Content-Transfer-Encoding: quoted-printable",
+    b"\r\n--xy",
+    b"%FF%D8%FF",
     b":",
     b";",
     b"=",

@@ -99,6 +99,9 @@ pub(super) fn undo(text: &str, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
     if let Some(url) = DataUrl::parse(text) {
         return url.decode(origin);
     }
+    if let Some(bytes) = percent_encoded(text) {
+        return Ok(bytes);
+    }
     let plain: Cow<'_, [u8]> = percent_decode(text.as_bytes()).into();
     // A data URL that was percent-encoded as a whole.
     if let Cow::Owned(plain) = &plain
@@ -107,6 +110,19 @@ pub(super) fn undo(text: &str, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
         return url.decode(origin);
     }
     decode(&plain, origin)
+}
+
+/// The bytes of a picture or document that were percent-encoded as they are, as `curl --data-urlencode
+/// image@cat.jpg` does it. `None` for all other text.
+pub(super) fn percent_encoded(text: &str) -> Option<Vec<u8>> {
+    // Those who encode bytes encode "+", too: one that is left is a space.
+    let plain = || text.bytes().map(|byte| if byte == b'+' { b' ' } else { byte }).collect::<Vec<u8>>();
+    let bytes: Vec<u8> = match percent_decode(text.as_bytes()).into() {
+        Cow::Borrowed(_) => return None,
+        Cow::Owned(_) => percent_decode(&plain()).collect(),
+    };
+    sniff::undo_latin1(&bytes)
+        .or_else(|| (sniff::is_picture(&bytes) || sniff::is_document(&bytes)).then_some(bytes))
 }
 
 /// Spaces within lines. Words without punctuation are valid base64 as long as white space is ignored.
