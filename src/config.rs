@@ -3,10 +3,10 @@
 //! Nothing else in the crate reads the environment. A flag wins over the variable of the same name; an empty
 //! variable counts as unset, because deployment templates pass empty parameters on as empty strings.
 
+mod environment;
 mod lambda;
 mod origin;
 mod paths;
-mod telemetry_switch;
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -15,7 +15,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
-pub use telemetry_switch::switch_ort_telemetry_off;
+pub use environment::prepare as prepare_environment;
 
 use crate::StartError;
 

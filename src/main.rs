@@ -7,7 +7,7 @@ use lambda_image_classifier::cli::{self, Arguments, Command};
 use lambda_image_classifier::{Config, StartError, config, lambda, server, telemetry};
 
 fn main() -> ExitCode {
-    config::switch_ort_telemetry_off();
+    config::prepare_environment();
     let arguments = Arguments::parse();
     telemetry::init(&arguments.settings.logging());
     match run(&arguments) {

@@ -260,6 +260,28 @@ fn several_images_are_answered_each_on_its_own() {
 }
 
 #[test]
+fn memory_is_given_back_after_large_pictures() {
+    let server = Server::start();
+    server.post("/predict", "", &fixture("coffee.jpg")).best();
+    let before = server.process.memory_kb();
+    for height in (1000..1700).step_by(100) {
+        server.post("/predict", "", &bmp(1900, height)).best();
+    }
+    let kept = server.process.memory_kb().saturating_sub(before);
+    assert!(kept < 20 * 1024, "{kept} kB are kept");
+}
+
+/// A grey 24-bit BMP of 5.7 kB a row.
+fn bmp(width: u32, height: u32) -> Vec<u8> {
+    let pixels = (width * 3).next_multiple_of(4) * height;
+    let header = [54 + pixels, 0, 54, 40, width, height, 1 | 24 << 16, 0, pixels, 0, 0, 0, 0];
+    let mut file = b"BM".to_vec();
+    file.extend(header.iter().flat_map(|field| field.to_le_bytes()));
+    file.resize(54 + pixels as usize, 128);
+    file
+}
+
+#[test]
 fn a_closed_log_costs_no_request() {
     let mut command = binary();
     // Standard error is a pipe that nobody reads any more.

@@ -88,10 +88,20 @@ impl Process {
         self.log_closed.store(true, Ordering::SeqCst);
     }
 
-    /// The most memory that the process held at a time, in kB (`VmHWM` of proc(5)).
+    /// The most memory that the process held at a time, in kB.
     pub fn peak_memory_kb(&self) -> u64 {
+        self.status_kb("VmHWM:")
+    }
+
+    /// The memory that the process holds, in kB.
+    pub fn memory_kb(&self) -> u64 {
+        self.status_kb("VmRSS:")
+    }
+
+    /// A line of `/proc/PID/status`, see proc(5).
+    fn status_kb(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.trim_end_matches("kB").trim().parse().unwrap()
     }
 
