@@ -1,6 +1,6 @@
 //! `image-classifier classify FILE…`
 
-use std::io::{self, IsTerminal as _, Read as _, Write};
+use std::io::{self, Read as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -29,7 +29,7 @@ pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, S
         let written = if arguments.json {
             write_json(&mut lines, file, &result)
         } else {
-            write_table(&mut lines, file, &result, io::stdout().is_terminal())
+            write_table(&mut lines, file, &result)
         };
         let printed = written.and_then(|()| bar.suspend(|| io::stdout().write_all(&lines)));
         match printed {
@@ -95,15 +95,9 @@ fn write_json(out: &mut impl Write, file: &Path, result: &Result<Classification,
     writeln!(out)
 }
 
-fn write_table(
-    out: &mut impl Write,
-    file: &Path,
-    result: &Result<Classification, String>,
-    terminal: bool,
-) -> io::Result<()> {
-    // A file name may hold anything; what a terminal would obey is shown escaped.
-    let name = file.to_string_lossy();
-    let name: String = if terminal { name.chars().flat_map(visible).collect() } else { name.into_owned() };
+fn write_table(out: &mut impl Write, file: &Path, result: &Result<Classification, String>) -> io::Result<()> {
+    // A file name may hold anything; what a terminal would obey, or what would forge a row, is shown escaped.
+    let name: String = file.to_string_lossy().chars().flat_map(visible).collect();
     match result {
         Ok(answer) => {
             writeln!(

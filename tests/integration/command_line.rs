@@ -49,6 +49,17 @@ fn json_is_a_line_a_file_and_a_bad_file_does_not_stop_the_others() {
 }
 
 #[test]
+fn a_file_name_cannot_forge_a_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a\n  99.00 %  forged\u{1b}[31m.png");
+    fs::copy(repository("tests/fixtures/coffee.png"), &file).unwrap();
+    let output = run(&["classify", file.to_str().unwrap()]);
+    let table = text(&output.stdout);
+    assert_eq!(table.lines().count(), 4, "{table}");
+    assert!(!table.contains('\u{1b}'), "{table}");
+}
+
+#[test]
 fn a_photo_can_come_from_standard_input() {
     let photo = fs::File::open(repository("tests/fixtures/coffee.png")).unwrap();
     let output = binary().args(["classify", "-"]).stdin(photo).output().unwrap();
