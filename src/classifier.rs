@@ -116,14 +116,24 @@ impl Classifier {
         &self.runtime_version
     }
 
+    /// The pixels that the images of one request may have together.
+    pub fn budget(&self) -> image::Budget {
+        self.limits.budget()
+    }
+
     /// Classifies one image. This is work for a processor: call it off the async threads.
     ///
     /// # Errors
     ///
     /// Whatever is wrong with the image, or [`Error::Internal`].
-    pub fn classify(&self, bytes: &[u8], options: Options) -> Result<Classification, Error> {
+    pub fn classify(
+        &self,
+        bytes: &[u8],
+        options: Options,
+        budget: &mut image::Budget,
+    ) -> Result<Classification, Error> {
         let start = Instant::now();
-        let picture = image::decode(bytes, self.limits)?;
+        let picture = image::decode_within(bytes, budget)?;
         let decode = milliseconds(start.elapsed());
         let (probabilities, RunTimes { preprocess, inference }) = self.model.probabilities(&picture.rgb)?;
         Ok(Classification {

@@ -53,7 +53,7 @@ fn classify(
     if bytes.len() > config.limits.max_body_bytes {
         return Err(Error::BodyTooLarge { max: config.limits.max_body_bytes }.to_string());
     }
-    classifier.classify(&bytes, options).map_err(|error| error.to_string())
+    classifier.classify(&bytes, options, &mut classifier.budget()).map_err(|error| error.to_string())
 }
 
 /// Reads a file, at most one byte more than the limit of it.

@@ -36,9 +36,9 @@ pub fn run(config: &Config, arguments: &EvaluateArguments) -> Result<ExitCode, S
     let bar = progress::bar(photos.len());
     for (wnid, path) in &photos {
         let class_id = classifier.class_of_wnid(wnid);
-        let answer = fs::read(path)
-            .map_err(|error| error.to_string())
-            .and_then(|bytes| classifier.classify(&bytes, all).map_err(|error| error.to_string()));
+        let answer = fs::read(path).map_err(|error| error.to_string()).and_then(|bytes| {
+            classifier.classify(&bytes, all, &mut classifier.budget()).map_err(|error| error.to_string())
+        });
         match (answer, class_id) {
             (Ok(answer), Some(class_id)) => {
                 let name =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::Response;
 use bytes::Bytes;
 
@@ -31,7 +31,7 @@ pub(super) async fn classify(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Error> {
-    match outcome(&app, query, &headers, body).await? {
+    match outcome(&app, query, headers, body).await? {
         Outcome::One(one) => answer::json(&Full::whole(&one, &app.classifier, &id)),
         Outcome::Several(several) => {
             envelope::log_failures(&id, &several);
@@ -49,7 +49,7 @@ pub(super) async fn predict(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Error> {
-    match outcome(&app, query, &headers, body).await? {
+    match outcome(&app, query, headers, body).await? {
         Outcome::One(one) => answer::json(&answer::bare(&one)),
         Outcome::Several(several) => {
             envelope::log_failures(&id, &several);
@@ -63,20 +63,38 @@ pub(super) async fn predict(
 async fn outcome(
     app: &Arc<App>,
     query: Option<String>,
-    headers: &HeaderMap,
+    headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Outcome, Error> {
     let from_query = query_options(query.as_deref().unwrap_or_default())?;
-    let content_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let place = Arc::clone(&app.places).acquire_owned().await.map_err(Error::internal)?;
     let app = Arc::clone(app);
     tokio::task::spawn_blocking(move || {
         let _place = place;
-        work(&app, content_type.as_deref(), bytes, from_query)
+        let encoding = unreadable_encoding(&headers, &bytes);
+        match (work(&app, text_of(&headers, header::CONTENT_TYPE), bytes, from_query), encoding) {
+            (Err(_), Some(found)) => Err(Error::UnsupportedFormat { found }),
+            (result, _) => result,
+        }
     })
     .await
     .map_err(Error::internal)?
+}
+
+fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// What a body is called that was compressed for its journey: nothing undoes that here. The header alone proves
+/// nothing, since the bytes decide; only where they make no sense it names the reason.
+fn unreadable_encoding(headers: &HeaderMap, bytes: &[u8]) -> Option<String> {
+    const SHOWN: usize = 40;
+    let encoding = text_of(headers, header::CONTENT_ENCODING)?.trim();
+    if encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") || str::from_utf8(bytes).is_ok() {
+        return None;
+    }
+    let encoding: String = encoding.chars().take(SHOWN).collect();
+    Some(format!("A body with \"Content-Encoding: {encoding}\""))
 }
 
 fn work(
@@ -90,7 +108,9 @@ fn work(
         top_k: from_query.top_k.or(submission.options.top_k).unwrap_or(app.config.top_k),
         min_score: from_query.min_score.or(submission.options.min_score).unwrap_or(app.config.min_score),
     };
-    let classify = |upload: Result<Upload, Error>| app.classifier.classify(&upload?.bytes, options);
+    let mut budget = app.classifier.budget();
+    let classify =
+        |upload: Result<Upload, Error>| app.classifier.classify(&upload?.bytes, options, &mut budget);
     let mut results = submission.images.into_iter().map(classify);
     if submission.several {
         return Ok(Outcome::Several(results.collect()));

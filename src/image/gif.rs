@@ -6,11 +6,11 @@ use ::image::RgbImage;
 use gif::{DecodeOptions, DecodingError, MemoryLimit};
 
 use super::splice::Splice;
-use super::{Format, Limits};
+use super::{Budget, Format};
 use crate::error::Error;
 
-pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<RgbImage, Error> {
-    let frame = walk(bytes, limits)?;
+pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<RgbImage, Error> {
+    let frame = walk(bytes, budget)?;
     let indices = read_indices(&frame)?;
     compose(&frame, &indices)
 }
@@ -34,10 +34,10 @@ impl Frame<'_> {
     }
 }
 
-fn walk(bytes: &[u8], limits: Limits) -> Result<Frame<'_>, Error> {
+fn walk<'a>(bytes: &'a [u8], budget: &mut Budget) -> Result<Frame<'a>, Error> {
     let mut file = Walk { bytes, at: 6 };
     let canvas = (file.u16()?, file.u16()?);
-    limits.check(Format::Gif, canvas.0, canvas.1)?;
+    budget.take(Format::Gif, canvas.0, canvas.1)?;
     let flags = file.u8()?;
     file.take(2)?;
     let global = file.palette(flags)?;
@@ -54,19 +54,18 @@ fn walk(bytes: &[u8], limits: Limits) -> Result<Frame<'_>, Error> {
             0x21 => file.skip_blocks()?,
             0x2c => break,
             0x3b => return Err(Format::Gif.corrupt("no frame")),
-            // Some writers pad between blocks.
-            0 => {}
-            block => return Err(Format::Gif.corrupt(format!("unknown block {block:#04x}"))),
+            // Some writers pad between blocks, some leave a byte too many.
+            _ => {}
         }
     }
     let at = (file.u16()?, file.u16()?);
     let size = (file.u16()?, file.u16()?);
     let flags = file.u8()?;
     let palette = file.palette(flags)?.or(global);
-    limits.check(Format::Gif, size.0, size.1)?;
+    budget.take(Format::Gif, size.0, size.1)?;
     // A frame that hangs over the edge makes the canvas larger, in Pillow as in browsers.
     let canvas = (canvas.0.max(at.0 + size.0), canvas.1.max(at.1 + size.1));
-    limits.check(Format::Gif, canvas.0, canvas.1)?;
+    budget.take(Format::Gif, canvas.0, canvas.1)?;
     Ok(Frame {
         canvas,
         at,

@@ -17,16 +17,55 @@ pub struct Limits {
 /// is refused.
 const MAX_BYTES: u64 = 460_000_000;
 
+/// The pixels of all images of one request, in pictures of the largest size that is accepted: ten megabytes of the
+/// largest bombs that are no bombs yet would otherwise keep a processor busy for half a minute.
+const PICTURES: u64 = 2;
+
+/// What is left of the pixels that the images of one request may have together.
+#[derive(Debug)]
+pub struct Budget {
+    limits: Limits,
+    left: u64,
+    /// Of these, what the image that is being read has taken.
+    taken: u64,
+}
+
 impl Limits {
-    /// Refuses a picture of no pixels, or of more than are allowed.
-    pub(super) fn check(self, format: Format, width: u32, height: u32) -> Result<(), Error> {
+    /// The budget of one request: twice [`Limits::max_pixels`] for all its images.
+    pub fn budget(self) -> Budget {
+        Budget { limits: self, left: self.max_pixels.saturating_mul(PICTURES), taken: 0 }
+    }
+}
+
+impl Budget {
+    /// The next image begins.
+    pub(super) fn next_image(&mut self) {
+        self.taken = 0;
+    }
+
+    /// Takes the pixels of a picture, or of a part of the one that is being read. Refuses a picture of no pixels, or
+    /// of more than are allowed.
+    pub(super) fn take(&mut self, format: Format, width: u32, height: u32) -> Result<(), Error> {
         let (width, height) = (u64::from(width), u64::from(height));
         if width == 0 || height == 0 {
             return Err(format.corrupt(format!("{width} x {height} pixels")));
         }
-        if width * height > self.max_pixels {
-            return Err(Error::ImageTooLarge { width, height, max: self.max_pixels, of_kind: "" });
+        let (pixels, max) = (width * height, self.limits.max_pixels);
+        if pixels > max {
+            return Err(Error::ImageTooLarge { width, height, max, of_kind: "" });
         }
+        let more = pixels.saturating_sub(self.taken);
+        if more > self.left {
+            let max = self.left + self.taken;
+            return Err(Error::ImageTooLarge {
+                width,
+                height,
+                max,
+                of_kind: " after the other images of this request",
+            });
+        }
+        self.left -= more;
+        self.taken += more;
         Ok(())
     }
 }
@@ -49,11 +88,30 @@ mod tests {
 
     #[test]
     fn the_limit_itself_is_accepted_and_one_pixel_more_is_not() {
-        let limits = Limits { max_pixels: 6 };
-        assert!(limits.check(Format::Png, 2, 3).is_ok());
-        assert_eq!(limits.check(Format::Png, 7, 1).unwrap_err().code(), "image_too_large");
-        assert_eq!(limits.check(Format::Png, 0, 1).unwrap_err().code(), "undecodable_image");
-        assert_eq!(limits.check(Format::Png, u32::MAX, u32::MAX).unwrap_err().code(), "image_too_large");
+        let mut budget = Limits { max_pixels: 6 }.budget();
+        assert!(budget.take(Format::Png, 2, 3).is_ok());
+        assert_eq!(budget.take(Format::Png, 7, 1).unwrap_err().code(), "image_too_large");
+        assert_eq!(budget.take(Format::Png, 0, 1).unwrap_err().code(), "undecodable_image");
+        assert_eq!(budget.take(Format::Png, u32::MAX, u32::MAX).unwrap_err().code(), "image_too_large");
+    }
+
+    #[test]
+    fn the_images_of_a_request_share_two_of_the_largest_pictures() {
+        let mut budget = Limits { max_pixels: 6 }.budget();
+        // A canvas and a frame of one image count once.
+        assert!(budget.take(Format::Gif, 2, 2).is_ok());
+        assert!(budget.take(Format::Gif, 2, 3).is_ok());
+        budget.next_image();
+        assert!(budget.take(Format::Png, 4, 1).is_ok());
+        budget.next_image();
+        let error = budget.take(Format::Png, 3, 1).unwrap_err();
+        assert!(
+            error.to_string().contains("at most 2 pixels are accepted after the other images"),
+            "{error}"
+        );
+        // What was refused costs nothing.
+        budget.next_image();
+        assert!(budget.take(Format::Png, 2, 1).is_ok());
     }
 
     #[test]

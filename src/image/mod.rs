@@ -39,7 +39,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ::image::RgbImage;
 use sha2::{Digest, Sha256};
 
-pub use self::limits::Limits;
+pub use self::limits::{Budget, Limits};
 use self::orient::Orientation;
 pub use self::sniff::Format;
 use crate::error::{Cause, Error};
@@ -83,17 +83,27 @@ impl fmt::Debug for Picture {
 /// - [`Error::TruncatedImage`]: the file ends before its pixels do.
 /// - [`Error::UndecodableImage`]: the content is corrupt, or a decoder panicked over it.
 pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, Error> {
+    decode_within(bytes, &mut limits.budget())
+}
+
+/// Decodes one of several images that share a budget.
+///
+/// # Errors
+///
+/// Those of [`decode`], and [`Error::ImageTooLarge`] where the images before have left too few pixels.
+pub fn decode_within(bytes: &[u8], budget: &mut Budget) -> Result<Picture, Error> {
+    budget.next_image();
     if bytes.is_empty() {
         return Err(Error::EmptyBody { what: "image".into() });
     }
     let (format, bytes) = sniff::sniff(bytes)?;
     let rgb = guarded(format, bytes, || {
         let (rgb, orientation) = match format {
-            Format::Jpeg => jpeg::decode(bytes, limits)?,
-            Format::Png => png::decode(bytes, limits)?,
-            Format::WebP => webp::decode(bytes, limits)?,
-            Format::Gif => (gif::decode(bytes, limits)?, Orientation::NoTransforms),
-            Format::Bmp => (bmp::decode(bytes, limits)?, Orientation::NoTransforms),
+            Format::Jpeg => jpeg::decode(bytes, budget)?,
+            Format::Png => png::decode(bytes, budget)?,
+            Format::WebP => webp::decode(bytes, budget)?,
+            Format::Gif => (gif::decode(bytes, budget)?, Orientation::NoTransforms),
+            Format::Bmp => (bmp::decode(bytes, budget)?, Orientation::NoTransforms),
         };
         Ok(orient::apply(rgb, orientation))
     })?;

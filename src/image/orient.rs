@@ -23,11 +23,12 @@ impl Metadata<'_> {
 }
 
 /// Looks for the tag in the first directory only, so there is no loop to be led into. Cameras write it as a
-/// SHORT; some editors write a LONG, which `image`'s own reader does not take and Pillow does.
+/// SHORT; some editors write a LONG or a signed number, which `image`'s own reader does not take and Pillow does.
 fn from_exif(exif: &[u8]) -> Option<Orientation> {
     const ORIENTATION: u16 = 0x0112;
-    const SHORT: u16 = 3;
-    const LONG: u16 = 4;
+    // The signed kinds hold the same eight values.
+    const SHORT: [u16; 2] = [3, 8];
+    const LONG: [u16; 2] = [4, 9];
     let tiff = Tiff::new(exif.strip_prefix(b"Exif\0\0").unwrap_or(exif))?;
     let directory = tiff.u32(4)? as usize;
     let entries = usize::from(tiff.u16(directory)?);
@@ -36,8 +37,8 @@ fn from_exif(exif: &[u8]) -> Option<Orientation> {
         .take_while(|&entry| entry < tiff.bytes.len())
         .find(|&entry| tiff.u16(entry) == Some(ORIENTATION))?;
     let value = match (tiff.u16(entry + 2)?, tiff.u32(entry + 4)?) {
-        (SHORT, 1) => tiff.u16(entry + 8)?.into(),
-        (LONG, 1) => tiff.u32(entry + 8)?,
+        (kind, 1) if SHORT.contains(&kind) => tiff.u16(entry + 8)?.into(),
+        (kind, 1) if LONG.contains(&kind) => tiff.u32(entry + 8)?,
         _ => return None,
     };
     u8::try_from(value).ok().and_then(Orientation::from_exif)

@@ -89,7 +89,7 @@ fn describe(bytes: &[u8]) -> String {
 fn iso_media(bytes: &[u8]) -> Option<&'static str> {
     let size = u32::from_be_bytes(bytes.first_chunk::<4>().copied()?) as usize;
     let brands = bytes.get(..size.min(bytes.len()).min(256))?.get(4..)?.strip_prefix(b"ftyp")?;
-    brands.chunks_exact(4).find_map(|brand| match brand {
+    let named = brands.chunks_exact(4).find_map(|brand| match brand {
         b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" => {
             Some("An HEIC image")
         }
@@ -98,7 +98,11 @@ fn iso_media(bytes: &[u8]) -> Option<&'static str> {
         b"jp2 " => Some("A JPEG 2000 image"),
         b"jxl " => Some("A JPEG XL image"),
         _ => None,
-    })
+    });
+    // The container of both; what is in it is anybody's guess.
+    let is_heif =
+        || brands.chunks_exact(4).any(|brand| matches!(brand, b"mif1" | b"mif2" | b"msf1" | b"miaf"));
+    named.or_else(|| is_heif().then_some("An HEIF image"))
 }
 
 fn image(bytes: &[u8]) -> Option<&'static str> {
@@ -109,6 +113,8 @@ fn image(bytes: &[u8]) -> Option<&'static str> {
         [b'I', b'I', b'*' | b'+', 0, ..] | [b'M', b'M', 0, b'*' | b'+', ..] => "A TIFF image",
         [b'I', b'I', 0xbc, ..] => "A JPEG XR image",
         [0, 0, 1, 0, ..] => "An ICO image",
+        // A TGA may begin like a CUR, with zeros where that has the number of its pictures.
+        [0, 0 | 1, 1 | 2 | 3 | 9 | 10 | 11, 0, 0, rest @ ..] if is_targa(rest) => "A TGA image",
         [0, 0, 2, 0, ..] => "A CUR image",
         [b'8', b'B', b'P', b'S', ..] => "A PSD image",
         [b'q', b'o', b'i', b'f', ..] => "A QOI image",
@@ -117,6 +123,11 @@ fn image(bytes: &[u8]) -> Option<&'static str> {
         [b'%', b'!', b'P', b'S', ..] => "A PostScript document",
         _ => return None,
     })
+}
+
+/// From the sixth byte of a TGA on: the palette's length and bits, the corner, the size, the bits of a pixel.
+fn is_targa(rest: &[u8]) -> bool {
+    matches!(rest.get(2), Some(0 | 15 | 16 | 24 | 32)) && matches!(rest.get(11), Some(8 | 15 | 16 | 24 | 32))
 }
 
 fn markup(text: &[u8]) -> Option<&'static str> {
@@ -193,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_is_not_accepted_is_called_by_its_name() {
-        let table: [(&[u8], &str); 26] = [
+        let table: [(&[u8], &str); 30] = [
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "An HEIC image"),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "An HEIC image"),
             (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", "An AVIF image"),
@@ -204,6 +215,10 @@ mod tests {
             (b"II*\0\x08\0\0\0", "A TIFF image"),
             (b"MM\0*\0\0\0\x08", "A TIFF image"),
             (b"\0\0\x01\0\x01\0", "An ICO image"),
+            (b"\0\0\x02\0\x01\0\x20\x20\0\0\x05\0\x05\0\x30\x01\0\0", "A CUR image"),
+            (b"\0\0\x02\0\0\0\0\0\0\0\0\0\x40\0\x40\0\x18\x20", "A TGA image"),
+            (b"\0\x01\x09\0\0\0\x01\x18\0\0\0\0\x40\0\x40\0\x08\0", "A TGA image"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1miaf", "An HEIF image"),
             (b"8BPS\0\x01", "A PSD image"),
             (b"%PDF-1.7\n", "A PDF document"),
             (b"<svg xmlns='x'/>", "An SVG image"),

@@ -8,7 +8,7 @@ const CORRUPT: Right = Code("undecodable_image");
 const TRUNCATED: Right = Code("truncated_image");
 const TOO_LARGE: Right = Code("image_too_large");
 
-const REFUSED: [(&str, Right); 47] = [
+const REFUSED: [(&str, Right); 53] = [
     // JPEG
     ("420_as_4x4.jpg", CORRUPT),
     ("arithmetic_progressive.jpg", Unsupported("An arithmetic-coded JPEG")),
@@ -49,8 +49,14 @@ const REFUSED: [(&str, Right); 47] = [
     // BMP
     ("0x0.bmp", CORRUPT),
     ("bomb.bmp", TOO_LARGE),
-    ("jpeg_inside.bmp", CORRUPT),
+    ("jpeg_inside.bmp", Unsupported("A JPEG inside a BMP")),
+    ("long_side.bmp", TOO_LARGE),
     ("negative_width.bmp", CORRUPT),
+    ("no_last_pixel.bmp", TRUNCATED),
+    ("png_inside.bmp", Unsupported("A PNG inside a BMP")),
+    ("rle4_early_end.bmp", TRUNCATED),
+    ("rle8_cut.bmp", TRUNCATED),
+    ("rle8_early_end.bmp", TRUNCATED),
     // WebP
     ("bomb_canvas.webp", TOO_LARGE),
     ("damaged_lossless.webp", CORRUPT),
@@ -64,19 +70,24 @@ const REFUSED: [(&str, Right); 47] = [
 ];
 
 /// Files without a golden that are accepted, and the file whose pixels they have.
-const SAME: [(&str, &str); 8] = [
+const SAME: [(&str, &str); 13] = [
     ("444_as_2x2.jpg", "444_as_2x2.jpg"),
     ("bad_chunks.png", "rgb_8.png"),
     ("crc_of_gama.png", "rgb_8.png"),
     ("itxt_bomb.png", "ztxt_bomb.png"),
     ("ztxt_bomb.png", "itxt_bomb.png"),
+    ("raw_profile_bomb.png", "ztxt_bomb.png"),
+    ("trns_before_plte.png", "palette_partial_trns.png"),
+    ("24_os2_short.bmp", "24.bmp"),
+    ("32_alpha_ce.bmp", "32_alpha_v3.bmp"),
+    ("many_colors.bmp", "8.bmp"),
     ("metadata_cut.webp", "lossy.webp"),
     ("two_soi.jpg", "plain.jpg"),
     ("fill_bytes.jpg", "plain.jpg"),
 ];
 
 /// Accepted, and compared with nothing; `tools/make_goldens.py` says why.
-const WITHOUT_GOLDEN: [&str; 2] = ["dc_only_progressive.jpg", "size_1x40.jpg"];
+const WITHOUT_GOLDEN: [&str; 3] = ["dc_only_progressive.jpg", "rle8_skipped_row.bmp", "size_1x40.jpg"];
 
 #[test]
 fn every_kind_that_is_refused_is_refused_for_its_own_reason() {

@@ -13,7 +13,9 @@ fn a_cut_file_is_refused_or_has_every_pixel_of_the_whole() {
     for name in names("kinds") {
         let bytes = read("kinds", &name);
         // EXIF behind the pixels: without it they are there, and not upright.
-        if bytes.len() > 20_000 || (name.starts_with("orientation") && name.ends_with("png")) {
+        let oriented_last = name == "raw_profile_compressed.png"
+            || (name.starts_with("orientation") && name.ends_with("png"));
+        if bytes.len() > 20_000 || oriented_last {
             continue;
         }
         let Ok(whole) = decode(&bytes, LIMITS) else { continue };

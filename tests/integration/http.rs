@@ -260,6 +260,36 @@ fn several_images_are_answered_each_on_its_own() {
 }
 
 #[test]
+fn the_images_of_one_request_share_the_pixels_of_two_largest_pictures() {
+    let server = Server::start_with(binary().env("MAX_PIXELS", "60000"));
+    let base64 = BASE64_STANDARD.encode(fixture("coffee.jpg"));
+    let body = json!({"images": [base64, base64, base64]}).to_string();
+    let results = server.post("/classify", "application/json", body.as_bytes()).json()["results"].clone();
+    assert_eq!(results[1]["predictions"][0]["label"], "espresso");
+    assert_eq!(results[2]["error"]["code"], "image_too_large");
+}
+
+#[test]
+fn a_compressed_body_is_refused_by_the_name_of_its_encoding() {
+    let server = Server::start();
+    let send = |encoding, body: &[u8]| {
+        server.send(Method::POST, "/predict", &[("content-encoding", encoding)], body)
+    };
+    let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0";
+    for (encoding, body) in
+        [("gzip", &gzip[..]), ("br", b"\x0b\x02\x80abc\x03"), ("zstd", b"\x28\xb5\x2f\xfd\x04")]
+    {
+        let answer = send(encoding, body);
+        answer.assert_problem(415, "unsupported_format");
+        let detail = answer.json()["detail"].to_string();
+        assert!(detail.contains(&format!("Content-Encoding: {encoding}")), "{detail}");
+    }
+    // The bytes decide: a header that a proxy forgot to take off costs nothing.
+    send("gzip", &fixture("coffee.jpg")).best();
+    send("identity", b"\x80\x81\x82").assert_problem(415, "unsupported_format");
+}
+
+#[test]
 fn memory_is_given_back_after_large_pictures() {
     let server = Server::start();
     server.post("/predict", "", &fixture("coffee.jpg")).best();

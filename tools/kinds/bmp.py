@@ -28,6 +28,51 @@ def bmp(data, bits, width=WIDTH, height=HEIGHT, palette=b"", header=40, compress
     return b"BM" + struct.pack("<IHHI", offset + len(data), 0, 0, offset) + info + palette + data
 
 
+def runs():
+    """Run-length codes as encoders write them, on 6 x 3 pixels of 4 colours; rows go from bottom to top."""
+    colors = bytes([0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0, 255, 255, 255, 0])
+
+    def rle(name, data, bits=8):
+        write(name, bmp(bytes(data), bits, 6, 3, colors, compression=1 if bits == 8 else 2, colors=4))
+
+    row = [6, 2, 0, 0]
+    rle("rle8_absolute.bmp", [0, 5, 1, 2, 3, 1, 2, 0, 1, 1, 0, 0, 0, 3, 3, 2, 1, 0, 3, 2, 0, 0, *row, 0, 1])
+    rle("rle4_absolute.bmp", [0, 6, 0x12, 0x31, 0x23, 0, 0, 0, 0, 3, 0x32, 0x10, 3, 0x22, 0, 0, 5, 0x12, 1, 0x30, 0, 0, 0, 1], 4)
+    rle("rle8_delta.bmp", [2, 1, 0, 2, 1, 1, 3, 2, 0, 0, 6, 3, 0, 0, 0, 1])
+    rle("rle8_short_rows.bmp", [2, 1, 0, 0, 3, 2, 0, 0, *row, 0, 1])
+    rle("rle8_long_runs.bmp", [200, 1, 0, 0, 3, 2, 4, 3, 0, 0, *row, 0, 1])
+    rle("rle8_without_end.bmp", [6, 1, 0, 0, 6, 3, 0, 0, 6, 2])
+    rle("rle8_skipped_row.bmp", [*row, 0, 0, *row, 0, 1])
+    rle("rle8_early_end.bmp", [*row, *row, 0, 1])
+    rle("rle4_early_end.bmp", [6, 0x21, 0, 0, 3, 0x22, 0, 1], 4)
+    rle("rle8_cut.bmp", [*row, *row, 0, 6, 1, 2, 3])
+
+
+def odd_headers(rgb24, quads, indices):
+    """Fields that writers fill carelessly."""
+    plain = bytearray(bmp(rgb24, 24))
+    for planes in (0, 2):
+        plain[26] = planes
+        write(f"planes_{planes}.bmp", bytes(plain))
+    palette = bytearray(bmp(bmp_rows(indices, 8), 8, palette=quads, colors=16))
+    palette[10:14] = bytes(4)
+    write("offset_0.bmp", bytes(palette))
+    palette = bytearray(bmp(bmp_rows(indices, 8), 8, palette=quads + bytes(4 * 240), colors=16))
+    palette[46:50] = struct.pack("<I", 300)
+    write("many_colors.bmp", bytes(palette))
+    write("few_colors.bmp", bmp(bmp_rows(indices, 8), 8, palette=quads))
+    write("no_last_padding.bmp", bmp(rgb24, 24)[: -(-WIDTH * 3 % 4)])
+    write("no_last_pixel.bmp", bmp(rgb24, 24)[: -(-WIDTH * 3 % 4) - 1])
+    short = struct.pack("<IiiHH", 16, WIDTH, HEIGHT, 1, 24)
+    write("24_os2_short.bmp", b"BM" + struct.pack("<IHHI", 30 + len(rgb24), 0, 0, 30) + short + rgb24)
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    bgra = bmp_rows(np.dstack([RGB[..., ::-1], ALPHA]), 32)
+    write("32_alpha_v3.bmp", bmp(bgra, 32, header=56, compression=3, extra=masks))
+    write("32_alpha_ce.bmp", bmp(bgra, 32, compression=6, extra=masks))
+    write("long_side.bmp", bmp(b"", 24, width=70000, height=1))
+    write("png_inside.bmp", bmp(b"\x89PNG", 0, compression=5))
+
+
 def bmps():
     bgr = RGB[..., ::-1]
     rgb24 = bmp_rows(bgr, 24)
@@ -68,6 +113,8 @@ def bmps():
         rle8, rle4 = rle8 + b"\0\0", rle4 + b"\0\0"
     write("rle8.bmp", bmp(rle8 + b"\0\1", 8, palette=quads, compression=1, colors=16))
     write("rle4.bmp", bmp(rle4 + b"\0\1", 4, palette=quads, compression=2, colors=16))
+    runs()
+    odd_headers(rgb24, quads, indices)
     pillow("1x1.bmp", Image.fromarray(picture(1, 1)))
     write("trailing.bmp", bmp(rgb24, 24) + b"trailing garbage" * 9)
     write("0x0.bmp", bmp(b"", 24, width=0, height=0))

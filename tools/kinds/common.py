@@ -36,7 +36,7 @@ def pillow(name, image, format=None, **options):
 
 
 def exif(orientation, order="<", kind=3):
-    """An EXIF block with an orientation of type SHORT (3) or LONG (4)."""
-    value = struct.pack(order + ("HH" if kind == 3 else "I"), *([orientation, 0] if kind == 3 else [orientation]))
+    """An EXIF block with an orientation of type SHORT (3), LONG (4), or the same signed (8, 9)."""
+    value = struct.pack(order + "HH", orientation, 0) if kind in (3, 8) else struct.pack(order + "I", orientation)
     tiff = (b"II" if order == "<" else b"MM") + struct.pack(order + "HIHHHI", 42, 8, 1, 0x112, kind, 1) + value
     return b"Exif\0\0" + tiff + struct.pack(order + "I", 0)

@@ -51,6 +51,8 @@ def gifs():
     pillow("pillow_interlaced.gif", quantized, interlace=1)
     pillow("1x1.gif", Image.fromarray(picture(1, 1)))
     write("global.gif", gif((WIDTH, HEIGHT), [(0, 0, indices, None, None, False)], palette))
+    whole = gif((WIDTH, HEIGHT), [(0, 0, indices, None, None, False)], palette)
+    write("stray_byte.gif", whole[:781] + b"\x07" + whole[781:])
     write("local.gif", gif((WIDTH, HEIGHT), [(0, 0, indices, other, None, False)], palette))
     write("local_only.gif", gif((WIDTH, HEIGHT), [(0, 0, indices, palette, None, False)]))
     write("no_palette.gif", gif((WIDTH, HEIGHT), [(0, 0, GREY, None, None, False)]))

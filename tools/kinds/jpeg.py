@@ -206,6 +206,8 @@ def jpegs():
     write("exif_loop.jpg", after_soi(plain, segment(0xE1, tiff + b"\x08\0\0\0\2\0\x12\1\4\0\1\0\0\0\x08\0\0\0\x69\x87\4\0\1\0\0\0\x08\0\0\0\x08\0\0\0")))
     write("exif_far.jpg", after_soi(plain, segment(0xE1, tiff + b"\xf0\xff\xff\xff")))
     write("exif_long.jpg", after_soi(plain, segment(0xE1, exif(6, kind=4))))
+    write("exif_signed_short.jpg", after_soi(plain, segment(0xE1, exif(6, kind=8))))
+    write("exif_signed_long.jpg", after_soi(plain, segment(0xE1, exif(6, ">", kind=9))))
     write("exif_9.jpg", after_soi(plain, segment(0xE1, exif(9))))
     xmp = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:Description tiff:Orientation=\"6\"/></x:xmpmeta>"
     write("xmp_6.jpg", after_soi(plain, segment(0xE1, xmp)))

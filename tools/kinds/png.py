@@ -90,6 +90,16 @@ def pngs():
     write("exif_with_prefix.png", png(RGB, 2, before=chunk(b"eXIf", exif(6))))
     xmp = b"XML:com.adobe.xmp\0\0\0\0\0<rdf:Description tiff:Orientation=\"6\"/>"
     write("xmp_6.png", png(RGB, 2, before=chunk(b"iTXt", xmp)))
+    write("xmp_compressed_6.png", png(RGB, 2, before=chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp[22:]))))
+    hexadecimal = exif(6).hex()
+    lines = "".join(hexadecimal[at : at + 72] + "\n" for at in range(0, len(hexadecimal), 72))
+    profile = f"\nexif\n{len(exif(6)):8d}\n{lines}".encode()
+    write("raw_profile.png", png(RGB, 2, before=chunk(b"tEXt", b"Raw profile type exif\0" + profile)))
+    write("raw_profile_compressed.png", png(RGB, 2, after=chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(profile))))
+    
+    write("raw_profile_bomb.png", png(RGB[:8, :8], 2, before=chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\n" * 3 + b"4" * 40_000_000, 9))))
+    write("trns_before_plte.png", png(indices, 3, before=chunk(b"tRNS", b"\0\x80\xff\x40") + plte))
+    write("trns_longer_than_plte.png", png(indices, 3, before=plte + chunk(b"tRNS", b"\0\x80\xff\x40" + bytes([255]) * 60)))
     actl = chunk(b"acTL", struct.pack(">II", 2, 0))
     fctl = [chunk(b"fcTL", struct.pack(">IIIIIHHBB", n, WIDTH, HEIGHT, 0, 0, 1, 10, 0, 0)) for n in (0, 1)]
     fdat = chunk(b"fdAT", struct.pack(">I", 2) + zlib.compress(png_rows(255 - RGB, 8)))

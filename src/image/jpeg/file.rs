@@ -4,7 +4,7 @@
 //! or nothing at all, is not looked at.
 
 use super::super::orient::Metadata;
-use super::super::{Format, Limits};
+use super::super::{Budget, Format};
 use super::bits::Stop;
 use super::frame::Frame;
 use super::huffman::Tables;
@@ -36,7 +36,7 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> File<'a> {
-    pub(super) fn read(bytes: &'a [u8], limits: Limits) -> Result<Self, Error> {
+    pub(super) fn read(bytes: &'a [u8], budget: &mut Budget) -> Result<Self, Error> {
         let mut markers = Markers::new(bytes);
         let mut found = Found::default();
         let mut tables = Tables::standard();
@@ -77,7 +77,7 @@ impl<'a> File<'a> {
                     markers.step_over(length);
                 }
                 _ if Frame::is_start(marker) => {
-                    let frame = Frame::read(marker, segment, limits)?;
+                    let frame = Frame::read(marker, segment, budget)?;
                     if scans.replace(Scans::of(frame)).is_some() {
                         return Err(Format::Jpeg.corrupt("a second frame"));
                     }

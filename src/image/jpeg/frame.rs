@@ -1,6 +1,6 @@
 //! The frame header: dimensions, components and how their blocks lie (ITU-T T.81, B.2.2 and A.1).
 
-use super::super::{Format, Limits};
+use super::super::{Budget, Format};
 use crate::error::Error;
 
 /// A frame of 8-bit samples, sequential or progressive, Huffman-coded.
@@ -40,7 +40,7 @@ impl Frame {
     }
 
     /// Reads the segment of a start-of-frame marker; `segment` begins after its length.
-    pub(super) fn read(marker: u8, segment: &[u8], limits: Limits) -> Result<Self, Error> {
+    pub(super) fn read(marker: u8, segment: &[u8], budget: &mut Budget) -> Result<Self, Error> {
         if let Some(found) = unsupported(marker) {
             return Err(Error::UnsupportedFormat { found: found.into() });
         }
@@ -51,7 +51,7 @@ impl Frame {
             return Err(Error::UnsupportedFormat { found: format!("A {precision}-bit JPEG") });
         }
         let (width, height) = (u16::from_be_bytes([w0, w1]).into(), u16::from_be_bytes([h0, h1]).into());
-        limits.check(Format::Jpeg, width, height)?;
+        budget.take(Format::Jpeg, width, height)?;
         if !matches!(count, 1 | 3 | 4) || specs.len() != usize::from(count) * 3 {
             return Err(Format::Jpeg.corrupt(format!("{count} components in {} bytes", specs.len())));
         }

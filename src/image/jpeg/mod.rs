@@ -25,11 +25,11 @@ use ::image::RgbImage;
 
 use self::file::File;
 use super::orient::Orientation;
-use super::{Format, Limits};
+use super::{Budget, Format};
 use crate::error::Error;
 
-pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<(RgbImage, Orientation), Error> {
-    let file = File::read(bytes, limits)?;
+pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Orientation), Error> {
+    let file = File::read(bytes, budget)?;
     let pixels = pixels::decode(&file)?;
     let picture = Format::Jpeg.picture(file.frame.width, file.frame.height, pixels)?;
     Ok((picture, file.found.metadata.orientation()))

@@ -12,14 +12,14 @@ use self::chunk::{Chunk, le_u32};
 use super::limits::check_memory;
 use super::orient::{Metadata, Orientation};
 use super::splice::Splice;
-use super::{Format, Limits, flatten};
+use super::{Budget, Format, flatten};
 use crate::error::Error;
 
 /// Groups of five Huffman codes in a lossless stream. Encoders write at most 2,600; each can take 60 kB.
 const MAX_GROUPS: u32 = 4000;
 
-pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<(RgbImage, Orientation), Error> {
-    let file = File::walk(bytes, limits)?;
+pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Orientation), Error> {
+    let file = File::walk(bytes, budget)?;
     let still = file.frame.decode()?;
     let picture = if still.dimensions() == file.canvas { still } else { file.compose(&still)? };
     Ok((picture, file.metadata.orientation()))
@@ -42,7 +42,7 @@ struct Frame<'a> {
 }
 
 impl<'a> File<'a> {
-    fn walk(bytes: &'a [u8], limits: Limits) -> Result<Self, Error> {
+    fn walk(bytes: &'a [u8], budget: &mut Budget) -> Result<Self, Error> {
         let riff_size = le_u32(bytes, 4).unwrap_or(0) as usize;
         let is_cut = bytes.len() < riff_size.saturating_add(8);
         let mut rest = bytes.get(12..bytes.len().min(riff_size.saturating_add(8))).unwrap_or_default();
@@ -55,7 +55,7 @@ impl<'a> File<'a> {
                 b"VP8X" if canvas.is_none() => {
                     has_exif = chunk.data.first().is_some_and(|flags| flags & 0x08 != 0);
                     let size = chunk.u24(4).zip(chunk.u24(7)).ok_or_else(|| Format::WebP.truncated())?;
-                    limits.check(Format::WebP, size.0 + 1, size.1 + 1)?;
+                    budget.take(Format::WebP, size.0 + 1, size.1 + 1)?;
                     canvas = Some((size.0 + 1, size.1 + 1));
                 }
                 b"ANMF" if frame.image.is_none() => frame = Frame::of_animation(&chunk)?,
@@ -73,7 +73,7 @@ impl<'a> File<'a> {
             return Err(Format::WebP.truncated());
         }
         let size = image.dimensions()?;
-        limits.check(Format::WebP, size.0, size.1)?;
+        budget.take(Format::WebP, size.0, size.1)?;
         let canvas = canvas.unwrap_or(size);
         let is_still = frame.size == (0, 0);
         if is_still {

@@ -1,18 +1,21 @@
 //! PNG: a walk over the chunks, then row by row into RGB.
 //!
 //! The walk checks the CRC of what the pixels depend on and passes on nothing but `IHDR`, `PLTE`, `tRNS` and
-//! `IDAT`: the profile in `iCCP` and the text in `zTXt` and `iTXt` are never inflated. Of an APNG that leaves
-//! the default image, which is its first frame. Rows are converted one at a time, so 16-bit RGBA takes no more
+//! `IDAT`: the profile in `iCCP` is never inflated, and of the texts only the beginning of one that may hold the
+//! orientation. Of an APNG that leaves the default image, which is its first frame. Rows are converted one at a time, so 16-bit RGBA takes no more
 //! memory than 8-bit RGB.
+
+mod text;
 
 use std::io;
 
 use ::image::RgbImage;
 use png::{ColorType, Decoder, DecodingError, InterlaceInfo, Reader, Transformations};
 
+use self::text::Text;
 use super::orient::{Metadata, Orientation};
 use super::splice::Splice;
-use super::{Format, Limits, flatten};
+use super::{Budget, Format, flatten};
 use crate::error::Error;
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -20,17 +23,17 @@ const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// Pixels in one row: the decoder holds several rows, at up to 8 bytes a pixel.
 const MAX_WIDTH: u32 = 2_000_000;
 
-pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<(RgbImage, Orientation), Error> {
-    let file = File::walk(bytes, limits)?;
-    let data_head = file.data_head()?;
-    let mut decoder = Decoder::new(file.splice(&data_head));
+pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Orientation), Error> {
+    let file = File::walk(bytes, budget)?;
+    let head = file.head()?;
+    let mut decoder = Decoder::new(file.splice(&head));
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     // The walk has checked those that matter.
     decoder.ignore_checksums(true);
     let mut reader = decoder.read_info().map_err(|error| file.refuse(error))?;
     let (width, height) = (reader.info().width, reader.info().height);
     let pixels = read_rows(&mut reader).map_err(|error| file.refuse(error))?;
-    Ok((Format::Png.picture(width, height, pixels)?, file.metadata.orientation()))
+    Ok((Format::Png.picture(width, height, pixels)?, file.orientation()))
 }
 
 fn read_rows<R: io::BufRead + io::Seek>(reader: &mut Reader<R>) -> Result<Vec<u8>, DecodingError> {
@@ -77,17 +80,21 @@ fn rows_of_passes(width: usize, height: usize) -> usize {
 /// What the walk found.
 #[derive(Default)]
 struct File<'a> {
-    /// The chunks that say how to read the pixels.
-    header: Vec<&'a [u8]>,
+    /// What is in `IHDR`, `PLTE` and `tRNS`; empty where there is none.
+    header: &'a [u8],
+    palette: &'a [u8],
+    transparency: &'a [u8],
     /// What is in the `IDAT` chunks.
     data: Vec<&'a [u8]>,
-    metadata: Metadata<'a>,
+    exif: Option<&'a [u8]>,
+    raw_exif: Option<Text<'a>>,
+    xmp: Option<Text<'a>>,
     /// The file ends before its `IEND`.
     is_cut: bool,
 }
 
 impl<'a> File<'a> {
-    fn walk(bytes: &'a [u8], limits: Limits) -> Result<Self, Error> {
+    fn walk(bytes: &'a [u8], budget: &mut Budget) -> Result<Self, Error> {
         let Some(mut rest) = bytes.strip_prefix(SIGNATURE) else {
             return Err(if SIGNATURE.starts_with(bytes) {
                 Format::Png.truncated()
@@ -98,23 +105,21 @@ impl<'a> File<'a> {
         let mut file = Self { is_cut: true, ..Self::default() };
         while let Some(chunk) = Chunk::split_from(&mut rest) {
             if file.header.is_empty() {
-                check_header(&chunk, limits)?;
+                check_header(&chunk, budget)?;
             }
             match &chunk.kind {
                 b"IHDR" | b"PLTE" | b"IDAT" if chunk.crc_is_wrong() => {
                     return Err(Format::Png.corrupt("wrong CRC of a chunk that makes the pixels"));
                 }
-                b"IHDR" if !file.header.is_empty() => {}
+                b"IHDR" if file.header.is_empty() && chunk.crc.is_some() => file.header = chunk.data,
                 // These two are of use only before the pixels, and only whole.
-                b"IHDR" | b"PLTE" if file.data.is_empty() && chunk.crc.is_some() => {
-                    file.header.push(chunk.whole)
-                }
-                b"tRNS" if file.data.is_empty() && chunk.crc.is_some() && !chunk.crc_is_wrong() => {
-                    file.header.push(chunk.whole);
+                b"PLTE" if file.may_have(file.palette, &chunk) => file.palette = chunk.data,
+                b"tRNS" if file.may_have(file.transparency, &chunk) && !chunk.crc_is_wrong() => {
+                    file.transparency = chunk.data;
                 }
                 b"IDAT" => file.data.push(chunk.data),
-                b"eXIf" => file.metadata.exif = file.metadata.exif.or(Some(chunk.data)),
-                b"iTXt" => file.metadata.xmp = file.metadata.xmp.or_else(|| xmp(chunk.data)),
+                b"eXIf" => file.exif = file.exif.or(Some(chunk.data)),
+                b"tEXt" | b"zTXt" | b"iTXt" => file.keep_text(&chunk),
                 b"IEND" => {
                     file.is_cut = false;
                     break;
@@ -125,25 +130,56 @@ impl<'a> File<'a> {
         if file.header.is_empty() { Err(Format::Png.truncated()) } else { Ok(file) }
     }
 
-    /// Length and kind of one `IDAT` chunk that holds the data of all.
-    fn data_head(&self) -> Result<[u8; 8], Error> {
-        let length: usize = self.data.iter().map(|data| data.len()).sum();
-        let length =
-            u32::try_from(length).map_err(|_| Format::Png.corrupt("more data than a PNG can have"))?;
-        let [a, b, c, d] = length.to_be_bytes();
-        Ok([a, b, c, d, b'I', b'D', b'A', b'T'])
+    fn may_have(&self, had: &[u8], chunk: &Chunk<'_>) -> bool {
+        had.is_empty() && self.data.is_empty() && chunk.crc.is_some()
+    }
+
+    fn keep_text(&mut self, chunk: &Chunk<'a>) {
+        let Some((keyword, text)) = Text::split(chunk.kind, chunk.data) else { return };
+        let place = match keyword {
+            b"XML:com.adobe.xmp" => &mut self.xmp,
+            b"Raw profile type exif" => &mut self.raw_exif,
+            _ => return,
+        };
+        place.get_or_insert(text);
+    }
+
+    fn orientation(&self) -> Orientation {
+        let raw_exif = self.raw_exif.as_ref().and_then(Text::raw_profile);
+        let xmp = self.xmp.as_ref().map(Text::read);
+        Metadata { exif: self.exif.or(raw_exif.as_deref()), xmp: xmp.as_deref() }.orientation()
+    }
+
+    /// The chunks before the data, and the length and kind of one `IDAT` that holds the data of all.
+    fn head(&self) -> Result<Vec<u8>, Error> {
+        // The palette comes first whatever the order in the file, and what is too long is of no use.
+        const COLORS: usize = 256;
+        const PALETTE: u8 = 3;
+        let palette = &self.palette[..self.palette.len().min(3 * COLORS)];
+        let opacities = if self.header.get(9) == Some(&PALETTE) { palette.len() / 3 } else { COLORS };
+        let transparency = &self.transparency[..self.transparency.len().min(opacities)];
+        let data: usize = self.data.iter().map(|data| data.len()).sum();
+
+        let mut head = SIGNATURE.to_vec();
+        for (kind, content) in [(b"IHDR", self.header), (b"PLTE", palette), (b"tRNS", transparency)] {
+            if !content.is_empty() {
+                chunk_head(&mut head, kind, content.len())?;
+                head.extend_from_slice(content);
+                head.extend_from_slice(&[0; 4]);
+            }
+        }
+        chunk_head(&mut head, b"IDAT", data)?;
+        Ok(head)
     }
 
     /// The file as the decoder sees it. It has an end even if the file has none: the decoder gives out the last
     /// rows only when it is told that no data follow.
-    fn splice<'b>(&self, data_head: &'b [u8]) -> Splice<'b>
+    fn splice<'b>(&self, head: &'b [u8]) -> Splice<'b>
     where
         'a: 'b,
     {
         const END: &[u8] = b"\0\0\0\0\0\0\0\0IEND\0\0\0\0";
-        let mut parts = vec![SIGNATURE];
-        parts.extend(&self.header);
-        parts.push(data_head);
+        let mut parts = vec![head];
         parts.extend(&self.data);
         // The CRC of the data, which is not looked at, and the last chunk.
         parts.push(END);
@@ -155,7 +191,7 @@ impl<'a> File<'a> {
     }
 }
 
-fn check_header(chunk: &Chunk<'_>, limits: Limits) -> Result<(), Error> {
+fn check_header(chunk: &Chunk<'_>, budget: &mut Budget) -> Result<(), Error> {
     if &chunk.kind == b"CgBI" {
         return Err(Error::UnsupportedFormat { found: "A PNG in Apple's own variant (CgBI)".into() });
     }
@@ -165,7 +201,7 @@ fn check_header(chunk: &Chunk<'_>, limits: Limits) -> Result<(), Error> {
     let (Some(width), Some(height)) = (be_u32(chunk.data, 0), be_u32(chunk.data, 4)) else {
         return Err(Format::Png.truncated());
     };
-    limits.check(Format::Png, width, height)?;
+    budget.take(Format::Png, width, height)?;
     if width > MAX_WIDTH {
         let (width, height) = (width.into(), height.into());
         return Err(Error::ImageTooLarge {
@@ -181,10 +217,12 @@ fn check_header(chunk: &Chunk<'_>, limits: Limits) -> Result<(), Error> {
     Ok(())
 }
 
-/// XMP in an `iTXt` chunk that is not compressed: keyword, 0, two flags, language, 0, keyword, 0, text.
-fn xmp(data: &[u8]) -> Option<&[u8]> {
-    let rest = data.strip_prefix(b"XML:com.adobe.xmp\0\0")?;
-    rest.splitn(3, |&byte| byte == 0).nth(2)
+/// Length and kind of a chunk. Its CRC, which must follow its data, is not looked at.
+fn chunk_head(head: &mut Vec<u8>, kind: &[u8; 4], length: usize) -> Result<(), Error> {
+    let length = u32::try_from(length).map_err(|_| Format::Png.corrupt("more data than a PNG can have"))?;
+    head.extend_from_slice(&length.to_be_bytes());
+    head.extend_from_slice(kind);
+    Ok(())
 }
 
 struct Chunk<'a> {
@@ -193,8 +231,6 @@ struct Chunk<'a> {
     data: &'a [u8],
     /// `None` if the file ends before it.
     crc: Option<u32>,
-    /// Length, kind, data and CRC, as far as they are there.
-    whole: &'a [u8],
 }
 
 impl<'a> Chunk<'a> {
@@ -208,9 +244,8 @@ impl<'a> Chunk<'a> {
         let after = &rest[8..];
         let data = &after[..length.min(after.len())];
         let crc = be_u32(after, length);
-        let (whole, remaining) = rest.split_at(rest.len().min(length.saturating_add(12)));
-        *rest = remaining;
-        Some(Self { kind, data, crc, whole })
+        *rest = &rest[rest.len().min(length.saturating_add(12))..];
+        Some(Self { kind, data, crc })
     }
 
     fn crc_is_wrong(&self) -> bool {
