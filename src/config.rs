@@ -7,6 +7,7 @@ mod environment;
 mod lambda;
 mod origin;
 mod paths;
+mod token;
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -16,6 +17,7 @@ use std::str::FromStr;
 use clap::Args;
 
 pub use environment::prepare as prepare_environment;
+pub use token::ApiToken;
 
 use crate::StartError;
 
@@ -55,6 +57,10 @@ pub struct Settings {
     /// Threads of ONNX Runtime [default: the processors available]
     #[arg(long, env = "INTRA_THREADS", global = true, value_name = "N")]
     intra_threads: Option<String>,
+
+    /// Answer only who sends this token as `Authorization: Bearer …` [default: everyone]
+    #[arg(long, env = "API_TOKEN", global = true, value_name = "TOKEN", hide_env_values = true)]
+    api_token: Option<String>,
 
     /// Origins that may call from a web page: `*` or a comma-separated list [default: none]
     #[arg(long, env = "CORS_ALLOW_ORIGINS", global = true, value_name = "ORIGINS")]
@@ -125,6 +131,8 @@ pub struct Config {
     pub limits: Limits,
     /// Threads of ONNX Runtime within one run.
     pub intra_threads: usize,
+    /// The token that callers must send.
+    pub api_token: Option<ApiToken>,
     /// The origins whose pages may read the answers.
     pub cors_allow_origins: CorsOrigins,
     /// Address of the local server.
@@ -175,6 +183,7 @@ impl Config {
                 max_images: check.number("MAX_IMAGES", &settings.max_images, 16, 1..=1024),
             },
             intra_threads: check.number("INTRA_THREADS", &settings.intra_threads, processors, 1..=256),
+            api_token: check.token(given(&settings.api_token)),
             cors_allow_origins: check.origins(given(&settings.cors_allow_origins)),
             host: given(&settings.host).unwrap_or("127.0.0.1").to_owned(),
             port: check.number("PORT", &settings.port, 5000, 0..=u16::MAX),
@@ -212,6 +221,16 @@ impl Check {
         }
     }
 
+    fn token(&mut self, setting: Option<&str>) -> Option<ApiToken> {
+        let token = ApiToken::new(setting?);
+        if token.is_none() {
+            // Not the token itself: this goes to the log.
+            self.mistakes
+                .push("API_TOKEN must consist of visible ASCII characters without spaces".to_owned());
+        }
+        token
+    }
+
     fn origins(&mut self, setting: Option<&str>) -> CorsOrigins {
         let Some(text) = setting else { return CorsOrigins::None };
         if text == "*" {
@@ -245,14 +264,16 @@ mod tests {
             top_k: Some("0".into()),
             min_score: Some("NaN".into()),
             port: Some("70000".into()),
+            api_token: Some("a secret".into()),
             cors_allow_origins: Some("example.com".into()),
             ..Settings::default()
         };
         let message = Config::from_settings(&settings).unwrap_err().to_string();
-        for name in ["TOP_K", "MIN_SCORE", "PORT", "CORS_ALLOW_ORIGINS"] {
+        for name in ["TOP_K", "MIN_SCORE", "PORT", "API_TOKEN", "CORS_ALLOW_ORIGINS"] {
             assert!(message.contains(name), "{name} is missing in: {message}");
         }
-        assert_eq!(message.lines().count(), 4);
+        assert_eq!(message.lines().count(), 5);
+        assert!(!message.contains("a secret"));
     }
 
     #[test]

@@ -64,6 +64,10 @@ pub enum Error {
     #[error("{0}")]
     InvalidEvent(String),
 
+    /// 401: `API_TOKEN` is set, and the request does not carry it.
+    #[error("{0}")]
+    Unauthorized(&'static str),
+
     /// 404: no such route.
     #[error("There is nothing at this path. POST an image to /classify or /predict; GET /health and /info.")]
     NotFound,
@@ -162,6 +166,7 @@ impl Error {
             Self::MangledBody => (400, "mangled_body", "Body mangled by the gateway"),
             Self::TooManyImages { .. } => (400, "too_many_images", "Too many images"),
             Self::InvalidEvent(_) => (400, "invalid_event", "Invalid event"),
+            Self::Unauthorized(_) => (401, "unauthorized", "Unauthorized"),
             Self::NotFound => (404, "not_found", "Not found"),
             Self::MethodNotAllowed { .. } => (405, "method_not_allowed", "Method not allowed"),
             Self::BodyTooLarge { .. } => (413, "body_too_large", "Body too large"),

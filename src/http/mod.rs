@@ -1,6 +1,6 @@
 //! The routes: the same router under Lambda and in the local server.
 //!
-//! The data's way: `receive` takes the body in, [`body`] turns its bytes into images and options, `classify` has each
+//! The data's way: `token` lets the request in, `receive` takes the body in, [`body`] turns its bytes into images and options, `classify` has each
 //! image classified on a blocking thread, and `answer` says what goes back. `envelope`, around all routes, gives every
 //! request an id, turns an [`Error`] into a problem document, and logs one line.
 
@@ -15,6 +15,7 @@ mod malformed;
 mod path;
 mod problem;
 mod receive;
+mod token;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use tokio::sync::Semaphore;
 
 pub use envelope::REQUEST_ID;
 pub use malformed::Malformed;
+pub use token::Trusted;
 
 use crate::config::Config;
 use crate::{Classifier, Error};
@@ -66,6 +68,7 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         .layer(middleware::map_request(path::without_trailing_slash))
         .layer(middleware::from_fn(malformed::refuse))
         .layer(middleware::from_fn_with_state(body_limits, receive::whole_body))
+        .layer(middleware::from_fn_with_state(config.api_token.clone(), token::check))
         .layer(cors::layer(&config.cors_allow_origins))
         .layer(middleware::from_fn(cors::no_content))
         .layer(middleware::from_fn(envelope::wrap))

@@ -26,6 +26,21 @@ pub(super) async fn whole_body(State(limits): State<Limits>, request: Request, n
     }
 }
 
+/// Reads a body that nobody wants to its end, within bounds, unless the client still waits for leave to send it.
+pub(super) async fn drain(headers: &HeaderMap, body: Body) {
+    if headers.contains_key(header::EXPECT) {
+        return;
+    }
+    let mut left = DRAINED_BYTES;
+    let mut stream = body.into_data_stream();
+    while let Some(Ok(chunk)) = stream.next().await {
+        match left.checked_sub(chunk.len()) {
+            Some(rest) => left = rest,
+            None => break,
+        }
+    }
+}
+
 /// # Errors
 ///
 /// [`Error::BodyTooLarge`], before anything is read where `Content-Length` tells and the client waits for leave to send

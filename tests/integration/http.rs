@@ -260,6 +260,29 @@ fn several_images_are_answered_each_on_its_own() {
 }
 
 #[test]
+fn with_a_token_set_only_who_sends_it_is_answered() {
+    let mut command = binary();
+    let server = Server::start_with(command.env("API_TOKEN", "s3cret").env("CORS_ALLOW_ORIGINS", "*"));
+    let photo = fixture("coffee.jpg");
+    let send = |headers: &[(&str, &str)]| server.send(Method::POST, "/predict", headers, &photo);
+    for good in ["Bearer s3cret", "bearer s3cret", "BEARER  s3cret "] {
+        send(&[("authorization", good)]).best();
+    }
+    for bad in ["Bearer s3cre", "Bearer s3crets", "Bearer ", "Bearer", "s3cret", "Basic czNjcmV0"] {
+        let answer = send(&[("authorization", bad), ("origin", "https://a.example")]);
+        answer.assert_problem(401, "unauthorized");
+        assert_eq!(answer.header("www-authenticate"), "Bearer");
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+    }
+    send(&[]).assert_problem(401, "unauthorized");
+    // The answer reaches a client that sends a large body first.
+    assert_eq!(server.post("/predict", "", &vec![b'x'; 9_000_000]).status, 401);
+    assert_eq!(server.get("/health").status, 200);
+    assert_eq!(server.get("/info").status, 200);
+    assert!(!server.process.log().contains("s3cre"), "{}", server.process.log());
+}
+
+#[test]
 fn the_images_of_one_request_share_the_pixels_of_two_largest_pictures() {
     let server = Server::start_with(binary().env("MAX_PIXELS", "60000"));
     let base64 = BASE64_STANDARD.encode(fixture("coffee.jpg"));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::emulator::{Function, Outcome};
+use crate::process::binary;
 use crate::repository;
 
 fn event(name: &str) -> String {
@@ -35,6 +36,14 @@ fn each_front_door_gets_the_labels_in_its_own_form() {
         };
         assert_eq!((multi, single), expected, "{name}: {response}");
     }
+}
+
+#[test]
+fn a_direct_invocation_needs_no_token_and_a_request_does() {
+    let function = Function::start_with(binary().env("API_TOKEN", "s3cret"));
+    let answer = function.invoke(&event("direct.json")).response();
+    assert_eq!(answer["predictions"][0]["label"], "espresso");
+    assert_eq!(function.invoke(&event("http-api.json")).response()["statusCode"], 401);
 }
 
 #[test]

@@ -1,0 +1,39 @@
+//! Who may have images classified: with `API_TOKEN` set, whoever sends it.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use super::receive;
+use crate::Error;
+use crate::config::ApiToken;
+
+/// Put into a request's extensions, it needs no token: the caller was let in by something else.
+#[derive(Clone, Copy, Debug)]
+pub struct Trusted;
+
+/// Refuses a `POST` without the token. Its body is read to the end, so that the answer arrives, and not kept.
+pub(super) async fn check(State(token): State<Option<ApiToken>>, request: Request, next: Next) -> Response {
+    let Some(token) = token else { return next.run(request).await };
+    if request.method() != Method::POST || request.extensions().get::<Trusted>().is_some() {
+        return next.run(request).await;
+    }
+    let reason = match bearer(request.headers()) {
+        Some(sent) if token.matches(sent) => return next.run(request).await,
+        Some(_) => "The token in the Authorization header is not the right one.",
+        None => "This service wants a token: send it as \"Authorization: Bearer TOKEN\".",
+    };
+    let (parts, body) = request.into_parts();
+    receive::drain(&parts.headers, body).await;
+    let mut response = Error::Unauthorized(reason).into_response();
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// The credentials of the scheme `Bearer` (RFC 6750, section 2.1).
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+}
