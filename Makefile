@@ -6,6 +6,8 @@ PHOTOS ?=
 # The requirements files pin what is fetched; a changed pin fetches anew.
 LIBRARY := lib/libonnxruntime.so
 CARGO_LAMBDA := .venv/bin/cargo-lambda
+SAM := .venv/bin/sam
+ARCH ?= x86_64
 
 .PHONY: help
 help: ## Show this list
@@ -16,6 +18,11 @@ $(LIBRARY): scripts/requirements-runtime.txt scripts/fetch-onnxruntime
 	touch $@
 
 $(CARGO_LAMBDA): scripts/requirements-dev.txt
+	scripts/venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	touch $@
+
+$(SAM): scripts/requirements-package.txt
 	scripts/venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	touch $@
@@ -46,6 +53,24 @@ lint: ## Check format, lints, docs and licences
 	cargo clippy --locked --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
 	scripts/deny
+
+.PHONY: package
+package: $(CARGO_LAMBDA) $(SAM) ## Make the deployment zip (ARCH=x86_64 or arm64)
+	scripts/package $(ARCH)
+
+# `sam build` calls this for the function of template.yaml, with the folder that is to hold the package.
+.PHONY: build-ClassifierFunction
+build-ClassifierFunction: package
+	cp -R .build/$(ARCH)/package/. "$(ARTIFACTS_DIR)"
+
+.PHONY: test-package
+test-package: package ## Test the package, the template, and what SAM builds, in a sandbox too (needs root, or sudo)
+	.venv/bin/python -m pytest -p no:cacheprovider -rP tests/artifact
+	tests/artifact/sandbox .aws-sam/build/ClassifierFunction
+
+.PHONY: bench-cold
+bench-cold: package ## Measure cold starts of the package
+	.venv/bin/python benches/cold_start.py
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target for SECONDS=30 (needs the nightly compiler and clang's libraries)

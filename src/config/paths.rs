@@ -2,14 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+// All are absolute, so that a message about a missing file tells where it was looked for.
+
 /// `MODEL_DIR`, else `model` beside the executable (the deployment zip), else `./model` (the source tree).
 pub(super) fn model_dir(setting: Option<&str>) -> PathBuf {
-    setting.map(PathBuf::from).unwrap_or_else(|| beside_executable("model"))
+    absolute(setting.map(PathBuf::from).unwrap_or_else(|| beside_executable("model")))
 }
 
 /// `ORT_DYLIB_PATH`, else the library beside the executable, else the one that `make` fetched into `./lib`.
 pub(super) fn ort_dylib(setting: Option<&str>) -> PathBuf {
-    setting.map(PathBuf::from).unwrap_or_else(|| beside_executable("lib/libonnxruntime.so"))
+    absolute(setting.map(PathBuf::from).unwrap_or_else(|| beside_executable("lib/libonnxruntime.so")))
+}
+
+fn absolute(path: PathBuf) -> PathBuf {
+    // It fails for an empty path, and where the working directory is gone.
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 fn beside_executable(relative: &str) -> PathBuf {

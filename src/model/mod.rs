@@ -85,9 +85,9 @@ impl Model {
             let session = Session::load(runtime, &bundle.model_path, intra_threads);
             (session, hash.join())
         });
-        // What ONNX Runtime says of a broken file comes first: it is why the hash is another, too.
-        let session = session?;
+        // A file that is not the one of the card comes first: what ONNX Runtime makes of it only follows from that.
         let sha256 = sha256.map_err(|_| StartError::Bundle("hashing the model failed".to_owned()))??;
+        let session = session?;
         let model = Self {
             card: Card { sha256, ..bundle.card },
             labels: bundle.labels,
@@ -152,8 +152,7 @@ impl Model {
         let grey = RgbImage::from_pixel(64, 64, ::image::Rgb([128; 3]));
         let (scores, _) = self.probabilities(&grey).map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-            let cause = cause.split_whitespace().collect::<Vec<_>>().join(" ");
-            StartError::Bundle(format!("the model fails on a grey image: {cause}"))
+            StartError::Bundle(format!("the model fails on a grey image: {}", one_line(&cause)))
         })?;
         if scores.len() != self.labels.len() {
             return Err(StartError::Bundle(format!(
@@ -164,4 +163,9 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// ONNX Runtime's messages have several lines; ours have one.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -17,7 +17,8 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Loads the library and creates its environment, before anything of it can log.
+    /// Loads the library and creates its environment, before anything of it can log. `path` should be absolute: `ort`
+    /// looks for a relative one beside the executable first.
     ///
     /// # Errors
     ///
@@ -33,9 +34,7 @@ impl Runtime {
             ))
         };
         library.fault.map_or(Ok(()), |what| Err(fault(what)))?;
-        // An absolute path: `ort` looks for a relative one beside the executable first.
-        let absolute = std::path::absolute(path).map_err(|error| fault(error.to_string()))?;
-        let environment = ort::init_from(absolute)
+        let environment = ort::init_from(path)
             .map_err(|error| fault(load_fault(&error)))?
             .with_name("lambda-image-classifier")
             .with_telemetry(false)

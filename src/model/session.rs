@@ -7,8 +7,8 @@ use ort::session::Session as OrtSession;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{TensorElementType, TensorRef, ValueType};
 
-use super::Runtime;
 use super::preprocess::Layout;
+use super::{Runtime, one_line};
 use crate::{Error, StartError};
 
 /// A model loaded into ONNX Runtime.
@@ -26,10 +26,11 @@ impl Session {
     ///
     /// [`StartError::Bundle`] if ONNX Runtime refuses the file or the model does not take one RGB image.
     pub fn load(runtime: &Runtime, path: &Path, intra_threads: usize) -> Result<Self, StartError> {
-        // ONNX Runtime's messages have several lines; ours is one.
         let fault = |what: String| {
-            let line = what.split_whitespace().collect::<Vec<_>>().join(" ");
-            StartError::Bundle(format!("{}: {line}", path.display()))
+            // The path once is enough.
+            let told = format!("Load model from {} failed:", path.display());
+            let what = what.strip_prefix(&told).unwrap_or(&what);
+            StartError::Bundle(format!("{}: {}", path.display(), one_line(what)))
         };
         let build = || -> ort::Result<OrtSession> {
             OrtSession::builder(&runtime.environment)?

@@ -1,0 +1,54 @@
+"""Prints the licences of everything that is linked into or packed beside the program: `notices.py TARGET RUNTIME`.
+
+Crates are those that `cargo metadata` resolves for the target, without what only tests and builds use. RUNTIME is the
+folder that ONNX Runtime was fetched into.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+TEXTS = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "UNLICENSE*")
+
+
+def linked_crates(target: str) -> list[dict]:
+    command = ["cargo", "metadata", "--format-version=1", "--locked", f"--filter-platform={target}"]
+    metadata = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    packages = {package["id"]: package for package in metadata["packages"]}
+    linked, queue = set(), [metadata["resolve"]["root"]]
+    while queue:
+        for dependency in nodes[queue.pop()]["deps"]:
+            kinds = {kind["kind"] for kind in dependency["dep_kinds"]}
+            # None is an ordinary dependency; macros run in the compiler and are left behind there.
+            is_macro = any("proc-macro" in target["kind"] for target in packages[dependency["pkg"]]["targets"])
+            if None in kinds and not is_macro and dependency["pkg"] not in linked:
+                linked.add(dependency["pkg"])
+                queue.append(dependency["pkg"])
+    return sorted((packages[id] for id in linked), key=lambda package: (package["name"], package["version"]))
+
+
+def main(target: str, runtime: pathlib.Path) -> None:
+    print("This program holds the following works of others.\n")
+    texts: dict[str, list[str]] = {}
+    for crate in linked_crates(target):
+        name = f"{crate['name']} {crate['version']}"
+        print(f"{name}: {crate['license']}")
+        folder = pathlib.Path(crate["manifest_path"]).parent
+        found = sorted({path for pattern in TEXTS for path in folder.glob(pattern) if path.is_file()})
+        for path in found:
+            text = path.read_text(encoding="utf-8", errors="replace").strip().replace("\r\n", "\n")
+            texts.setdefault(text, []).append(name)
+    print("Rust standard library: MIT OR Apache-2.0")
+    print("\nONNX Runtime, beside the program: MIT. Its own notices stand last.")
+    print("\nThe model: see its card, model/README.md.")
+    for text, names in texts.items():
+        print(f"\n{'=' * 100}\n{', '.join(dict.fromkeys(names))}\n{'-' * 100}\n{text}")
+    for name in ("LICENSE", "ThirdPartyNotices.txt"):
+        text = (runtime / name).read_text(encoding="utf-8", errors="replace").strip().replace("\r\n", "\n")
+        print(f"\n{'=' * 100}\nONNX Runtime: {name}\n{'-' * 100}\n{text}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], pathlib.Path(sys.argv[2]))

@@ -1,0 +1,35 @@
+"""The package under test: what `make package` has left in .build/x86_64."""
+
+import pathlib
+import platform
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
+
+
+@pytest.fixture(scope="session")
+def arch() -> str:
+    """This machine's, as Lambda names it."""
+    return ARCHITECTURES[platform.machine()]
+
+
+@pytest.fixture(scope="session")
+def package(arch: str) -> pathlib.Path:
+    return ROOT / ".build" / arch / "package"
+
+
+@pytest.fixture(scope="session")
+def archive(arch: str) -> pathlib.Path:
+    return ROOT / ".build" / arch / f"image-classifier-{arch}.zip"
+
+
+@pytest.fixture(scope="session")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
+    """ONNX Runtime for both architectures, fetched anew."""
+    folders = {arch: tmp_path_factory.mktemp(arch) for arch in ARCHITECTURES.values()}
+    for arch, folder in folders.items():
+        subprocess.run([ROOT / "scripts/fetch-onnxruntime", arch, folder], check=True)
+    return {arch: folder / "libonnxruntime.so" for arch, folder in folders.items()}

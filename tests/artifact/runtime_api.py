@@ -1,0 +1,154 @@
+"""A stand-in for Lambda's Runtime API: `runtime_api.py [options] -- COMMAND…`.
+
+Starts the command as a function, hands it the same event a number of times, checks that every answer names the expected
+label, ends it with SIGTERM, and prints one JSON object: milliseconds from the start of the process to its first request
+and its first answer, its memory, its exit status, and its log. Uses the part of the API that a function needs (AWS Lambda Developer Guide, "Using
+the Lambda runtime API").
+"""
+
+import argparse
+import http.server
+import json
+import os
+import pathlib
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+
+class RuntimeApi(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, event: bytes, invocations: int) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.event = event
+        self.left = invocations
+        self.first_next = None
+        self.outcomes: queue.Queue = queue.Queue()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:  # /next
+        now = time.monotonic()
+        self.server.first_next = self.server.first_next or now
+        if self.server.left == 0:
+            # Lambda freezes a function that has nothing to do: the call does not return.
+            time.sleep(3600)
+        self.server.left -= 1
+        self.send_response(200)
+        self.send_header("lambda-runtime-aws-request-id", f"00000000-0000-4000-8000-{self.server.left:012}")
+        self.send_header("lambda-runtime-deadline-ms", "4102444800000")
+        self.send_header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:123456789012:function:f")
+        self.finish_with(self.server.event)
+
+    def do_POST(self) -> None:  # /response, /error
+        body = self.read_body()
+        self.server.outcomes.put((time.monotonic(), self.path.rsplit("/", 1)[-1], body))
+        self.send_response(202)
+        self.finish_with(b'{"status": "OK"}')
+
+    def read_body(self) -> bytes:
+        if self.headers.get("transfer-encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def finish_with(self, body: bytes) -> None:
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def environment(api: str) -> dict[str, str]:
+    """What Lambda sets, and nothing of this machine: no HOME, above all."""
+    return {
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+        "AWS_LAMBDA_FUNCTION_NAME": "classifier",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON",
+        "AWS_LAMBDA_RUNTIME_API": api,
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/task:/var/task/lib",
+        # As template.yaml sets them.
+        "MALLOC_MMAP_THRESHOLD_": "1048576",
+        "ORT_DISABLE_TELEMETRY": "1",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "TZ": ":UTC",
+    }
+
+
+def memory_kb(pid: int) -> int:
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1])
+
+
+def best_label(outcome: bytes) -> str:
+    answer = json.loads(outcome)
+    return json.loads(answer["body"])["predictions"][0]["label"] if answer.get("statusCode") == 200 else str(answer)
+
+
+def run(arguments: argparse.Namespace) -> dict:
+    server = RuntimeApi(pathlib.Path(arguments.event).read_bytes(), arguments.invocations)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    api = f"127.0.0.1:{server.server_address[1]}"
+    start, started_at = time.monotonic(), time.time()
+    process = subprocess.Popen(
+        arguments.command, env=environment(api), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    log: list[str] = []
+    reader = threading.Thread(target=lambda: log.extend(process.stderr))
+    reader.start()
+    first_answer = None
+    try:
+        for number in range(arguments.invocations):
+            when, kind, body = server.outcomes.get(timeout=30)
+            first_answer = first_answer or when
+            label = best_label(body) if kind == "response" else body.decode()
+            if label != arguments.label:
+                sys.exit(f"invocation {number + 1}: {label}")
+        memory = memory_kb(process.pid)
+        # The command may be a chain that ends in the function; `exec` keeps its process id.
+        process.send_signal(signal.SIGTERM)
+        status = process.wait(timeout=10)
+    except queue.Empty:
+        sys.exit("no answer within 30 s; the log:\n" + "".join(log))
+    finally:
+        process.kill()
+        reader.join()
+    since_start = lambda moment: round((moment - start) * 1e3, 1)
+    return {
+        "api_port": server.server_address[1],
+        "started_at": started_at,
+        "invocations": arguments.invocations,
+        "first_next_ms": since_start(server.first_next),
+        "first_answer_ms": since_start(first_answer),
+        "memory_kb": memory,
+        "status": status,
+        "log": log,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--event", default="events/http-api.json")
+    parser.add_argument("--invocations", type=int, default=1)
+    parser.add_argument("--label", default="espresso", help="what the best label of every answer must be")
+    parser.add_argument("command", nargs="+")
+    print(json.dumps(run(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    main()

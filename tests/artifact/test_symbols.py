@@ -1,0 +1,51 @@
+"""Nothing needs a newer C or C++ library than Lambda's provided.al2023 has."""
+
+import re
+import subprocess
+
+import pytest
+
+# glibc 2.34 and the libstdc++ of GCC 11.
+CEILINGS = {"GLIBC": (2, 34), "GLIBCXX": (3, 4, 29), "CXXABI": (1, 3, 13)}
+# What provided.al2023 has; the loader has a name for each processor.
+LIBRARIES = {
+    *("libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libgcc_s.so.1", "libstdc++.so.6"),
+    *("ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"),
+}
+
+
+def readelf(option: str, path) -> str:
+    # A line of any width, in English.
+    command = ["readelf", "--wide", option, path]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}).stdout
+
+
+def needed_versions(path) -> dict[str, tuple[int, ...]]:
+    """The highest version of each library that the symbols of a file ask for."""
+    section = readelf("--version-info", path).split("Version needs section", 1)[1]
+    highest: dict[str, tuple[int, ...]] = {}
+    for name, version in re.findall(r"Name: (GLIBC|GLIBCXX|CXXABI)_([0-9.]+)", section):
+        numbers = tuple(map(int, version.split(".")))
+        highest[name] = max(highest.get(name, ()), numbers)
+    return highest
+
+
+@pytest.mark.parametrize("which", ["bootstrap", "x86_64", "arm64"])
+def test_no_symbol_is_newer_than_lambda(which, package, libraries):
+    path = package / "bootstrap" if which == "bootstrap" else libraries[which]
+    highest = needed_versions(path)
+    print(path.name, which, {name: ".".join(map(str, version)) for name, version in highest.items()})
+    assert "GLIBC" in highest, "readelf shows no versions, so it proves nothing"
+    for name, version in highest.items():
+        assert version <= CEILINGS[name], f"{which} needs {name}_{version}"
+
+
+@pytest.mark.parametrize("which", ["bootstrap", "x86_64", "arm64"])
+def test_no_other_library_is_needed(which, package, libraries):
+    path = package / "bootstrap" if which == "bootstrap" else libraries[which]
+    dynamic = readelf("--dynamic", path)
+    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))
+    assert needed and needed <= LIBRARIES
+    assert "RPATH" not in dynamic
+    # The library looks beside itself, no further.
+    assert set(re.findall(r"\(RUNPATH\).*\[(.*)\]", dynamic)) <= {"$ORIGIN"}

@@ -1,0 +1,117 @@
+"""template.yaml fits the program, and what SAM builds of it is the package."""
+
+import hashlib
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from conftest import ROOT
+
+# Read by glibc and by ONNX Runtime, before the program begins.
+NOT_OURS = {"MALLOC_MMAP_THRESHOLD_", "ORT_DISABLE_TELEMETRY"}
+
+
+class Loader(yaml.SafeLoader):
+    """Takes CloudFormation's short forms, `!Ref X` and the like, as {"!Ref": X}."""
+
+
+def short_form(loader: Loader, tag: str, node: yaml.Node):
+    construct = {yaml.ScalarNode: loader.construct_scalar, yaml.SequenceNode: loader.construct_sequence}
+    value = construct[type(node)](node, *([True] if isinstance(node, yaml.SequenceNode) else []))
+    return {f"!{tag}": value}
+
+
+Loader.add_multi_constructor("!", short_form)
+
+
+@pytest.fixture(scope="module")
+def template() -> dict:
+    return yaml.load((ROOT / "template.yaml").read_text(), Loader)
+
+
+def function(template: dict) -> dict:
+    return template["Resources"]["ClassifierFunction"]["Properties"]
+
+
+def test_every_variable_is_one_that_the_program_reads(template, package):
+    told = subprocess.run([package / "bootstrap", "--help"], check=True, capture_output=True, text=True).stdout
+    known = set(re.findall(r"\[env: (\w+)", told))
+    variables = set(function(template)["Environment"]["Variables"])
+    assert variables - NOT_OURS <= known
+    # Where the server listens is the local server's own business, and where the files are is the package's.
+    local = {"HOST", "PORT", "MAX_CONCURRENCY", "RUST_LOG", "MODEL_DIR", "ORT_DYLIB_PATH"}
+    assert known - local == variables - NOT_OURS, "a variable has no parameter"
+
+
+def test_every_parameter_is_used_and_shown_in_a_group(template):
+    text = (ROOT / "template.yaml").read_text().split("\nConditions:", 1)[1]
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    shown = {name for group in groups for name in group["Parameters"]}
+    assert shown == set(template["Parameters"])
+    for name in template["Parameters"]:
+        assert re.search(rf"\b{name}\b", text), f"{name} is used nowhere"
+
+
+def test_the_defaults_are_those_of_the_program(template, package):
+    told = subprocess.run([package / "bootstrap", "--help"], check=True, capture_output=True, text=True).stdout
+    variables = function(template)["Environment"]["Variables"]
+    defaults = {name: default for default, name in re.findall(r"\[default: (\d+)\]\s*\[env: (\w+)", told)}
+    both = defaults.keys() & variables.keys()
+    assert "TOP_K" in both
+    for name in both:
+        assert str(template["Parameters"][variables[name]["!Ref"]]["Default"]) == defaults[name], name
+
+
+def test_the_token_is_never_shown(template):
+    assert template["Parameters"]["ApiToken"]["NoEcho"] is True
+
+
+def test_the_role_may_write_its_own_log_and_nothing_else(template):
+    role = template["Resources"]["ClassifierRole"]["Properties"]
+    assert "ManagedPolicyArns" not in role
+    (policy,) = role["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert statement["Resource"] == {"!GetAtt": "ClassifierLogs.Arn"}
+
+
+def sam(*arguments: str) -> str:
+    # SAM asks for a region even where it calls nobody.
+    variables = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-central-1"}
+    command = [ROOT / ".venv/bin/sam", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_sam_finds_nothing_wrong_with_the_template():
+    assert "is a valid SAM Template" in sam("validate", "--lint")
+
+
+def test_sam_finds_what_is_wrong_with_a_template(tmp_path):
+    """The check above could fail."""
+    broken = tmp_path / "template.yaml"
+    broken.write_text((ROOT / "template.yaml").read_text().replace("Timeout: !Ref Timeout", "Timout: !Ref Timeout"))
+    with pytest.raises(AssertionError, match="Timout"):
+        sam("validate", "--lint", "--template", str(broken))
+
+
+def contents(folder: pathlib.Path) -> dict[str, tuple[str, str]]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {
+        path.relative_to(folder).as_posix(): (
+            oct(path.stat().st_mode & 0o777),
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+        for path in files
+    }
+
+
+def test_sam_build_makes_the_package_that_is_tested(package):
+    sam("build")
+    built = ROOT / ".aws-sam/build/ClassifierFunction"
+    assert contents(built) == contents(package)
