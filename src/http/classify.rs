@@ -71,11 +71,9 @@ async fn outcome(
     let app = Arc::clone(app);
     tokio::task::spawn_blocking(move || {
         let _place = place;
-        let encoding = unreadable_encoding(&headers, &bytes);
-        match (work(&app, text_of(&headers, header::CONTENT_TYPE), bytes, from_query), encoding) {
-            (Err(_), Some(found)) => Err(Error::UnsupportedFormat { found }),
-            (result, _) => result,
-        }
+        let content_type = text_of(&headers, header::CONTENT_TYPE);
+        work(&app, content_type, bytes.clone(), from_query)
+            .map_err(|error| blame_encoding(error, text_of(&headers, header::CONTENT_ENCODING), &bytes))
     })
     .await
     .map_err(Error::internal)?
@@ -85,16 +83,24 @@ fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// What a body is called that was compressed for its journey: nothing undoes that here. The header alone proves
-/// nothing, since the bytes decide; only where they make no sense it names the reason.
-fn unreadable_encoding(headers: &HeaderMap, bytes: &[u8]) -> Option<String> {
-    const SHOWN: usize = 40;
-    let encoding = text_of(headers, header::CONTENT_ENCODING)?.trim();
-    if encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") || str::from_utf8(bytes).is_ok() {
-        return None;
+/// A body that was compressed for its journey is refused by the name of that: nothing undoes it here. The header
+/// alone proves nothing, since the bytes decide; only where they make no sense it is the reason.
+fn blame_encoding(error: Error, encoding: Option<&str>, bytes: &[u8]) -> Error {
+    const CODINGS: [&str; 6] = ["gzip", "x-gzip", "compress", "deflate", "br", "zstd"];
+    let makes_no_sense = matches!(
+        error,
+        Error::UnsupportedFormat { .. }
+            | Error::MissingImage(_)
+            | Error::InvalidJson(_)
+            | Error::InvalidMultipart(_)
+    ) && str::from_utf8(bytes).is_err();
+    let coding = encoding.map(|encoding| encoding.trim().to_ascii_lowercase());
+    match coding.filter(|coding| makes_no_sense && CODINGS.contains(&coding.as_str())) {
+        Some(coding) => {
+            Error::UnsupportedFormat { found: format!("A body with \"Content-Encoding: {coding}\"") }
+        }
+        None => error,
     }
-    let encoding: String = encoding.chars().take(SHOWN).collect();
-    Some(format!("A body with \"Content-Encoding: {encoding}\""))
 }
 
 fn work(

@@ -17,11 +17,14 @@ pub struct Limits {
 /// is refused.
 const MAX_BYTES: u64 = 460_000_000;
 
-/// The pixels of all images of one request, in pictures of the largest size that is accepted: ten megabytes of the
-/// largest bombs that are no bombs yet would otherwise keep a processor busy for half a minute.
+/// The pixels of the large images of one request together, in pictures of the largest size that is accepted: ten
+/// megabytes of the largest bombs that are no bombs yet would otherwise keep a processor busy for half a minute.
 const PICTURES: u64 = 2;
 
-/// What is left of the pixels that the images of one request may have together.
+/// An image of this part of the largest size, or smaller, is not large: photos from phones have a quarter of it.
+const PART: u64 = 4;
+
+/// What is left of the pixels that the large images of one request may have together.
 #[derive(Debug)]
 pub struct Budget {
     limits: Limits,
@@ -31,7 +34,8 @@ pub struct Budget {
 }
 
 impl Limits {
-    /// The budget of one request: twice [`Limits::max_pixels`] for all its images.
+    /// The budget of one request: twice [`Limits::max_pixels`] for all images of more than a quarter of that. It is
+    /// spent by what the header says, so that an image that turns out broken has been paid for, too.
     pub fn budget(self) -> Budget {
         Budget { limits: self, left: self.max_pixels.saturating_mul(PICTURES), taken: 0 }
     }
@@ -54,15 +58,12 @@ impl Budget {
         if pixels > max {
             return Err(Error::ImageTooLarge { width, height, max, of_kind: "" });
         }
-        let more = pixels.saturating_sub(self.taken);
+        let small = max / PART;
+        let more = if pixels > small { pixels.saturating_sub(self.taken) } else { 0 };
         if more > self.left {
-            let max = self.left + self.taken;
-            return Err(Error::ImageTooLarge {
-                width,
-                height,
-                max,
-                of_kind: " after the other images of this request",
-            });
+            let max = small.max(self.left + self.taken);
+            let of_kind = " after the other large images of this request";
+            return Err(Error::ImageTooLarge { width, height, max, of_kind });
         }
         self.left -= more;
         self.taken += more;
@@ -96,22 +97,25 @@ mod tests {
     }
 
     #[test]
-    fn the_images_of_a_request_share_two_of_the_largest_pictures() {
-        let mut budget = Limits { max_pixels: 6 }.budget();
+    fn the_large_images_of_a_request_share_two_of_the_largest_pictures() {
+        let mut budget = Limits { max_pixels: 12 }.budget();
         // A canvas and a frame of one image count once.
-        assert!(budget.take(Format::Gif, 2, 2).is_ok());
-        assert!(budget.take(Format::Gif, 2, 3).is_ok());
+        assert!(budget.take(Format::Gif, 2, 4).is_ok());
+        assert!(budget.take(Format::Gif, 3, 4).is_ok());
         budget.next_image();
-        assert!(budget.take(Format::Png, 4, 1).is_ok());
+        assert!(budget.take(Format::Png, 7, 1).is_ok());
         budget.next_image();
-        let error = budget.take(Format::Png, 3, 1).unwrap_err();
-        assert!(
-            error.to_string().contains("at most 2 pixels are accepted after the other images"),
-            "{error}"
-        );
+        let error = budget.take(Format::Png, 6, 1).unwrap_err();
+        assert!(error.to_string().contains("at most 5 pixels are accepted after the other large"), "{error}");
         // What was refused costs nothing.
         budget.next_image();
-        assert!(budget.take(Format::Png, 2, 1).is_ok());
+        assert!(budget.take(Format::Png, 5, 1).is_ok());
+        // A quarter of the limit is never refused.
+        for _ in 0..9 {
+            budget.next_image();
+            assert!(budget.take(Format::Png, 3, 1).is_ok());
+        }
+        assert!(budget.take(Format::Png, 4, 1).is_err());
     }
 
     #[test]

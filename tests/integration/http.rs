@@ -283,13 +283,15 @@ fn with_a_token_set_only_who_sends_it_is_answered() {
 }
 
 #[test]
-fn the_images_of_one_request_share_the_pixels_of_two_largest_pictures() {
+fn the_large_images_of_one_request_share_the_pixels_of_two_largest_pictures() {
     let server = Server::start_with(binary().env("MAX_PIXELS", "60000"));
-    let base64 = BASE64_STANDARD.encode(fixture("coffee.jpg"));
-    let body = json!({"images": [base64, base64, base64]}).to_string();
+    let large = BASE64_STANDARD.encode(fixture("coffee.jpg"));
+    let small = BASE64_STANDARD.encode(fixture("cases/base.jpg"));
+    let body = json!({"images": [large, large, large, small]}).to_string();
     let results = server.post("/classify", "application/json", body.as_bytes()).json()["results"].clone();
     assert_eq!(results[1]["predictions"][0]["label"], "espresso");
     assert_eq!(results[2]["error"]["code"], "image_too_large");
+    assert!(results[3]["predictions"].is_array(), "{results}");
 }
 
 #[test]
@@ -309,6 +311,10 @@ fn a_compressed_body_is_refused_by_the_name_of_its_encoding() {
     }
     // The bytes decide: a header that a proxy forgot to take off costs nothing.
     send("gzip", &fixture("coffee.jpg")).best();
+    let cut = &fixture("coffee.jpg")[..5000];
+    send("gzip", cut).assert_problem(422, "truncated_image");
+    let heic = send("binary", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic\x80").json();
+    assert!(heic["detail"].as_str().unwrap().contains("HEIC"), "{heic}");
     send("identity", b"\x80\x81\x82").assert_problem(415, "unsupported_format");
 }
 

@@ -96,10 +96,13 @@ def pngs():
     profile = f"\nexif\n{len(exif(6)):8d}\n{lines}".encode()
     write("raw_profile.png", png(RGB, 2, before=chunk(b"tEXt", b"Raw profile type exif\0" + profile)))
     write("raw_profile_compressed.png", png(RGB, 2, after=chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(profile))))
-    
+
     write("raw_profile_bomb.png", png(RGB[:8, :8], 2, before=chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\n" * 3 + b"4" * 40_000_000, 9))))
     write("trns_before_plte.png", png(indices, 3, before=chunk(b"tRNS", b"\0\x80\xff\x40") + plte))
     write("trns_longer_than_plte.png", png(indices, 3, before=plte + chunk(b"tRNS", b"\0\x80\xff\x40" + bytes([255]) * 60)))
+    write("plte_of_50_bytes.png", png(indices, 3, before=chunk(b"PLTE", colors + b"xx")))
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0) + b"more"
+    write("long_ihdr.png", SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(png_rows(RGB, 8))) + chunk(b"IEND", b""))
     actl = chunk(b"acTL", struct.pack(">II", 2, 0))
     fctl = [chunk(b"fcTL", struct.pack(">IIIIIHHBB", n, WIDTH, HEIGHT, 0, 0, 1, 10, 0, 0)) for n in (0, 1)]
     fdat = chunk(b"fdAT", struct.pack(">I", 2) + zlib.compress(png_rows(255 - RGB, 8)))

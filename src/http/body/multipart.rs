@@ -7,6 +7,8 @@ use futures_util::{FutureExt as _, stream};
 use memchr::memchr;
 use multer::{Field, Multipart};
 
+use super::boundary;
+use super::declared::{Declared, Kind};
 use super::disposition::{Disposition, clean_file_name, shown};
 use super::form::names_image;
 use super::intake::Intake;
@@ -15,8 +17,13 @@ use super::text::{self, Origin, Spaces};
 use super::{Limits, RawOptions, Submission, Upload, sniff};
 use crate::error::Error;
 
+/// Multipart bodies inside each other that are opened: curl sends several files of one field as one.
+const MAX_NESTED: usize = 2;
+
 struct Part {
     disposition: Disposition,
+    /// What separates the parts of this part, if it is multipart itself.
+    boundary: Option<String>,
     /// `Content-Type` says image or bytes.
     declared_binary: bool,
     /// `Content-Transfer-Encoding: base64`.
@@ -38,7 +45,7 @@ enum Role {
 pub(super) fn read(body: &Bytes, boundary: &str, limits: Limits) -> Result<Submission, Error> {
     let mut intake = Intake::new(limits);
     let (mut images, mut blanks) = (Vec::new(), Vec::new());
-    for part in read_parts(body, boundary)? {
+    for part in read_parts(body, boundary, MAX_NESTED)? {
         match part.role() {
             Role::Image => images.push(part),
             Role::Blank => blanks.push(part),
@@ -68,13 +75,17 @@ pub(super) fn read(body: &Bytes, boundary: &str, limits: Limits) -> Result<Submi
 }
 
 /// Reads all parts with the library. Its future never waits: all bytes are there.
-fn read_parts(body: &Bytes, boundary: &str) -> Result<Vec<Part>, Error> {
+fn read_parts(body: &Bytes, boundary: &str, nested: usize) -> Result<Vec<Part>, Error> {
     let normal = parts::normalise(body, boundary)?;
     let chunks = [normal.body, normal.closing].into_iter().filter(|chunk| !chunk.is_empty());
     let mut multipart = Multipart::new(stream::iter(chunks.map(Ok::<_, Infallible>)), normal.boundary);
     let mut found = Vec::new();
     while let Some(field) = multipart.next_field().now_or_never().ok_or_else(broken)?.map_err(|_| broken())? {
-        found.push(Part::read(field)?);
+        let part = Part::read(field)?;
+        match &part.boundary {
+            Some(inner) if nested > 0 => found.extend(read_parts(&part.data, inner, nested - 1)?),
+            _ => found.push(part),
+        }
     }
     Ok(found)
 }
@@ -87,6 +98,7 @@ impl Part {
         let content_type = header("content-type").to_ascii_lowercase();
         let declared_binary =
             content_type.starts_with(b"image/") || content_type.starts_with(b"application/octet-stream");
+        let declared = Declared::parse(str::from_utf8(header("content-type")).unwrap_or_default());
         let base64 = header("content-transfer-encoding").eq_ignore_ascii_case(b"base64");
 
         let quoted_printable = header("content-transfer-encoding").eq_ignore_ascii_case(b"quoted-printable");
@@ -100,7 +112,9 @@ impl Part {
         if quoted_printable && !sniff::is_picture(sniff::trim_start(&data)) {
             data = undo_quoted_printable(&data).into();
         }
-        Ok(Self { disposition, declared_binary, base64, data })
+        let is_multipart = declared.kind == Kind::Multipart;
+        let boundary = is_multipart.then(|| boundary::find(&data, &declared)).flatten();
+        Ok(Self { disposition, boundary, declared_binary, base64, data })
     }
 
     fn role(&self) -> Role {

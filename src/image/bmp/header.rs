@@ -73,9 +73,15 @@ impl<'a> Header<'a> {
         let coding = match (compression, bits) {
             (0, 1 | 2 | 4 | 8 | 16 | 24 | 32) => Coding::Rows,
             (1, 8) | (2, 4) => Coding::Runs,
-            (3 | 6, 16 | 32) => {
+            (3 | 6, 16 | 24 | 32) => {
                 let alpha = if masks.end >= FILE_HEADER + V3_HEADER { masks.u32(66)? } else { 0 };
-                Coding::Masked([masks.u32(54)?, masks.u32(58)?, masks.u32(62)?, alpha])
+                match ([masks.u32(54)?, masks.u32(58)?, masks.u32(62)?, alpha], bits) {
+                    ([0xff_0000, 0xff00, 0xff, 0], 24) => Coding::Rows,
+                    // Left out; Pillow takes it for this.
+                    ([0, 0, 0, 0], 32) => Coding::Masked([0xff_0000, 0xff00, 0xff, 0xff00_0000]),
+                    (_, 24) => return Err(Format::Bmp.corrupt("24 bits a pixel in an unusual order")),
+                    (masks, _) => Coding::Masked(masks),
+                }
             }
             (4 | 5, _) if !OS2_HEADERS.contains(&size) => {
                 let found = if compression == 4 { "A JPEG inside a BMP" } else { "A PNG inside a BMP" };
@@ -136,11 +142,11 @@ impl<'a> Header<'a> {
     }
 }
 
-/// The palette, and the pixels. Where the pixels begin is believed unless that is inside the headers, as if left out;
-/// there may be fewer colours before it than announced.
+/// The palette, and the pixels. Where the pixels begin is believed unless that leaves no palette at all, as if left
+/// out; there may be fewer colours before it than announced.
 fn split(bytes: &[u8], headers: usize, palette: usize) -> Option<(&[u8], &[u8])> {
     let offset = u32::from_le_bytes(*bytes.get(10..)?.first_chunk()?) as usize;
-    let offset = if offset < headers { headers + palette } else { offset };
+    let offset = if offset <= headers { headers + palette } else { offset };
     let before = bytes.get(headers..offset)?;
     Some((&before[..palette.min(before.len())], &bytes[offset..]))
 }

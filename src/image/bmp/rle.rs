@@ -55,7 +55,7 @@ impl Runs<'_> {
                     let &[right, up] = self.take(2)? else { return None };
                     let skipped = usize::from(right) + usize::from(up) * self.width;
                     indices.resize(indices.len() + skipped.min(count - indices.len()), 0);
-                    x = indices.len() % self.width;
+                    x += usize::from(right);
                 }
                 &[0, length] => {
                     let length = usize::from(length);

@@ -20,6 +20,9 @@ use crate::error::Error;
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
+/// Bytes of an `IHDR`; what follows in it is of no use.
+const IHDR_BYTES: usize = 13;
+
 /// Pixels in one row: the decoder holds several rows, at up to 8 bytes a pixel.
 const MAX_WIDTH: u32 = 2_000_000;
 
@@ -155,13 +158,17 @@ impl<'a> File<'a> {
         // The palette comes first whatever the order in the file, and what is too long is of no use.
         const COLORS: usize = 256;
         const PALETTE: u8 = 3;
-        let palette = &self.palette[..self.palette.len().min(3 * COLORS)];
+        let palette = &self.palette[..self.palette.len().min(3 * COLORS) / 3 * 3];
         let opacities = if self.header.get(9) == Some(&PALETTE) { palette.len() / 3 } else { COLORS };
         let transparency = &self.transparency[..self.transparency.len().min(opacities)];
         let data: usize = self.data.iter().map(|data| data.len()).sum();
 
         let mut head = SIGNATURE.to_vec();
-        for (kind, content) in [(b"IHDR", self.header), (b"PLTE", palette), (b"tRNS", transparency)] {
+        for (kind, content) in [
+            (b"IHDR", &self.header[..self.header.len().min(IHDR_BYTES)]),
+            (b"PLTE", palette),
+            (b"tRNS", transparency),
+        ] {
             if !content.is_empty() {
                 chunk_head(&mut head, kind, content.len())?;
                 head.extend_from_slice(content);
@@ -211,7 +218,7 @@ fn check_header(chunk: &Chunk<'_>, budget: &mut Budget) -> Result<(), Error> {
             of_kind: " in one row of a PNG",
         });
     }
-    if chunk.data.len() < 13 {
+    if chunk.data.len() < IHDR_BYTES {
         return Err(Format::Png.truncated());
     }
     Ok(())

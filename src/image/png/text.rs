@@ -5,8 +5,8 @@ use std::io::Read as _;
 
 use flate2::read::ZlibDecoder;
 
-/// Compressed text is inflated up to here, in bytes. The orientation is near the beginning of what holds it.
-const MAX_INFLATED: u64 = 64 * 1024;
+/// Compressed text is inflated up to here, in bytes, as in Pillow.
+const MAX_INFLATED: u64 = 1 << 20;
 
 /// The text of a `tEXt`, `zTXt` or `iTXt` chunk, as it is in the file.
 pub(super) struct Text<'a> {

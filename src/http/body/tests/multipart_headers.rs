@@ -83,3 +83,19 @@ fn errors_name_the_part() {
             .contains("file in the form is empty")
     );
 }
+
+#[test]
+fn several_files_of_one_field_come_as_a_part_that_is_multipart_itself() {
+    let inner = |name: &str, data: &[u8]| {
+        let head = format!("--In\r\nContent-Disposition: attachment; filename=\"{name}\"\r\n\r\n");
+        [head.as_bytes(), data, b"\r\n"].concat()
+    };
+    let head = "--XyZ\r\nContent-Disposition: form-data; name=\"image\"\r\n\
+                Content-Type: multipart/mixed; boundary=In\r\n\r\n";
+    let option = "\r\n--XyZ\r\nContent-Disposition: form-data; name=\"top_k\"\r\n\r\n5\r\n--XyZ--\r\n";
+    let files = [inner("a.jpg", JPEG), inner("b.png", PNG)].concat();
+    let body = [head.as_bytes(), &files, b"--In--", option.as_bytes()].concat();
+    let found = found(TYPE, &body).unwrap();
+    assert_eq!(found.images, [Ok(JPEG.to_vec()), Ok(PNG.to_vec())]);
+    assert_eq!((found.several, found.top_k), (true, Some(5)));
+}
