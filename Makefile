@@ -3,11 +3,15 @@
 PHOTOS ?=
 .DEFAULT_GOAL := help
 
-# The requirements files pin what is fetched; a changed pin fetches anew.
+# The requirements files pin what is fetched; a changed pin fetches anew. Stamps are written when all of it is there.
 LIBRARY := lib/libonnxruntime.so
-CARGO_LAMBDA := .venv/bin/cargo-lambda
-SAM := .venv/bin/sam
+CARGO_LAMBDA := .venv/stamp-dev
+ZIG := .venv/stamp-package
+SAM := .venv/stamp-sam
 ARCH ?= x86_64
+
+# Two at a time would make one environment.
+.NOTPARALLEL:
 
 .PHONY: help
 help: ## Show this list
@@ -17,12 +21,7 @@ $(LIBRARY): scripts/requirements-runtime.txt scripts/fetch-onnxruntime
 	scripts/fetch-onnxruntime
 	touch $@
 
-$(CARGO_LAMBDA): scripts/requirements-dev.txt
-	scripts/venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
-	touch $@
-
-$(SAM): scripts/requirements-package.txt
+.venv/stamp-%: scripts/requirements-%.txt
 	scripts/venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	touch $@
@@ -55,7 +54,7 @@ lint: ## Check format, lints, docs and licences
 	scripts/deny
 
 .PHONY: package
-package: $(CARGO_LAMBDA) $(SAM) ## Make the deployment zip (ARCH=x86_64 or arm64)
+package: $(CARGO_LAMBDA) $(ZIG) ## Make the deployment zip (ARCH=x86_64 or arm64)
 	scripts/package $(ARCH)
 
 # `sam build` calls this for the function of template.yaml, with the folder that is to hold the package.
@@ -64,8 +63,8 @@ build-ClassifierFunction: package
 	cp -R .build/$(ARCH)/package/. "$(ARTIFACTS_DIR)"
 
 .PHONY: test-package
-test-package: package ## Test the package, the template, and what SAM builds, in a sandbox too (needs root, or sudo)
-	.venv/bin/python -m pytest -p no:cacheprovider -rP tests/artifact
+test-package: package $(SAM) ## Test the package, the template, and what SAM builds, in a sandbox too (needs root, or sudo)
+	.venv/bin/python -m pytest -p no:cacheprovider --basetemp=.build/pytest -rP tests/artifact
 	tests/artifact/sandbox .aws-sam/build/ClassifierFunction
 
 .PHONY: bench-cold

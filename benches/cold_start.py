@@ -36,7 +36,7 @@ def one_start(folder: pathlib.Path) -> dict[str, float]:
 def main(folder: pathlib.Path, starts: int) -> None:
     one_start(folder)  # Fills the page cache.
     runs = [one_start(folder) for _ in range(starts)]
-    print(f"{starts} cold starts of {folder.relative_to(ROOT)}, {platform.machine()}")
+    print(f"{starts} cold starts of {folder}, {platform.machine()}")
     print(f"{'':20} {'minimum':>8} {'median':>8} {'maximum':>8}")
     for step in runs[0]:
         values = [run[step] for run in runs]

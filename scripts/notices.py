@@ -1,6 +1,6 @@
-"""Prints the licences of everything that is linked into or packed beside the program: `notices.py TARGET RUNTIME`.
+"""Prints the licences of everything that is linked into or packed beside the program: `notices.py TARGET RUNTIME ZIG`.
 
-Crates are those that `cargo metadata` resolves for the target, without what only tests and builds use. RUNTIME is the
+ZIG is the folder of the Python package ziglang, whose linker adds LLVM's libunwind and compiler-rt. Crates are those that `cargo metadata` resolves for the target, without what only tests and builds use. RUNTIME is the
 folder that ONNX Runtime was fetched into.
 """
 
@@ -29,7 +29,11 @@ def linked_crates(target: str) -> list[dict]:
     return sorted((packages[id] for id in linked), key=lambda package: (package["name"], package["version"]))
 
 
-def main(target: str, runtime: pathlib.Path) -> None:
+def read(path: pathlib.Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace").strip().replace("\r\n", "\n")
+
+
+def main(target: str, runtime: pathlib.Path, zig: pathlib.Path) -> None:
     print("This program holds the following works of others.\n")
     texts: dict[str, list[str]] = {}
     for crate in linked_crates(target):
@@ -38,17 +42,23 @@ def main(target: str, runtime: pathlib.Path) -> None:
         folder = pathlib.Path(crate["manifest_path"]).parent
         found = sorted({path for pattern in TEXTS for path in folder.glob(pattern) if path.is_file()})
         for path in found:
-            text = path.read_text(encoding="utf-8", errors="replace").strip().replace("\r\n", "\n")
-            texts.setdefault(text, []).append(name)
+            texts.setdefault(read(path), []).append(name)
     print("Rust standard library: MIT OR Apache-2.0")
+    print("LLVM libunwind and compiler-rt: Apache-2.0 WITH LLVM-exception")
+    print("Zig compiler-rt: MIT")
     print("\nONNX Runtime, beside the program: MIT. Its own notices stand last.")
     print("\nThe model: see its card, model/README.md.")
     for text, names in texts.items():
         print(f"\n{'=' * 100}\n{', '.join(dict.fromkeys(names))}\n{'-' * 100}\n{text}")
-    for name in ("LICENSE", "ThirdPartyNotices.txt"):
-        text = (runtime / name).read_text(encoding="utf-8", errors="replace").strip().replace("\r\n", "\n")
-        print(f"\n{'=' * 100}\nONNX Runtime: {name}\n{'-' * 100}\n{text}")
+    others = {
+        "LLVM libunwind and compiler-rt": zig / "lib/libunwind/LICENSE.TXT",
+        "Zig": zig / "LICENSE",
+        "ONNX Runtime: LICENSE": runtime / "LICENSE",
+        "ONNX Runtime: ThirdPartyNotices.txt": runtime / "ThirdPartyNotices.txt",
+    }
+    for name, path in others.items():
+        print(f"\n{'=' * 100}\n{name}\n{'-' * 100}\n{read(path)}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], pathlib.Path(sys.argv[2]))
+    main(sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))

@@ -21,7 +21,7 @@ def main(folder: pathlib.Path, target: pathlib.Path) -> None:
         # A link would be packed as what it points to here, and may point to nothing there.
         if path.is_symlink() or not path.is_file():
             sys.exit(f"{name} is not a regular file")
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(target, "w") as archive:
         for name, path in sorted(files.items()):
             mode = 0o755 if name in EXECUTABLE else 0o644
             path.chmod(mode)
@@ -29,7 +29,7 @@ def main(folder: pathlib.Path, target: pathlib.Path) -> None:
             member.create_system = UNIX
             member.external_attr = (REGULAR_FILE | mode) << 16
             member.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(member, path.read_bytes())
+            archive.writestr(member, path.read_bytes(), compresslevel=9)
     report(target)
 
 

@@ -1,4 +1,4 @@
-"""The package under test: what `make package` has left in .build/x86_64."""
+"""The package under test: what `make package` has left in .build."""
 
 import pathlib
 import platform
@@ -27,9 +27,9 @@ def archive(arch: str) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pathlib.Path]:
-    """ONNX Runtime for both architectures, fetched anew."""
-    folders = {arch: tmp_path_factory.mktemp(arch) for arch in ARCHITECTURES.values()}
+def libraries() -> dict[str, pathlib.Path]:
+    """ONNX Runtime for both architectures, fetched if need be."""
+    folders = {arch: ROOT / ".build" / arch / "runtime" for arch in ARCHITECTURES.values()}
     for arch, folder in folders.items():
         subprocess.run([ROOT / "scripts/fetch-onnxruntime", arch, folder], check=True)
     return {arch: folder / "libonnxruntime.so" for arch, folder in folders.items()}

@@ -6,29 +6,47 @@ import re
 import sys
 
 
+def faults(outcome: dict, trace: str) -> list[str]:
+    """What the function did that it must not do. `trace` holds its calls of the network and of `execve`."""
+    api = f'sa_family=AF_INET, sin_port=htons({outcome["api_port"]}), sin_addr=inet_addr("127.0.0.1")'
+    allowed = (
+        # The way to the Runtime API, and what is done with it once it is there.
+        r"socket\(AF_INET, SOCK_STREAM\|",
+        rf"connect\(\d+, \{{{re.escape(api)}\}}",
+        r"(recvfrom|getsockopt|setsockopt|getsockname|getpeername|shutdown)\(\d+, ",
+        # Sent on a connection, to nobody else: there is no address.
+        r"sendto\(\d+, .*, NULL, 0(\)| <unfinished)",
+        # A pair that wakes the program at a signal, within the process.
+        r"socketpair\(AF_UNIX, ",
+    )
+    wrong = []
+    for line in trace.splitlines():
+        call = re.match(r"(?:\d+ +)?(\w+\(.*|<\.\.\. .*|---.*|\+\+\+.*)", line)
+        if call is None or not any(re.match(pattern, call[1]) for pattern in (*allowed, r"<\.\.\. |---|\+\+\+")):
+            wrong.append(line)
+    return wrong
+
+
 def main(outcome_file: str, trace_file: str) -> None:
     outcome = json.loads(pathlib.Path(outcome_file).read_text())
     # What comes before is the chain of commands that starts the function.
-    trace = pathlib.Path(trace_file).read_text().partition('execve("/var/task/bootstrap"')[2]
-    connected = re.findall(r"\bconnect\(\d+, \{(.*?)\}", trace)
-    allowed = f'sa_family=AF_INET, sin_port=htons({outcome["api_port"]}), sin_addr=inet_addr("127.0.0.1")'
-    others = [address for address in connected if address != allowed]
-    opened = re.findall(r"\b(?:bind|listen|sendmsg|sendmmsg|accept4?)\(.*", trace)
+    trace = pathlib.Path(trace_file).read_text().partition('execve("/var/task/bootstrap"')[2].partition("\n")[2]
+    connections = len(re.findall(r"\bconnect\(", trace))
+    wrong = faults(outcome, trace)
     odd = [line for line in outcome["log"] if not line.startswith("{")]
     print(f"invocations:   {outcome['invocations']} answered")
     print(f"first answer:  {outcome['first_answer_ms']} ms (under strace)")
     print(f"memory:        {outcome['memory_kb'] / 1024:.0f} MB at most")
-    print(f"connections:   {len(connected)} to the Runtime API, {len(others)} to others")
+    print(f"connections:   {connections} to the Runtime API")
+    print(f"other calls:   {len(wrong)} of the network, or to start a program")
     print(f"log:           {len(outcome['log'])} lines, {len(odd)} of them not JSON")
     print(f"exit status:   {outcome['status']} after SIGTERM")
     if outcome["status"] != 0:
         sys.exit("the function did not end with status 0")
-    if not connected:
+    if connections == 0:
         sys.exit("the trace shows no connection at all, so it proves nothing")
-    if odd:
-        sys.exit("".join(odd))
-    if others or opened:
-        sys.exit("\n".join(["the function opened sockets of its own:", *others, *opened]))
+    if wrong or odd:
+        sys.exit("\n".join([*wrong, *odd]))
 
 
 if __name__ == "__main__":

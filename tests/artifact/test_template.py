@@ -1,6 +1,7 @@
 """template.yaml fits the program, and what SAM builds of it is the package."""
 
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -13,6 +14,13 @@ from conftest import ROOT
 
 # Read by glibc and by ONNX Runtime, before the program begins.
 NOT_OURS = {"MALLOC_MMAP_THRESHOLD_", "ORT_DISABLE_TELEMETRY"}
+
+
+LONG_FORM = """
+import json, pathlib
+from samcli.yamlhelper import yaml_parse
+print(json.dumps(yaml_parse(pathlib.Path("template.yaml").read_text())))
+"""
 
 
 class Loader(yaml.SafeLoader):
@@ -61,13 +69,16 @@ def test_the_defaults_are_those_of_the_program(template, package):
     variables = function(template)["Environment"]["Variables"]
     defaults = {name: default for default, name in re.findall(r"\[default: (\d+)\]\s*\[env: (\w+)", told)}
     both = defaults.keys() & variables.keys()
-    assert "TOP_K" in both
+    assert both == {"TOP_K", "MIN_SCORE", "MAX_BODY_BYTES", "MAX_PIXELS", "MAX_IMAGES"}
     for name in both:
         assert str(template["Parameters"][variables[name]["!Ref"]]["Default"]) == defaults[name], name
 
 
-def test_the_token_is_never_shown(template):
-    assert template["Parameters"]["ApiToken"]["NoEcho"] is True
+def test_the_token_is_never_shown_and_may_be_left_out(template):
+    token = template["Parameters"]["ApiToken"]
+    assert token["NoEcho"] is True
+    # SAM takes no empty answer for what it does not show.
+    assert token["Default"] == "none"
 
 
 def test_the_role_may_write_its_own_log_and_nothing_else(template):
@@ -86,6 +97,28 @@ def sam(*arguments: str) -> str:
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def test_what_sam_makes_of_the_rest_api_has_one_stage(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    from samtranslator.translator.transform import transform
+
+    class NoPolicies:
+        def load(self):
+            return {}
+
+    # The translator wants long forms, and so does this test.
+    text = subprocess.run(
+        [ROOT / ".venv/bin/python", "-c", LONG_FORM], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    resources = transform(json.loads(text), {}, NoPolicies())["Resources"]
+    stages = [
+        (name, resource["Properties"]["StageName"])
+        for name, resource in resources.items()
+        if resource["Type"] in {"AWS::ApiGateway::Stage", "AWS::ApiGateway::Deployment"}
+        and "StageName" in resource["Properties"]
+    ]
+    assert stages == [("RestApiProdStage", "Prod")]
 
 
 def test_sam_finds_nothing_wrong_with_the_template():

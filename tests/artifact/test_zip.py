@@ -91,9 +91,11 @@ def test_a_link_is_never_packed(package, tmp_path):
 
 def test_the_notices_name_everything_that_is_linked_or_packed(package):
     notices = (package / "THIRD-PARTY-NOTICES").read_text()
-    for name in ("ort ", "tokio ", "axum ", "zune-jpeg ", "ONNX Runtime", "Rust standard library", "The model"):
+    others = ("ONNX Runtime", "Rust standard library", "LLVM libunwind", "Zig", "The model")
+    for name in ("ort ", "tokio ", "axum ", "zune-jpeg ", *others):
         assert f"\n{name}" in notices, name
     # What only tests and builds use is not in the program.
     for name in ("tempfile ", "syn "):
         assert f"\n{name}" not in notices, name
-    assert "Permission is hereby granted" in notices
+    for text in ("Permission is hereby granted", "LLVM Exceptions to the Apache 2.0 License"):
+        assert text in notices
