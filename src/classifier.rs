@@ -74,7 +74,7 @@ impl Classifier {
         let runtime = Runtime::load(&config.ort_dylib_path)?;
         let library_ms = milliseconds(start.elapsed());
         let bundle = Bundle::read(&config.model_dir)?;
-        let model = Model::load(&runtime, bundle, config.intra_threads)?;
+        let model = Model::load(&runtime, bundle, config.intra_threads, &config.deny_labels)?;
         tracing::info!(
             model = model.card().name,
             sha256 = model.card().sha256,

@@ -42,6 +42,10 @@ pub struct Settings {
     #[arg(long, env = "MIN_SCORE", global = true, value_name = "SCORE")]
     min_score: Option<String>,
 
+    /// Labels that are never answered: class ids, WordNet ids or names, separated by commas [default: none]
+    #[arg(long, env = "DENY_LABELS", global = true, value_name = "LABELS")]
+    deny_labels: Option<String>,
+
     /// Largest body in bytes, after base64 is undone [default: 10485760]
     #[arg(long, env = "MAX_BODY_BYTES", global = true, value_name = "BYTES")]
     max_body_bytes: Option<String>,
@@ -127,6 +131,8 @@ pub struct Config {
     pub top_k: usize,
     /// Lowest score a request gets that does not say, 0 to 1.
     pub min_score: f32,
+    /// Class ids, WordNet ids and names of labels that are never answered, separated by commas.
+    pub deny_labels: String,
     /// What a request may ask for at most.
     pub limits: Limits,
     /// Threads of ONNX Runtime within one run.
@@ -172,6 +178,7 @@ impl Config {
             ort_dylib_path: paths::ort_dylib(given(&settings.ort_dylib_path)),
             top_k: check.number("TOP_K", &settings.top_k, 3, 1..=usize::MAX),
             min_score: check.number("MIN_SCORE", &settings.min_score, 0.0, 0.0..=1.0),
+            deny_labels: given(&settings.deny_labels).unwrap_or_default().to_owned(),
             limits: Limits {
                 max_body_bytes: check.number(
                     "MAX_BODY_BYTES",

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes tests/fixtures/processors: what Hugging Face's image processors make of two small pictures.
 
-Needs transformers, Pillow and NumPy in an environment of their own; tools/README.md says how. Each variant is a
+Needs transformers, Pillow before 13 and NumPy in an environment of their own; tools/README.md says how. (Pillow 13
+scales tall pictures vertically first, which rounds otherwise than what these models were trained with.) Each variant is a
 folder with the `preprocessor_config.json` that the processor itself writes, or the text of an old one, and the
 tensors that the processor makes of `wide.png` and `tall.png` when it is loaded from that file. Sizes are small ones
 so that the files are; no rule depends on them, but for ConvNeXT's at 384 pixels.

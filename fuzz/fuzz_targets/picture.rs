@@ -13,6 +13,7 @@ static PREPROCESSOR: LazyLock<Preprocessor> = LazyLock::new(|| {
     Preprocessor::from_json(
         r#"{"size": {"shortest_edge": 36}, "resample": 3, "do_center_crop": true, "crop_size": 32,
             "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}"#,
+        None,
     )
     .expect("the configuration is valid")
 });

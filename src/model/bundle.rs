@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use super::head::{Output, Problem};
 use super::{Labels, Preprocessor, front_matter};
 use crate::StartError;
 
@@ -33,6 +34,9 @@ pub struct Bundle {
     stated_sha256: Option<String>,
     pub(super) labels: Labels,
     pub(super) preprocessor: Preprocessor,
+    pub(super) problem: Problem,
+    /// What the bundle says of the output, where it says it.
+    pub(super) graph_output: Option<Output>,
 }
 
 /// What is read of `config.json`.
@@ -42,6 +46,19 @@ struct ModelConfig {
     name_or_path: Option<String>,
     model_type: Option<String>,
     id2label: Option<BTreeMap<String, String>>,
+    problem_type: Option<String>,
+    /// This project's own: `logits` or `probabilities`.
+    graph_output: Option<Output>,
+}
+
+impl ModelConfig {
+    fn problem(&self) -> Result<Problem, String> {
+        match self.problem_type.as_deref() {
+            None | Some("single_label_classification") => Ok(Problem::SingleLabel),
+            Some("multi_label_classification") => Ok(Problem::MultiLabel),
+            Some(other) => Err(format!("problem_type \"{other}\" is not classification")),
+        }
+    }
 }
 
 impl Bundle {
@@ -68,7 +85,10 @@ impl Bundle {
             model_path,
             stated_sha256: front_matter::scalar(&text, "model_sha256").map(str::to_ascii_lowercase),
             labels: read_labels(dir, &config)?,
-            preprocessor: Preprocessor::from_json(&preprocessing).map_err(|what| fault(&path, what))?,
+            problem: config.problem().map_err(|what| fault(&dir.join("config.json"), what))?,
+            graph_output: config.graph_output,
+            preprocessor: Preprocessor::from_json(&preprocessing, config.model_type.as_deref())
+                .map_err(|what| fault(&path, what))?,
         })
     }
 

@@ -86,6 +86,11 @@ impl Labels {
         self.0.iter().position(|label| label.wnid.as_deref() == Some(wnid))
     }
 
+    /// All labels, in the order of the class ids.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Label> {
+        self.0.iter().map(|label| &**label)
+    }
+
     /// The label of a class.
     pub fn get(&self, class_id: usize) -> Option<&Arc<Label>> {
         self.0.get(class_id)

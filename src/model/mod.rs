@@ -4,11 +4,14 @@
 //! it into logits, `top_k` turns those into [`Prediction`]s. Nothing here knows HTTP, Lambda or files of images.
 
 mod bundle;
+mod denied;
 mod elf;
 mod front_matter;
+mod head;
 mod labels;
 mod preprocess;
 mod preprocessor_config;
+mod processors;
 mod runtime;
 mod session;
 mod top_k;
@@ -20,6 +23,8 @@ use ::image::RgbImage;
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 pub use bundle::{Bundle, Card};
+use denied::Denied;
+use head::Head;
 pub use labels::{Label, Labels};
 pub use preprocess::{Layout, Preprocessor};
 pub use runtime::Runtime;
@@ -62,6 +67,8 @@ pub struct Model {
     labels: Labels,
     preprocessor: Preprocessor,
     session: Session,
+    head: Head,
+    denied: Denied,
 }
 
 /// What one run took.
@@ -75,11 +82,19 @@ pub struct RunTimes {
 
 impl Model {
     /// Loads a bundle, checks it, and runs it once on a grey image, so that the first request finds it warm.
+    /// `deny_labels` names the classes that are never answered.
     ///
     /// # Errors
     ///
-    /// [`StartError::Bundle`] where the bundle is incomplete, contradicts itself, or does not run.
-    pub fn load(runtime: &Runtime, bundle: Bundle, intra_threads: usize) -> Result<Self, StartError> {
+    /// [`StartError::Bundle`] where the bundle is incomplete, contradicts itself, or does not run;
+    /// [`StartError::Config`] where `deny_labels` names what is no class.
+    pub fn load(
+        runtime: &Runtime,
+        bundle: Bundle,
+        intra_threads: usize,
+        deny_labels: &str,
+    ) -> Result<Self, StartError> {
+        let denied = Denied::read(deny_labels, &bundle.labels).map_err(StartError::Config)?;
         let (session, sha256) = std::thread::scope(|scope| {
             let hash = scope.spawn(|| bundle.sha256());
             let session = Session::load(runtime, &bundle.model_path, intra_threads);
@@ -88,14 +103,13 @@ impl Model {
         // A file that is not the one of the card comes first: what ONNX Runtime makes of it only follows from that.
         let sha256 = sha256.map_err(|_| StartError::Bundle("hashing the model failed".to_owned()))??;
         let session = session?;
-        let model = Self {
-            card: Card { sha256, ..bundle.card },
-            labels: bundle.labels,
-            preprocessor: bundle.preprocessor,
-            session,
-        };
-        model.warm_up()?;
-        Ok(model)
+        let Bundle { card, labels, preprocessor, .. } = bundle;
+        preprocessor.check_input(session.input()).map_err(StartError::Bundle)?;
+        let head = Head::detect(bundle.problem, bundle.graph_output, session.is_output_f16(), |picture| {
+            trial(&session, &preprocessor, &labels, picture)
+        })
+        .map_err(|what| StartError::Bundle(format!("the model fails on a grey image: {what}")))?;
+        Ok(Self { card: Card { sha256, ..card }, labels, preprocessor, session, head, denied })
     }
 
     /// Name, hash, licence and source.
@@ -118,26 +132,28 @@ impl Model {
         self.preprocessor.output_size()
     }
 
-    /// Probabilities of all classes for one image, in the order of the model's output.
+    /// Probabilities of all classes for one image, in the order of the model's output: of a model of several labels
+    /// each by itself, of all others together 1.
     ///
     /// # Errors
     ///
     /// [`Error::Internal`] if ONNX Runtime fails or answers what is no probability.
     pub fn probabilities(&self, rgb: &RgbImage) -> Result<(Vec<f32>, RunTimes), Error> {
         let start = Instant::now();
-        let tensor = self.preprocessor.tensor(rgb, self.session.layout())?;
+        let tensor = self.preprocessor.tensor(rgb, self.session.input().layout)?;
         let preprocessed = Instant::now();
         let mut scores = self.session.run(&tensor, self.preprocessor.output_size())?;
         let inference = preprocessed.elapsed();
-        top_k::softmax(&mut scores)?;
+        self.head.scores(&mut scores)?;
         Ok((scores, RunTimes { preprocess: preprocessed - start, inference }))
     }
 
-    /// The `top_k` most probable labels whose score is at least `min_score`, highest first, ties by class id.
+    /// The `top_k` most probable labels that are not denied and whose score is at least `min_score`, highest first,
+    /// ties by class id.
     ///
     /// `top_k` above the number of classes gives all of them.
     pub fn rank(&self, probabilities: &[f32], top_k: usize, min_score: f32) -> Vec<Prediction> {
-        top_k::top_k(probabilities, top_k)
+        top_k::top_k(probabilities, top_k, |class_id| !self.denied.holds(class_id))
             .into_iter()
             .filter(|&(_, score)| score >= min_score)
             .filter_map(|(class_id, score)| {
@@ -146,23 +162,34 @@ impl Model {
             })
             .collect()
     }
+}
 
-    /// One run on mid-grey. It also finds an output of the wrong width, or one that is not finite.
-    fn warm_up(&self) -> Result<(), StartError> {
-        let grey = RgbImage::from_pixel(64, 64, ::image::Rgb([128; 3]));
-        let (scores, _) = self.probabilities(&grey).map_err(|error| {
+/// Runs a model on a picture that nobody sent: 0 is grey, 1 is a gradient.
+///
+/// # Errors
+///
+/// What the model fails with, or how many classes it answers if that is not the number of labels.
+fn trial(
+    session: &Session,
+    preprocessor: &Preprocessor,
+    labels: &Labels,
+    picture: usize,
+) -> Result<Vec<f32>, String> {
+    let rgb = match picture {
+        0 => RgbImage::from_pixel(64, 64, ::image::Rgb([128; 3])),
+        _ => RgbImage::from_fn(64, 64, |x, y| ::image::Rgb([4 * x as u8, 4 * y as u8, 255 - 4 * x as u8])),
+    };
+    let output = preprocessor
+        .tensor(&rgb, session.input().layout)
+        .and_then(|tensor| session.run(&tensor, preprocessor.output_size()))
+        .map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-            StartError::Bundle(format!("the model fails on a grey image: {}", one_line(&cause)))
+            one_line(&cause)
         })?;
-        if scores.len() != self.labels.len() {
-            return Err(StartError::Bundle(format!(
-                "the model answers {} classes, but there are {} labels",
-                scores.len(),
-                self.labels.len()
-            )));
-        }
-        Ok(())
+    if output.len() != labels.len() {
+        return Err(format!("it answers {} classes, but there are {} labels", output.len(), labels.len()));
     }
+    Ok(output)
 }
 
 /// ONNX Runtime's messages have several lines; ours have one.

@@ -10,6 +10,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::preprocessor_config::PreprocessorConfig;
+use super::session::{Element, Input};
 use crate::Error;
 use crate::error::Cause;
 
@@ -36,6 +37,8 @@ pub enum Layout {
 /// The size that a picture is scaled to before the crop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resize {
+    /// Its own.
+    None,
     /// The short side to this many pixels; the long one keeps the aspect, rounded down.
     ShortestEdge(u32),
     /// To exactly this size; the aspect changes.
@@ -47,50 +50,101 @@ pub(super) enum Resize {
     },
 }
 
+/// How pixels are made of others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Filter {
+    Nearest,
+    /// Antialiased where it shrinks.
+    Convolution(FilterType),
+}
+
+/// Where a crop starts whose margins have no whole number of pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Anchor {
+    /// Half a pixel goes to the even side: torchvision.
+    HalfToEven,
+    /// Half a pixel is dropped: Hugging Face.
+    Down,
+}
+
+/// All that there is to know to make a tensor of a picture.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) resize: Resize,
+    pub(super) filter: Filter,
+    /// Width and height of the crop, and of the tensor, in pixels. What it is larger than the scaled picture is zero.
+    pub(super) output: (u32, u32),
+    pub(super) anchor: Anchor,
+    /// `value = byte * scale + bias`, for red, green and blue.
+    pub(super) scale: [f32; 3],
+    pub(super) bias: [f32; 3],
+    /// The tensor has blue before green before red.
+    pub(super) blue_first: bool,
+}
+
 /// How a picture becomes the model's input.
 #[derive(Clone, Debug)]
 pub struct Preprocessor {
-    resize: Resize,
-    output: (u32, u32),
-    filter: FilterType,
-    scale: [f32; 3],
-    bias: [f32; 3],
+    plan: Plan,
 }
 
-/// The part of the source that becomes the tensor, in source pixels.
-#[derive(Debug, PartialEq)]
-struct SourceBox {
-    left: f64,
-    top: f64,
-    width: f64,
-    height: f64,
+/// The part of one side of the source that one side of the tensor shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Part {
+    /// In source pixels.
+    start: f64,
+    /// In source pixels.
+    length: f64,
+    /// In pixels of the tensor: how many it is scaled to, and how many zeros stand before them.
+    pixels: u32,
+    before: u32,
 }
 
 impl Preprocessor {
-    /// Reads a `preprocessor_config.json`.
+    /// Reads a `preprocessor_config.json`, of a bundle whose `config.json` names this type of model.
     ///
     /// # Errors
     ///
     /// What is wrong with it, or not supported.
-    pub fn from_json(text: &str) -> Result<Self, String> {
-        serde_json::from_str::<PreprocessorConfig>(text).map_err(|error| error.to_string())?.preprocessor()
+    pub fn from_json(text: &str, model_type: Option<&str>) -> Result<Self, String> {
+        let config: PreprocessorConfig = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        config.preprocessor(model_type)
     }
 
-    /// `output` is width and height of the crop in pixels, at most the size that `resize` gives;
-    /// `value = byte * scale + bias` for each of red, green and blue.
-    pub(super) fn new(
-        resize: Resize,
-        output: (u32, u32),
-        filter: FilterType,
-        scale: [f32; 3],
-        bias: [f32; 3],
-    ) -> Self {
-        Self { resize, output, filter, scale, bias }
+    pub(super) fn new(plan: Plan) -> Self {
+        Self { plan }
+    }
+
+    /// Refuses a model whose input this does not make.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit.
+    pub(super) fn check_input(&self, input: Input) -> Result<(), String> {
+        let (width, height) = self.plan.output;
+        if input.size.0.is_some_and(|fixed| fixed != width)
+            || input.size.1.is_some_and(|fixed| fixed != height)
+        {
+            let side = |side: Option<u32>| side.map_or("any".to_owned(), |side| side.to_string());
+            return Err(format!(
+                "the model takes {} x {} pixels, but preprocessor_config.json makes {width} x {height}",
+                side(input.size.0),
+                side(input.size.1)
+            ));
+        }
+        if input.element == Element::U8 && (self.plan.scale, self.plan.bias) != ([1.0; 3], [0.0; 3]) {
+            return Err(
+                "the model takes whole bytes, but preprocessor_config.json scales them: do_rescale and \
+                        do_normalize must be false"
+                    .to_owned(),
+            );
+        }
+        Ok(())
     }
 
     /// Width and height of the tensor, in pixels.
     pub fn output_size(&self) -> (u32, u32) {
-        self.output
+        self.plan.output
     }
 
     /// The tensor of one picture: `3 * height * width` values in the given layout.
@@ -106,81 +160,132 @@ impl Preprocessor {
 
     /// The picture with its overlong sides averaged in blocks; `None` where there is none.
     fn in_blocks(&self, rgb: &RgbImage) -> Option<RgbImage> {
-        let SourceBox { width, height, .. } = self.source_box(rgb.width(), rgb.height());
-        let side = |source: u32, part: f64, output: u32| {
-            let shrink = part / f64::from(output);
+        if self.plan.filter == Filter::Nearest {
+            return None;
+        }
+        let side = |source: u32, part: Part| {
+            let shrink = part.length / f64::from(part.pixels);
             let blocks = f64::from(source) / (shrink / SHRINK_AFTER_BLOCKS);
             // Fewer than the source's pixels, which are a u32, and at least one.
             if shrink > LARGEST_SHRINK { (blocks as u32).max(1) } else { source }
         };
-        let (columns, rows) =
-            (side(rgb.width(), width, self.output.0), side(rgb.height(), height, self.output.1));
+        let (across, down) = self.parts(rgb.width(), rgb.height());
+        let (columns, rows) = (side(rgb.width(), across), side(rgb.height(), down));
         ((columns, rows) != rgb.dimensions()).then(|| thumbnail(rgb, columns, rows))
     }
 
     /// Resizes and crops. Horizontally first, as Pillow does: each pass rounds to whole bytes, so the order shows.
     fn scale(&self, rgb: &RgbImage) -> Result<Image<'static>, Cause> {
-        let (width, height) = self.output;
-        let SourceBox { left, top, width: box_width, height: box_height } =
-            self.source_box(rgb.width(), rgb.height());
+        let (across, down) = self.parts(rgb.width(), rgb.height());
         let source = ImageRef::new(rgb.width(), rgb.height(), rgb.as_raw(), PixelType::U8x3)?;
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(self.filter)).use_alpha(false);
-        let mut resizer = Resizer::new();
+        let mut scaled = Image::new(across.pixels, down.pixels, PixelType::U8x3);
+        match self.plan.filter {
+            Filter::Nearest => nearest(rgb, across, down, &mut scaled),
+            Filter::Convolution(filter) => {
+                let options =
+                    ResizeOptions::new().use_alpha(false).resize_alg(ResizeAlg::Convolution(filter));
+                let mut resizer = Resizer::new();
+                let (first_row, rows) = rows_in_reach(down, rgb.height());
+                let mut narrow = Image::new(across.pixels, rows, PixelType::U8x3);
+                let columns =
+                    options.crop(across.start, f64::from(first_row), across.length, f64::from(rows));
+                resizer.resize(&source, &mut narrow, &columns)?;
 
-        let (first_row, rows) = self.rows(top, box_height, rgb.height());
-        let mut narrow = Image::new(width, rows, PixelType::U8x3);
-        let columns = options.crop(left, f64::from(first_row), box_width, f64::from(rows));
-        resizer.resize(&source, &mut narrow, &columns)?;
-
-        let mut scaled = Image::new(width, height, PixelType::U8x3);
-        let lines = options.crop(0.0, top - f64::from(first_row), f64::from(width), box_height);
-        resizer.resize(&narrow, &mut scaled, &lines)?;
-        Ok(scaled)
+                let top = down.start - f64::from(first_row);
+                let lines = options.crop(0.0, top, f64::from(across.pixels), down.length);
+                resizer.resize(&narrow, &mut scaled, &lines)?;
+            }
+        }
+        Ok(if (across.pixels, down.pixels) == self.plan.output {
+            scaled
+        } else {
+            self.padded(&scaled, across, down)
+        })
     }
 
-    /// The first row of the source that the filter reaches, and how many: the box and the filter's support on
-    /// both sides.
-    fn rows(&self, top: f64, box_height: f64, source_height: u32) -> (u32, u32) {
-        let support = LARGEST_SUPPORT * (box_height / f64::from(self.output.1)).max(1.0) + 1.0;
-        let source_height = f64::from(source_height);
-        let first = (top - support).floor().max(0.0);
-        let end = (top + box_height + support).ceil().min(source_height);
-        // Both lie within the source's height, which is a u32.
-        (first as u32, (end - first) as u32)
+    /// The scaled picture amid zeros.
+    fn padded(&self, scaled: &Image<'_>, across: Part, down: Part) -> Image<'static> {
+        let (width, height) = self.plan.output;
+        let mut padded = Image::new(width, height, PixelType::U8x3);
+        let (row_bytes, inner_bytes) = (3 * width as usize, 3 * across.pixels as usize);
+        let rows = padded.buffer_mut().chunks_exact_mut(row_bytes).skip(down.before as usize);
+        let left = 3 * across.before as usize;
+        for (row, inner) in rows.zip(scaled.buffer().chunks_exact(inner_bytes)) {
+            row[left..left + inner_bytes].copy_from_slice(inner);
+        }
+        padded
     }
 
-    /// Where the crop lies in the source. Whole pixels of the scaled picture, mapped back.
-    fn source_box(&self, width: u32, height: u32) -> SourceBox {
-        let (scaled_width, scaled_height) = scaled_size(self.resize, width, height);
-        let part = |source: u32, scaled: u64, crop: u32| {
+    /// What of the source the tensor shows, across and down: whole pixels of the scaled picture, mapped back.
+    fn parts(&self, width: u32, height: u32) -> (Part, Part) {
+        let (scaled_width, scaled_height) = scaled_size(self.plan.resize, width, height);
+        let part = |source: u32, scaled: u64, output: u32| {
             let factor = f64::from(source) / scaled as f64;
-            let offset = half_to_even(scaled - u64::from(crop));
-            let size = f64::from(crop) * factor;
-            let start = (offset as f64 * factor).min(f64::from(source) - size);
-            (start.max(0.0), size.min(f64::from(source)))
+            let Some(margin) = scaled.checked_sub(u64::from(output)) else {
+                // Smaller than an output, which is a u32.
+                let pixels = scaled as u32;
+                let before = (output - pixels).div_ceil(2);
+                return Part { start: 0.0, length: f64::from(source), pixels, before };
+            };
+            let offset = match self.plan.anchor {
+                Anchor::HalfToEven => half_to_even(margin),
+                Anchor::Down => margin / 2,
+            };
+            let length = f64::from(output) * factor;
+            let start = (offset as f64 * factor).min(f64::from(source) - length);
+            Part { start: start.max(0.0), length: length.min(f64::from(source)), pixels: output, before: 0 }
         };
-        let (left, box_width) = part(width, scaled_width, self.output.0);
-        let (top, box_height) = part(height, scaled_height, self.output.1);
-        SourceBox { left, top, width: box_width, height: box_height }
+        let (output_width, output_height) = self.plan.output;
+        (part(width, scaled_width, output_width), part(height, scaled_height, output_height))
     }
 
     fn normalise(&self, pixels: &[u8], layout: Layout) -> Vec<f32> {
-        let (scale, bias) = (self.scale, self.bias);
-        let value = |byte: u8, channel: usize| f32::from(byte) * scale[channel] + bias[channel];
+        let Plan { scale, bias, blue_first, .. } = self.plan;
+        let value = |pixel: &[u8], channel: usize| {
+            let channel = if blue_first { 2 - channel } else { channel };
+            f32::from(pixel[channel]) * scale[channel] + bias[channel]
+        };
         match layout {
             Layout::Nchw => {
                 let mut tensor = Vec::with_capacity(pixels.len());
                 for channel in 0..3 {
-                    tensor.extend(pixels.chunks_exact(3).map(|pixel| value(pixel[channel], channel)));
+                    tensor.extend(pixels.chunks_exact(3).map(|pixel| value(pixel, channel)));
                 }
                 tensor
             }
             Layout::Nhwc => pixels
                 .chunks_exact(3)
-                .flat_map(|pixel| [value(pixel[0], 0), value(pixel[1], 1), value(pixel[2], 2)])
+                .flat_map(|pixel| [value(pixel, 0), value(pixel, 1), value(pixel, 2)])
                 .collect(),
         }
     }
+}
+
+/// Takes the pixel in which the middle of each new one lies. The resizer could do this, too, but asking it for a second
+/// algorithm makes the program larger by two megabytes.
+fn nearest(rgb: &RgbImage, across: Part, down: Part, scaled: &mut Image<'_>) {
+    let source = |part: Part, pixel: usize, end: u32| {
+        let middle = part.start + (pixel as f64 + 0.5) * part.length / f64::from(part.pixels);
+        (middle as u32).min(end - 1)
+    };
+    let rows = scaled.buffer_mut().chunks_exact_mut(3 * across.pixels as usize);
+    for (y, row) in rows.enumerate() {
+        let from = source(down, y, rgb.height());
+        for (x, pixel) in row.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+            *pixel = rgb.get_pixel(source(across, x, rgb.width()), from).0;
+        }
+    }
+}
+
+/// The first row of the source that the filter reaches, and how many: the part and the filter's support on both
+/// sides.
+fn rows_in_reach(down: Part, source_height: u32) -> (u32, u32) {
+    let support = LARGEST_SUPPORT * (down.length / f64::from(down.pixels)).max(1.0) + 1.0;
+    let source_height = f64::from(source_height);
+    let first = (down.start - support).floor().max(0.0);
+    let end = (down.start + down.length + support).ceil().min(source_height);
+    // Both lie within the source's height, which is a u32.
+    (first as u32, (end - first) as u32)
 }
 
 /// Half of `number`, a half of one rounded to the even side: where torchvision's `center_crop` starts.
@@ -192,6 +297,7 @@ fn half_to_even(number: u64) -> u64 {
 /// Width and height after the resize, in pixels. They exceed 32 bits where a thin picture is scaled up.
 fn scaled_size(resize: Resize, width: u32, height: u32) -> (u64, u64) {
     match resize {
+        Resize::None => (u64::from(width), u64::from(height)),
         Resize::Exact { width, height } => (u64::from(width), u64::from(height)),
         Resize::ShortestEdge(edge) => {
             let (edge, width, height) = (u64::from(edge), u64::from(width), u64::from(height));
@@ -204,8 +310,20 @@ fn scaled_size(resize: Resize, width: u32, height: u32) -> (u64, u64) {
 mod tests {
     use super::*;
 
+    fn preprocessor(resize: Resize, output: (u32, u32), filter: FilterType) -> Preprocessor {
+        Preprocessor::new(Plan {
+            resize,
+            filter: Filter::Convolution(filter),
+            output,
+            anchor: Anchor::HalfToEven,
+            scale: [1.0; 3],
+            bias: [0.0; 3],
+            blue_first: false,
+        })
+    }
+
     fn imagenet() -> Preprocessor {
-        Preprocessor::new(Resize::ShortestEdge(256), (224, 224), FilterType::CatmullRom, [1.0; 3], [0.0; 3])
+        preprocessor(Resize::ShortestEdge(256), (224, 224), FilterType::CatmullRom)
     }
 
     #[test]
@@ -236,13 +354,8 @@ mod tests {
             ::image::Rgb([((x * 7) ^ (y * 3)) as u8, (x + y) as u8, x as u8])
         });
         let folded = imagenet().tensor(&picture, Layout::Nhwc).unwrap();
-        let whole = Preprocessor::new(
-            Resize::Exact { width: 383, height: 256 },
-            (383, 256),
-            FilterType::CatmullRom,
-            [1.0; 3],
-            [0.0; 3],
-        );
+        let whole =
+            preprocessor(Resize::Exact { width: 383, height: 256 }, (383, 256), FilterType::CatmullRom);
         let scaled = whole.tensor(&picture, Layout::Nhwc).unwrap();
         let (left, top) = (80, 16);
         let mut worst = 0.0f32;
@@ -258,7 +371,7 @@ mod tests {
     #[test]
     fn a_thin_picture_that_is_squeezed_into_a_square_keeps_its_parts() {
         let square = |side| Resize::Exact { width: side, height: side };
-        let squeezed = Preprocessor::new(square(224), (224, 224), FilterType::Bilinear, [1.0; 3], [0.0; 3]);
+        let squeezed = preprocessor(square(224), (224, 224), FilterType::Bilinear);
         for (width, height) in [(1, 20_000_000), (20_000_000, 1), (30_000, 1500)] {
             // The first half dark, the second half bright.
             let picture = RgbImage::from_fn(width, height, |x, y| {

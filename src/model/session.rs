@@ -3,9 +3,13 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use half::f16;
+use half::slice::HalfFloatSliceExt as _;
+use ort::logging::LogLevel;
 use ort::session::Session as OrtSession;
+use ort::session::SessionInputValue;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::value::{TensorElementType, TensorRef, ValueType};
+use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
 
 use super::preprocess::Layout;
 use super::{Runtime, one_line};
@@ -15,7 +19,27 @@ use crate::{Error, StartError};
 pub struct Session {
     // `ort` takes `&mut` for a run, since not all of ONNX Runtime is safe to run twice at a time.
     session: Mutex<OrtSession>,
-    layout: Layout,
+    input: Input,
+    output: String,
+    is_output_f16: bool,
+}
+
+/// The one input of a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Input {
+    pub(super) layout: Layout,
+    pub(super) element: Element,
+    /// Width and height in pixels, where the model fixes them.
+    pub(super) size: (Option<u32>, Option<u32>),
+}
+
+/// What a pixel's channel is to the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    F32,
+    F16,
+    /// Whole bytes: the model scales them itself.
+    U8,
 }
 
 impl Session {
@@ -41,60 +65,116 @@ impl Session {
                 .with_inter_op_spinning(false)?
                 .commit_from_file(path)
         };
-        let session = build().map_err(|error| fault(error.to_string()))?;
-        let layout = input_layout(&session).map_err(fault)?;
-        Ok(Self { session: Mutex::new(session), layout })
+        // What goes wrong is told once, by the error.
+        runtime.environment.set_log_level(LogLevel::Fatal);
+        let session = build();
+        runtime.environment.set_log_level(LogLevel::Warning);
+        let session = session.map_err(|error| fault(error.to_string()))?;
+        let input = read_input(session.inputs()).map_err(fault)?;
+        let (output, is_output_f16) = read_output(session.outputs()).map_err(fault)?;
+        Ok(Self { session: Mutex::new(session), input, output, is_output_f16 })
     }
 
-    /// Order of the dimensions that the model takes.
-    pub fn layout(&self) -> Layout {
-        self.layout
+    /// What the model takes.
+    pub(super) fn input(&self) -> Input {
+        self.input
+    }
+
+    /// Whether the model answers half-precision numbers.
+    pub(super) fn is_output_f16(&self) -> bool {
+        self.is_output_f16
     }
 
     /// Runs the model on one image.
     ///
-    /// `tensor` holds `3 * height * width` values in [`Self::layout`]'s order, `(width, height)` is in pixels. The
-    /// answer is the first output of the model, a value a class.
+    /// `tensor` holds `3 * height * width` values in the order of the input's layout, `(width, height)` is in pixels.
+    /// The answer is the model's output, a value a class.
     ///
     /// # Errors
     ///
     /// [`Error::Internal`] if ONNX Runtime fails.
     pub fn run(&self, tensor: &[f32], (width, height): (u32, u32)) -> Result<Vec<f32>, Error> {
         let (width, height) = (i64::from(width), i64::from(height));
-        let shape = match self.layout {
+        let shape = match self.input.layout {
             Layout::Nchw => [1, 3, height, width],
             Layout::Nhwc => [1, height, width, 3],
         };
-        let input = TensorRef::from_array_view((shape, tensor)).map_err(Error::internal)?;
+        match self.input.element {
+            Element::F32 => self.run_on(TensorRef::from_array_view((shape, tensor))),
+            Element::F16 => {
+                let mut halves = vec![f16::ZERO; tensor.len()];
+                halves.convert_from_f32_slice(tensor);
+                self.run_on(TensorRef::from_array_view((shape, &halves[..])))
+            }
+            Element::U8 => {
+                // Whole numbers from 0 to 255: nothing else was accepted when the model was loaded.
+                let bytes: Vec<u8> = tensor.iter().map(|&value| value as u8).collect();
+                self.run_on(TensorRef::from_array_view((shape, &bytes[..])))
+            }
+        }
+    }
+
+    fn run_on<'v>(&self, input: ort::Result<impl Into<SessionInputValue<'v>>>) -> Result<Vec<f32>, Error> {
+        let input = input.map_err(Error::internal)?;
         // A panic elsewhere in a run leaves nothing half-done in the session.
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let outputs = session.run(ort::inputs![input]).map_err(Error::internal)?;
-        let output = outputs.values().next().ok_or_else(|| Error::internal("the model has no output"))?;
-        let (_, scores) = output.try_extract_tensor::<f32>().map_err(Error::internal)?;
-        Ok(scores.to_vec())
+        let output = outputs.get(&self.output).ok_or_else(|| Error::internal("the model has no output"))?;
+        values(output).map_err(Error::internal)
     }
 }
 
-/// Finds out whether the one input takes planes or pixels.
-fn input_layout(session: &OrtSession) -> Result<Layout, String> {
-    let [input] = session.inputs() else {
-        return Err(format!("the model has {} inputs; one image is supported", session.inputs().len()));
-    };
-    let ValueType::Tensor { ty, shape, .. } = input.dtype() else {
-        return Err(format!("the input {} is no tensor", input.name()));
-    };
-    if *ty != TensorElementType::Float32 {
-        return Err(format!("the input {} is of type {ty}; f32 is supported", input.name()));
+/// The values of an output, whatever its shape.
+fn values(output: &DynValue) -> ort::Result<Vec<f32>> {
+    if let Ok((_, values)) = output.try_extract_tensor::<f16>() {
+        return Ok(values.to_f32_vec());
     }
-    match shape[..] {
-        // -1 is a free dimension.
-        [-1 | 1, 3, _, _] => Ok(Layout::Nchw),
-        [-1 | 1, _, _, 3] => Ok(Layout::Nhwc),
-        [-1 | 1, -1, _, _] => Ok(Layout::Nchw),
-        _ => Err(format!(
-            "the input {} has shape {:?}; [1, 3, height, width] or [1, height, width, 3] is supported",
-            input.name(),
-            &shape[..]
-        )),
+    output.try_extract_tensor::<f32>().map(|(_, values)| values.to_vec())
+}
+
+/// Finds out what a picture must become.
+fn read_input(inputs: &[Outlet]) -> Result<Input, String> {
+    let [input] = inputs else {
+        return Err(format!("the model has {} inputs; one image is supported", inputs.len()));
+    };
+    let name = input.name();
+    let ValueType::Tensor { ty, shape, .. } = input.dtype() else {
+        return Err(format!("the input {name} is no tensor"));
+    };
+    let element = match ty {
+        TensorElementType::Float32 => Element::F32,
+        TensorElementType::Float16 => Element::F16,
+        TensorElementType::Uint8 => Element::U8,
+        other => return Err(format!("the input {name} is of type {other}; f32, f16 and u8 are supported")),
+    };
+    // -1 is a free dimension.
+    let (layout, height, width) = match shape[..] {
+        [-1 | 1, 3, height, width] => (Layout::Nchw, height, width),
+        [-1 | 1, height, width, 3] => (Layout::Nhwc, height, width),
+        [-1 | 1, -1, height, width] => (Layout::Nchw, height, width),
+        _ => {
+            return Err(format!(
+                "the input {name} has shape {:?}; [1, 3, height, width] or [1, height, width, 3] is supported",
+                &shape[..]
+            ));
+        }
+    };
+    let side = |length: i64| u32::try_from(length).ok();
+    Ok(Input { layout, element, size: (side(width), side(height)) })
+}
+
+/// The name of the output that holds a value a class, and whether these are half-precision numbers. Of several that is
+/// the one called logits, else the first.
+fn read_output(outputs: &[Outlet]) -> Result<(String, bool), String> {
+    let named = outputs.iter().find(|output| output.name() == "logits").or_else(|| outputs.first());
+    let output = named.ok_or("the model has no output")?;
+    let name = output.name();
+    match output.dtype() {
+        ValueType::Tensor { ty: TensorElementType::Float32, .. } => Ok((name.to_owned(), false)),
+        ValueType::Tensor { ty: TensorElementType::Float16, .. } => Ok((name.to_owned(), true)),
+        ValueType::Tensor { ty, .. } => {
+            Err(format!("the output {name} is of type {ty}; f32 and f16 are supported"))
+        }
+        _ => Err(format!("the output {name} is no tensor")),
     }
 }

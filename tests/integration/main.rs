@@ -9,6 +9,7 @@ mod command_line;
 mod emulator;
 mod http;
 mod lambda;
+mod models;
 mod process;
 mod server;
 mod start_up;

@@ -13,7 +13,7 @@ use crate::repository;
 
 /// Starts the server and expects it to give up at once, with one line that holds all of `expected`.
 #[track_caller]
-fn assert_refused(command: &mut Command, expected: &[&str]) {
+pub fn assert_refused(command: &mut Command, expected: &[&str]) {
     let mut process = Process::start(command.arg("serve").env("PORT", "0"));
     let status = process.wait(Duration::from_secs(10)).expect("it hangs");
     let log = process.log();

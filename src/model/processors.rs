@@ -1,0 +1,155 @@
+//! What Hugging Face's image processors do where their file says nothing, or does not say it all.
+
+/// What is particular to a family of processors beyond its defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// This project's own bundles: the transforms of torchvision.
+    Torchvision,
+    /// Resize, crop, rescale, normalise.
+    Plain,
+    /// Never crops, whatever the file says.
+    Uncropped,
+    /// ResNet and ConvNeXT: a crop by `crop_pct` below 384 pixels, none from there on.
+    ConvNext,
+    /// The short side is 256/224 of what the file says.
+    Levit,
+    /// The size is divided by `crop_pct`.
+    PoolFormer,
+    /// `rescale_offset` and `include_top`.
+    EfficientNet,
+    /// Blue first, and never normalised.
+    MobileVit,
+}
+
+/// What a processor does unless its file says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) kind: Kind,
+    /// A bare number for `size` is width and height; otherwise the shortest edge.
+    pub(super) square: bool,
+    /// Pixels of `size`.
+    pub(super) size: Option<u32>,
+    /// Pixels of `crop_size`, where there is a crop by default.
+    pub(super) crop: Option<u32>,
+    /// Pillow's number of the filter.
+    pub(super) resample: u8,
+    pub(super) mean_and_std: Option<([f64; 3], [f64; 3])>,
+}
+
+type MeanAndStd = ([f64; 3], [f64; 3]);
+
+const HALF: MeanAndStd = ([0.5; 3], [0.5; 3]);
+const IMAGENET: MeanAndStd = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+const CLIP: MeanAndStd =
+    ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_58, 0.275_777_11]);
+
+const NEAREST: u8 = 0;
+const BILINEAR: u8 = 2;
+const BICUBIC: u8 = 3;
+
+/// The rules of a processor by what it is called: the class of the processor, without `ImageProcessor`, or the
+/// `model_type` of `config.json`. Those of torchvision where it is called nothing.
+///
+/// Defaults are those of transformers 4.46.
+///
+/// # Errors
+///
+/// A processor that does something else altogether.
+pub(super) fn rules(processor: Option<&str>, model_type: Option<&str>) -> Result<Rules, String> {
+    let name = match (processor, model_type) {
+        (Some(processor), _) => class(processor),
+        (None, Some(model_type)) => of_model(model_type).unwrap_or_default(),
+        (None, None) => "",
+    };
+    let plain = |square, size, crop, resample, mean_and_std| Rules {
+        kind: Kind::Plain,
+        square,
+        size: Some(size),
+        crop,
+        resample,
+        mean_and_std: Some(mean_and_std),
+    };
+    Ok(match name {
+        "" => Rules {
+            kind: Kind::Torchvision,
+            square: false,
+            size: None,
+            crop: None,
+            resample: BILINEAR,
+            mean_and_std: None,
+        },
+        "ViT" => Rules { kind: Kind::Uncropped, ..plain(true, 224, None, BILINEAR, HALF) },
+        "Siglip" => Rules { kind: Kind::Uncropped, ..plain(true, 224, None, BICUBIC, HALF) },
+        "Pvt" => Rules { kind: Kind::Uncropped, ..plain(true, 224, None, BILINEAR, IMAGENET) },
+        "DeiT" | "Beit" => plain(true, 256, Some(224), BICUBIC, HALF),
+        "EfficientFormer" => plain(true, 224, Some(224), BICUBIC, IMAGENET),
+        "EfficientNet" => Rules { kind: Kind::EfficientNet, ..plain(true, 346, None, NEAREST, HALF) },
+        "Bit" | "CLIP" | "ViTHybrid" => plain(false, 224, Some(224), BICUBIC, CLIP),
+        "MobileNetV1" | "MobileNetV2" => plain(false, 256, Some(224), BILINEAR, HALF),
+        "MobileViT" => Rules { kind: Kind::MobileVit, ..plain(false, 224, Some(256), BILINEAR, HALF) },
+        "ConvNext" => Rules { kind: Kind::ConvNext, ..plain(false, 384, None, BILINEAR, HALF) },
+        "Levit" => Rules { kind: Kind::Levit, ..plain(false, 224, Some(224), BICUBIC, IMAGENET) },
+        "PoolFormer" => Rules { kind: Kind::PoolFormer, ..plain(false, 224, Some(224), BICUBIC, IMAGENET) },
+        "Perceiver" | "ImageGPT" => {
+            return Err(format!("the image processor {name} is not supported: it does not resize and crop"));
+        }
+        // One that is not known here: all must be said in the file.
+        _ => Rules {
+            kind: Kind::Plain,
+            square: false,
+            size: None,
+            crop: None,
+            resample: BILINEAR,
+            mean_and_std: None,
+        },
+    })
+}
+
+/// The class without what all their names end in.
+fn class(processor: &str) -> &str {
+    let name = processor.strip_suffix("Fast").unwrap_or(processor);
+    name.strip_suffix("ImageProcessor").or_else(|| name.strip_suffix("FeatureExtractor")).unwrap_or(name)
+}
+
+/// The processor that Hugging Face uses for a type of model whose files do not name one. `None` for other models, this
+/// project's own among them.
+fn of_model(model_type: &str) -> Option<&'static str> {
+    Some(match model_type {
+        "vit" | "swin" | "swinv2" | "dinat" | "nat" | "swiftformer" | "vit_mae" | "vit_msn" => "ViT",
+        "deit" => "DeiT",
+        "beit" | "data2vec-vision" => "Beit",
+        "convnext" | "convnextv2" | "cvt" | "resnet" | "regnet" | "van" => "ConvNext",
+        "bit" | "dinov2" | "focalnet" | "hiera" => "Bit",
+        "clip" => "CLIP",
+        "siglip" => "Siglip",
+        "pvt" | "pvt_v2" => "Pvt",
+        "mobilenet_v1" => "MobileNetV1",
+        "mobilenet_v2" => "MobileNetV2",
+        "mobilevit" | "mobilevitv2" => "MobileViT",
+        "efficientnet" => "EfficientNet",
+        "efficientformer" => "EfficientFormer",
+        "levit" => "Levit",
+        "poolformer" => "PoolFormer",
+        "perceiver" => "Perceiver",
+        "imagegpt" => "ImageGPT",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_is_known_by_its_class_else_by_the_model() {
+        let kind = |processor, model_type| rules(processor, model_type).map(|rules| rules.kind);
+        assert_eq!(kind(None, None), Ok(Kind::Torchvision));
+        assert_eq!(kind(None, Some("efficientnet-lite")), Ok(Kind::Torchvision));
+        assert_eq!(kind(None, Some("resnet")), Ok(Kind::ConvNext));
+        for name in ["ConvNextImageProcessor", "ConvNextImageProcessorFast", "ConvNextFeatureExtractor"] {
+            assert_eq!(kind(Some(name), Some("vit")), Ok(Kind::ConvNext), "{name}");
+        }
+        assert_eq!(kind(Some("NewImageProcessor"), None), Ok(Kind::Plain));
+        assert!(kind(Some("ImageGPTFeatureExtractor"), None).unwrap_err().contains("ImageGPT"));
+    }
+}

@@ -1,0 +1,16 @@
+//! What is made of a model bundle.
+//!
+//! | module | fixtures | what it asks |
+//! |---|---|---|
+//! | `processors` | `fixtures/processors` | are the tensors those of Hugging Face's image processors? |
+
+// Helpers of tests are tests.
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+mod processors;
+
+use std::path::{Path, PathBuf};
+
+fn fixtures(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder)
+}
