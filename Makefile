@@ -8,6 +8,7 @@ LIBRARY := lib/libonnxruntime.so
 CARGO_LAMBDA := .venv/stamp-dev
 ZIG := .venv/stamp-package
 SAM := .venv/stamp-sam
+TOOLS := .venv-tools/stamp
 ARCH ?= x86_64
 
 # Two at a time would make one environment.
@@ -45,6 +46,23 @@ evaluate: $(LIBRARY) ## Measure top-1, top-5 and agreement: PHOTOS=DIR
 .PHONY: watch
 watch: setup ## Run under a local Lambda emulator, for `cargo lambda invoke`
 	PATH="$(abspath .venv/bin):$$PATH" cargo lambda watch
+
+$(TOOLS): tools/requirements.txt tools/requirements-dev.txt scripts/tools-venv
+	scripts/tools-venv
+	touch $@
+
+.PHONY: tools
+tools: $(TOOLS) ## Set up the tools that make model bundles
+
+.PHONY: test-tools
+test-tools: $(TOOLS) $(LIBRARY) ## Test the tools, up to the scores that the server answers (PHOTOS=DIR for real photos)
+	cargo build --locked
+	cd tools && PHOTOS="$(abspath $(PHOTOS))" ../.venv-tools/bin/python -m pytest -p no:cacheprovider
+
+.PHONY: resnet18
+resnet18: $(TOOLS) ## Make models/resnet18 of torchvision's weights (WEIGHTS=FILE instead of downloading them)
+	cd tools && ../.venv-tools/bin/python -m ic_tools export resnet18 \
+	    $(if $(WEIGHTS),--weights "$(abspath $(WEIGHTS))",--download) --out ../models/resnet18
 
 .PHONY: lint
 lint: ## Check format, lints, docs and licences

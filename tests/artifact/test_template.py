@@ -111,7 +111,9 @@ def test_what_sam_makes_of_the_rest_api_has_one_stage(monkeypatch):
     text = subprocess.run(
         [ROOT / ".venv/bin/python", "-c", LONG_FORM], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
-    resources = transform(json.loads(text), {}, NoPolicies())["Resources"]
+    document = json.loads(text)
+    document["Resources"]["ClassifierFunction"]["Properties"]["CodeUri"] = "s3://bucket/key"
+    resources = transform(document, {}, NoPolicies())["Resources"]
     stages = [
         (name, resource["Properties"]["StageName"])
         for name, resource in resources.items()
