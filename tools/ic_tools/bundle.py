@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .labels import IMAGENET, Label
-from .recipes import Recipe
+from .labels import Label, write_table
+from .recipe import Recipe
 
 
-def write_bundle(out: Path, recipe: Recipe, model: bytes, labels: list[Label], card: str) -> None:
+def write_bundle(out: Path, recipe: Recipe, model: bytes, card: str) -> None:
     """Write model.onnx, config.json, preprocessor_config.json, labels.tsv and README.md to `out`.
 
     The folder is made if need be; other files in it stay.
@@ -17,9 +17,9 @@ def write_bundle(out: Path, recipe: Recipe, model: bytes, labels: list[Label], c
     out.mkdir(parents=True, exist_ok=True)
     files = {
         "model.onnx": model,
-        "config.json": _json(_config(recipe, labels)),
+        "config.json": _json(_config(recipe, recipe.labels)),
         "preprocessor_config.json": _json(recipe.preprocessing.to_config()),
-        "labels.tsv": IMAGENET.read_bytes(),
+        "labels.tsv": write_table(recipe.labels).encode(),
         "README.md": card.encode(),
     }
     for name, content in files.items():

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 from .compare import TOLERANCE
 from .photos import Accuracy
-from .recipes import Recipe
+from .recipe import Recipe
+from .weights import Weights, count_parameters
+
+_IMAGENET_LIMITS = """\
+It knows the 1000 classes of ImageNet and always answers with some of them: a picture of anything
+else gets a wrong label, at times with a high score. 398 of them are animals, 118 of these breeds
+of dog; there is no class "person". Do not base decisions about people on it.
+"""
+
+_LIMITS = """\
+It always answers with some of its classes: a picture of anything else gets a wrong label, at
+times with a high score.
+"""
+
+# What YAML takes for a string as it stands, among the names that occur here.
+_PLAIN = re.compile(r"[A-Za-z][\w.-]*")
 
 
 def write_card(
-    recipe: Recipe, model_sha256: str, parameters: int, accuracy: Accuracy | None
+    recipe: Recipe, weights: Weights, model_sha256: str, accuracy: Accuracy | None
 ) -> str:
     """Markdown with YAML front matter; the Rust program reads `model_name`,
     `license`, `source` and `model_sha256` from the latter.
@@ -16,19 +34,19 @@ def write_card(
     The same arguments give the same text, so that a card can be checked by making it again.
     """
     size = recipe.preprocessing.crop
+    classes = len(recipe.labels)
+    datasets = "datasets:\n  - imagenet-1k\n" if recipe.knows_imagenet else ""
     return f"""\
 ---
-model_name: {recipe.name}
-license: {recipe.licence}
+model_name: {_scalar(recipe.name)}
+license: {_scalar(recipe.licence)}
 source: "{_short(recipe.source)}"
 library_name: onnx
 pipeline_tag: image-classification
-datasets:
-  - imagenet-1k
-tags:
+{datasets}tags:
   - image-classification
   - onnx
-  - {recipe.name}
+  - {_scalar(recipe.name)}
 model_sha256: {model_sha256}
 ---
 
@@ -39,42 +57,52 @@ model_sha256: {model_sha256}
 | | |
 |---|---|
 | source | {recipe.source} |
-| licence | {recipe.licence}, copyright {recipe.copyright} |
-| weights | `{recipe.weights.name}`, sha256 `{recipe.weights_sha256}` |
-| parameters | {parameters:,} |
+| licence | {_licence(recipe)} |
+| weights | `{weights.file_name}`, sha256 `{weights.sha256}` |
+| parameters | {count_parameters(weights.state):,} |
 | input | `pixel_values`, f32 `[batch, 3, {size}, {size}]`, RGB, batch free |
-| output | `logits`, f32 `[batch, 1000]`; classes in `labels.tsv` and `config.json` |
+| output | `logits`, f32 `[batch, {classes}]`; classes in `labels.tsv` and `config.json` |
 | preprocessing | `preprocessor_config.json`; {_preprocessing(recipe)} |
-| published accuracy | {recipe.published_top1} % top-1 on ImageNet-1k's validation set |
-{_measured(accuracy)}
+{_published(recipe)}{_measured(accuracy)}
 ## How it was made
 
-    {_command(recipe, accuracy)}
+    python -m ic_tools {recipe.command} --out DIR{" --photos PHOTOS" if accuracy else ""}
 
-in `tools/`, after `tools/README.md`. BatchNorm is folded into the convolutions (in double
-precision) and TensorFlow's "SAME" padding is written out, so the graph has only Conv, Clip, Add,
-GlobalAveragePool, Flatten and Gemm. On seeded noise{_and_photos(accuracy)} no logit differs from
+in `tools/`, after `tools/README.md`. {recipe.making} {_compared(accuracy)}
 PyTorch's by more than {TOLERANCE:g}. The same weights give the same bytes.
 
 ## Limits
 
-It knows the 1000 classes of ImageNet and always answers with some of them: a picture of anything
-else gets a wrong label, at times with a high score. 398 of them are animals, 118 of these breeds
-of dog; there is no class "person". Do not base decisions about people on it.
-"""
+{_IMAGENET_LIMITS if recipe.knows_imagenet else _LIMITS}"""
+
+
+def _scalar(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _short(source: str) -> str:
     """The first clause as plain text: front matter is no Markdown."""
-    return source.split(",")[0].replace("`", "")
+    return source.split(",")[0].replace("`", "").replace('"', "'")
+
+
+def _licence(recipe: Recipe) -> str:
+    return recipe.licence + (f", copyright {recipe.copyright}" if recipe.copyright else "")
 
 
 def _preprocessing(recipe: Recipe) -> str:
     steps = recipe.preprocessing
     return (
-        f"short side to {steps.shortest_edge} with antialiased bicubic, the long side cut off to "
-        f"whole pixels; centre crop {steps.crop}, its offset rounded half to even"
+        f"short side to {steps.shortest_edge} with antialiased {steps.resample.name.lower()}, the "
+        f"long side cut off to whole pixels; centre crop {steps.crop}, its offset rounded half to "
+        "even"
     )
+
+
+def _published(recipe: Recipe) -> str:
+    if recipe.published_top1 is None:
+        return ""
+    accuracy = f"{recipe.published_top1:.1f} % top-1 on ImageNet-1k's validation set"
+    return f"| published accuracy | {accuracy} |\n"
 
 
 def _measured(accuracy: Accuracy | None) -> str:
@@ -93,10 +121,6 @@ def _measured(accuracy: Accuracy | None) -> str:
     return rows
 
 
-def _command(recipe: Recipe, accuracy: Accuracy | None) -> str:
-    photos = " --photos PHOTOS" if accuracy else ""
-    return f"python -m ic_tools export {recipe.name} --out DIR{photos}"
-
-
-def _and_photos(accuracy: Accuracy | None) -> str:
-    return f" and {accuracy.photos} photos" if accuracy else ""
+def _compared(accuracy: Accuracy | None) -> str:
+    photos = f" and {accuracy.photos} photos" if accuracy else ""
+    return f"On seeded noise{photos} no logit differs from"

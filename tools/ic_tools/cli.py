@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .errors import ExportError
 from .export import export
-from .recipes import RECIPES
+from .lite_recipes import LITE_RECIPES as RECIPES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

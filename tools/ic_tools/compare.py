@@ -13,7 +13,7 @@ from .graph import INPUT, OUTPUT
 TOLERANCE = 1e-3
 
 _SEED = 0
-_RANDOM_BATCH = 3
+_RANDOM_BATCHES = (1, 3)
 
 
 class Comparison:
@@ -42,7 +42,8 @@ class Comparison:
         return logits
 
     def run_random(self) -> None:
-        """A batch of several images of seeded noise in -1...1: does the batch stay free?"""
-        shape = (_RANDOM_BATCH, 3, self._image_size, self._image_size)
-        noise = np.random.default_rng(_SEED).uniform(-1, 1, shape)
-        self.run(noise.astype(np.float32))
+        """Seeded noise in -1...1, one image and a batch of several: does the batch stay free?"""
+        generator = np.random.default_rng(_SEED)
+        for batch in _RANDOM_BATCHES:
+            noise = generator.uniform(-1, 1, (batch, 3, self._image_size, self._image_size))
+            self.run(noise.astype(np.float32))

@@ -7,6 +7,7 @@ swish. Names of parameters are those of the PyPI package `efficientnet-lite-pyto
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import onnx
@@ -35,6 +36,16 @@ class Stage(NamedTuple):
 LITE0_STAGES = (
     Stage(1, 1), Stage(2, 2), Stage(2, 2), Stage(3, 2), Stage(3, 1), Stage(4, 2), Stage(1, 1)
 )
+
+
+def deepen(stages: tuple[Stage, ...], factor: float) -> tuple[Stage, ...]:
+    """Compound scaling's depth: `factor` times the blocks, rounded up.
+
+    The Lite variant leaves stem and head alone, and so the first and the last stage.
+    """
+    first, *middle, last = stages
+    scaled = (stage._replace(blocks=math.ceil(factor * stage.blocks)) for stage in middle)
+    return (first, *scaled, last)
 
 
 class FeatureMap(NamedTuple):

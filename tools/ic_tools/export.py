@@ -11,10 +11,9 @@ from PIL import Image
 from .bundle import write_bundle
 from .card import write_card
 from .compare import Comparison
-from .labels import imagenet_labels
 from .photos import Accuracy, measure
-from .recipes import Recipe
-from .weights import StateDict, count_parameters, load_verified
+from .recipe import Recipe
+from .weights import StateDict
 
 
 def export(recipe: Recipe, out: Path, photos: Path | None) -> None:
@@ -22,13 +21,13 @@ def export(recipe: Recipe, out: Path, photos: Path | None) -> None:
 
     Prints what was found. Raises `ExportError`.
     """
-    state = load_verified(recipe.weights, recipe.weights_sha256)
-    model = recipe.build(state).SerializeToString(deterministic=True)
+    weights = recipe.load()
+    model = recipe.build(weights.state).SerializeToString(deterministic=True)
     model_sha256 = hashlib.sha256(model).hexdigest()
     print(f"{recipe.name}: {len(model)} bytes, sha256 {model_sha256}")
-    accuracy = _check(recipe, state, model, photos)
-    card = write_card(recipe, model_sha256, count_parameters(state), accuracy)
-    write_bundle(out, recipe, model, imagenet_labels(), card)
+    accuracy = _check(recipe, weights.state, model, photos)
+    card = write_card(recipe, weights, model_sha256, accuracy)
+    write_bundle(out, recipe, model, card)
     print(f"wrote {out}")
 
 
@@ -47,7 +46,7 @@ def _check(
     def classify(image: Image.Image) -> np.ndarray:
         return comparison.run(recipe.preprocessing.apply(image)[None])[0]
 
-    accuracy = measure(photos, imagenet_labels(), classify)
+    accuracy = measure(photos, recipe.labels, classify)
     print(f"max |Δlogit| with {accuracy.photos} photos: {comparison.worst:.3g}")
     print(f"top-1 {accuracy.top1}, top-5 {accuracy.top5} of {accuracy.labelled} labelled photos")
     if accuracy.referenced:

@@ -55,7 +55,7 @@ def measure(
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
     if not files:
         raise ExportError(f"{folder} holds no photos ({', '.join(sorted(_SUFFIXES))})")
-    class_ids = {label.wnid: class_id for class_id, label in enumerate(labels)}
+    class_ids = {label.wnid: class_id for class_id, label in enumerate(labels) if label.wnid}
     reference = folder / _REFERENCE
     stored = json.loads(reference.read_text()) if reference.exists() else {}
     accuracy = Accuracy(photos=len(files))

@@ -19,6 +19,7 @@ class Preprocessing:
     crop: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    resample: Image.Resampling = Image.Resampling.BICUBIC
 
     def apply(self, image: Image.Image) -> np.ndarray:
         """`[3, crop, crop]`, f32, from a picture of any mode; transparency is not handled.
@@ -30,7 +31,7 @@ class Preprocessing:
         image = ImageOps.exif_transpose(image).convert("RGB")
         short = min(image.size)
         size = tuple(int(self.shortest_edge * side / short) for side in image.size)
-        image = image.resize(size, Image.Resampling.BICUBIC)
+        image = image.resize(size, self.resample)
         left, top = (round((side - self.crop) / 2) for side in size)
         image = image.crop((left, top, left + self.crop, top + self.crop))
         pixels = np.asarray(image, dtype=np.float32) / 255
@@ -42,7 +43,7 @@ class Preprocessing:
         return {
             "do_resize": True,
             "size": {"shortest_edge": self.shortest_edge},
-            "resample": int(Image.Resampling.BICUBIC),
+            "resample": int(self.resample),
             "do_center_crop": True,
             "crop_size": {"height": self.crop, "width": self.crop},
             "do_rescale": True,

@@ -1,9 +1,11 @@
-"""Published weights: a file is opened only after its sha256 is the one that was pinned."""
+"""Files of weights: a published one is opened only after its sha256 is the one that was pinned."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -11,23 +13,89 @@ from .errors import ExportError
 
 StateDict = dict[str, torch.Tensor]
 
+# Where training scripts put the state dict beside epoch, optimizer and the like.
+_CONTAINERS = ("state_dict", "model_state_dict", "model")
 
-def load_verified(path: Path, expected_sha256: str) -> StateDict:
-    """Read a PyTorch state dict from `path`.
+# What wrappers put before every name: DataParallel, torch.compile and Lightning.
+_PREFIXES = ("module.", "_orig_mod.", "model.")
 
-    Raises `ExportError`, naming both hashes, before the file is unpickled if it is not the pinned
-    one. `weights_only` keeps the unpickler from running code in any case.
+
+class Weights(NamedTuple):
+    """Parameters by name, and the file that they come from."""
+
+    state: StateDict
+    file_name: str
+    sha256: str
+
+
+def load_verified(path: Path, expected_sha256: str) -> Weights:
+    """Read a PyTorch state dict from `path`, a published file.
+
+    `expected_sha256` may be the first digits of it. Raises `ExportError`, naming both hashes,
+    before the file is unpickled if it is another one. What is unpickled are the bytes that were
+    hashed; `weights_only` keeps the unpickler from running code in any case.
     """
-    actual = hashlib.sha256(path.read_bytes()).hexdigest()
-    if actual != expected_sha256:
+    content = path.read_bytes()
+    actual = hashlib.sha256(content).hexdigest()
+    check_sha256(path.name, actual, expected_sha256)
+    return Weights(_unpickle(path.name, content), path.name, actual)
+
+
+def load_checkpoint(path: Path) -> Weights:
+    """Read a user's checkpoint: a state dict, or one in a dict of the usual names.
+
+    A prefix that all names share because of a wrapper is taken off, and half precision becomes
+    single. Raises `ExportError` if there is no state dict, or the file holds more than data.
+    """
+    content = path.read_bytes()
+    state = _unpickle(path.name, content)
+    for key in _CONTAINERS:
+        if isinstance(state.get(key), dict):
+            state = state[key]
+            break
+    others = [name for name, value in state.items() if not isinstance(value, torch.Tensor)]
+    if others or not state:
         raise ExportError(
-            f"{path.name} is not the published file: "
-            f"its sha256 is {actual}, expected {expected_sha256}"
+            f"{path.name} holds no state dict, on its own or as {', '.join(_CONTAINERS)}: "
+            f"it has {some(others) or 'nothing'}"
         )
-    return dict(torch.load(path, map_location="cpu", weights_only=True))
+    for prefix in _PREFIXES:
+        if all(name.startswith(prefix) for name in state):
+            state = {name[len(prefix) :]: tensor for name, tensor in state.items()}
+    floats = {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
+    return Weights(floats, path.name, hashlib.sha256(content).hexdigest())
+
+
+def check_sha256(name: str, actual: str, expected: str) -> None:
+    """Raises `ExportError` unless `actual` starts with `expected`; both in hexadecimal."""
+    if not actual.startswith(expected):
+        wanted = "expected" if len(expected) == len(actual) else "expected is one that starts with"
+        raise ExportError(
+            f"{name} is not the published file: its sha256 is {actual}, {wanted} {expected}"
+        )
+
+
+def some(names: list[str], limit: int = 4) -> str:
+    """The first few names and how many there are besides."""
+    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(map(str, names[:limit])) + rest
 
 
 def count_parameters(state: StateDict) -> int:
     """Learned values only: BatchNorm's running statistics and counters are left out."""
     statistics = ("running_mean", "running_var", "num_batches_tracked")
     return sum(tensor.numel() for name, tensor in state.items() if not name.endswith(statistics))
+
+
+def _unpickle(name: str, content: bytes) -> dict:
+    try:
+        value = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # The unpickler raises whatever the bytes lead it to.
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise ExportError(
+            f"{name} is no checkpoint of tensors only ({reason[0]}); "
+            "save model.state_dict(), not the model"
+        ) from None
+    if not isinstance(value, dict):
+        raise ExportError(f"{name} holds a {type(value).__name__}, expected a state dict")
+    return dict(value)

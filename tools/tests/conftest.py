@@ -3,13 +3,13 @@
 import onnx
 import pytest
 
-from ic_tools.recipes import EFFICIENTNET_LITE0
-from ic_tools.weights import StateDict, load_verified
+from ic_tools.lite_recipes import EFFICIENTNET_LITE0
+from ic_tools.weights import StateDict
 
 
 @pytest.fixture(scope="session")
 def weights() -> StateDict:
-    return load_verified(EFFICIENTNET_LITE0.weights, EFFICIENTNET_LITE0.weights_sha256)
+    return EFFICIENTNET_LITE0.load().state
 
 
 @pytest.fixture(scope="session")

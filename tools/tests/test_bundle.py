@@ -66,8 +66,8 @@ def test_card_claims_no_accuracy_that_was_not_measured(bundle):
 
 def test_labels_follow_the_order_of_imagenet():
     labels = imagenet_labels()
-    assert labels[0] == ("n01440764", "tench")
-    assert labels[967] == ("n07920052", "espresso")
+    assert labels[0] == ("n01440764", "tench", "")
+    assert labels[967] == ("n07920052", "espresso", "")
     assert [label.wnid for label in labels] == sorted(label.wnid for label in labels)
 
 

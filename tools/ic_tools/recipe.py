@@ -1,0 +1,44 @@
+"""What an exportable model is made of, where its weights come from and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import onnx
+import torch
+
+from .labels import Label
+from .preprocess import Preprocessing
+from .weights import StateDict, Weights
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that `export` needs to make a bundle, and what its model card says.
+
+    `load` verifies and reads the weights, `build` makes the ONNX model of them and `reference`
+    the network in PyTorch that the state dict fits. `making` says in the card how the graph came
+    about, `command` is the one that made it; neither holds a path.
+    """
+
+    name: str
+    title: str
+    model_type: str
+    load: Callable[[], Weights]
+    build: Callable[[StateDict], onnx.ModelProto]
+    reference: Callable[[], torch.nn.Module]
+    preprocessing: Preprocessing
+    labels: list[Label]
+    licence: str
+    source: str
+    description: str
+    making: str
+    command: str
+    copyright: str | None = None
+    published_top1: float | None = None
+
+    @property
+    def knows_imagenet(self) -> bool:
+        """Whether its classes are the thousand of ImageNet-1k."""
+        return len(self.labels) == 1000 and all(label.wnid for label in self.labels)
