@@ -35,9 +35,7 @@ def _check(
     recipe: Recipe, state: StateDict, model: bytes, photos: Path | None
 ) -> Accuracy | None:
     """Hold the model against PyTorch, and count how often it is right about `photos`."""
-    reference = recipe.reference()
-    reference.load_state_dict(state)
-    comparison = Comparison(model, reference, recipe.preprocessing.crop)
+    comparison = Comparison(model, recipe.reference(state), recipe.preprocessing.crop)
     comparison.run_random()
     print(f"max |Δlogit| on random input: {comparison.worst:.3g}")
     if photos is None:

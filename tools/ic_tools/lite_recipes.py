@@ -6,13 +6,14 @@ import importlib.util
 from pathlib import Path
 
 import torch
+from efficientnet_lite_pytorch import EfficientNet
 
 from .efficientnet_lite import LITE0_STAGES, Stage, build_efficientnet_lite, deepen
 from .errors import ExportError
 from .labels import imagenet_labels
 from .preprocess import Preprocessing
 from .recipe import Recipe
-from .weights import Weights, load_verified
+from .weights import StateDict, Weights, load_verified
 
 # What Google's evaluation resizes the short side to beyond the crop, of every size (CROP_PADDING
 # in preprocessing.py): a crop of 0.875 of it for Lite0, 0.882 for Lite1, 0.890 for Lite2.
@@ -34,7 +35,7 @@ def _recipe(
         model_type="efficientnet-lite",
         load=lambda: _load(name, file_name, sha256),
         build=lambda state: build_efficientnet_lite(name, state, stages, size),
-        reference=lambda: _reference(name),
+        reference=lambda state: _reference(name, state),
         # Mean and deviation are TensorFlow's for EfficientNet-Lite, (x - 127) / 128; resizing and
         # cropping are what the published accuracy was measured with, in PyTorch's form.
         preprocessing=Preprocessing(
@@ -64,10 +65,10 @@ def _load(name: str, file_name: str, sha256: str) -> Weights:
     return load_verified(Path(package.origin).parent / "models" / file_name, sha256)
 
 
-def _reference(name: str) -> torch.nn.Module:
-    from efficientnet_lite_pytorch import EfficientNet
-
-    return EfficientNet.from_name(name)
+def _reference(name: str, state: StateDict) -> torch.nn.Module:
+    network = EfficientNet.from_name(name)
+    network.load_state_dict(state)
+    return network.eval()
 
 
 EFFICIENTNET_LITE0 = _recipe(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
+from .errors import ExportError
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -38,6 +40,33 @@ class Preprocessing:
         normalised = (pixels - np.float32(self.mean)) / np.float32(self.std)
         return np.ascontiguousarray(normalised.transpose(2, 0, 1))
 
+    @classmethod
+    def from_config(cls, config: dict) -> Preprocessing:
+        """Back from `to_config`. Raises `ExportError` for what this class cannot do."""
+        processor = config.get("image_processor_type") or config.get("feature_extractor_type")
+        if processor:
+            raise ExportError(f"{processor} has rules of its own, which are not known here")
+        steps = ("do_resize", "do_center_crop", "do_rescale", "do_normalize")
+        missing = [step for step in steps if config.get(step) is not True]
+        if missing or config.get("rescale_factor") != 1 / 255:
+            raise ExportError(
+                f"expected {', '.join(steps)} all true and rescale_factor 1/255, "
+                f"found otherwise: {', '.join(missing) or config.get('rescale_factor')}"
+            )
+        try:
+            crop = config["crop_size"]
+            if crop["height"] != crop["width"]:
+                raise ExportError(f"expected a square crop_size, found {crop}")
+            return cls(
+                shortest_edge=int(config["size"]["shortest_edge"]),
+                crop=int(crop["height"]),
+                mean=_three(config["image_mean"]),
+                std=_three(config["image_std"]),
+                resample=Image.Resampling(config["resample"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ExportError(f"missing or not understood: {error}") from None
+
     def to_config(self) -> dict[str, object]:
         """The same in the words of Hugging Face's `preprocessor_config.json`."""
         return {
@@ -52,3 +81,8 @@ class Preprocessing:
             "image_mean": list(self.mean),
             "image_std": list(self.std),
         }
+
+
+def _three(values: list[float]) -> tuple[float, float, float]:
+    red, green, blue = map(float, values)
+    return red, green, blue

@@ -17,8 +17,8 @@ from .weights import StateDict, Weights
 class Recipe:
     """All that `export` needs to make a bundle, and what its model card says.
 
-    `load` verifies and reads the weights, `build` makes the ONNX model of them and `reference`
-    the network in PyTorch that the state dict fits. `making` says in the card how the graph came
+    `load` verifies and reads the weights; `build` makes the ONNX model of them and `reference`
+    the network in PyTorch. `making` says in the card how the graph came
     about, `command` is the one that made it; neither holds a path.
     """
 
@@ -27,7 +27,7 @@ class Recipe:
     model_type: str
     load: Callable[[], Weights]
     build: Callable[[StateDict], onnx.ModelProto]
-    reference: Callable[[], torch.nn.Module]
+    reference: Callable[[StateDict], torch.nn.Module]
     preprocessing: Preprocessing
     labels: list[Label]
     licence: str

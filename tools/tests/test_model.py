@@ -10,9 +10,7 @@ from ic_tools.weights import count_parameters, load_verified
 
 
 def reference(weights):
-    network = EFFICIENTNET_LITE0.reference()
-    network.load_state_dict(weights)
-    return network
+    return EFFICIENTNET_LITE0.reference(weights)
 
 
 def test_file_with_another_hash_is_refused_and_both_hashes_are_named(tmp_path):

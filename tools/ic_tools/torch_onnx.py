@@ -1,0 +1,62 @@
+"""A PyTorch network as an ONNX model, by PyTorch's own exporter."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import warnings
+
+import onnx
+import torch
+
+from .errors import ExportError
+from .graph import INPUT, OPSET, OUTPUT
+
+# Two images: a tracer takes a batch of one for a constant more easily.
+_TRACED_BATCH = 2
+
+
+def export_torch(network: torch.nn.Module, name: str, image_size: int) -> onnx.ModelProto:
+    """The network in evaluation mode, from pixels `[batch, 3, S, S]`, S = `image_size`, to logits.
+
+    Names, types and the free batch are those of `Graph.to_model`. What the exporter notes of the
+    machine (paths of source files, stack traces) is removed, so that one version of PyTorch gives
+    the same bytes everywhere. Raises `ExportError` if the exporter cannot express the network.
+    """
+    pixels = torch.zeros(_TRACED_BATCH, 3, image_size, image_size)
+    axes = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
+    options: dict[str, object] = {}
+    # From 2.9 on the default is an exporter that needs another package.
+    if "dynamo" in inspect.signature(torch.onnx.export).parameters:
+        options["dynamo"] = False
+    buffer = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                network.eval(),
+                pixels,
+                buffer,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_axes=axes,
+                opset_version=OPSET,
+                do_constant_folding=True,
+                **options,
+            )
+    except Exception as error:  # The exporter raises whatever the operator leads it to.
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise ExportError(f"PyTorch cannot write {name} as ONNX: {reason[0]}") from None
+    model = onnx.load_from_string(buffer.getvalue())
+    _remove_notes(model, name)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _remove_notes(model: onnx.ModelProto, name: str) -> None:
+    model.graph.name = name
+    for message in (model, model.graph, *model.graph.node, *model.graph.initializer):
+        message.ClearField("doc_string")
+    for message in (model, model.graph, *model.graph.node, *model.graph.value_info):
+        if "metadata_props" in message.DESCRIPTOR.fields_by_name:
+            message.ClearField("metadata_props")

@@ -1,0 +1,156 @@
+"""What the Rust program checks of a bundle when it starts, and what the model says of photos."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image, UnidentifiedImageError
+
+from .errors import ExportError
+from .labels import Label, read_labels
+from .photos import softmax
+from .preprocess import Preprocessing
+
+_TOP = 5
+_GREY = 127
+_SUM_TOLERANCE = 1e-6
+_STATED_SHA256 = re.compile(r"^model_sha256: *[\"']?([0-9a-fA-F]{64})", re.MULTILINE)
+
+
+def verify(bundle: Path, photos: Sequence[Path] = ()) -> None:
+    """Check `bundle`, then classify `photos`; prints what was found.
+
+    Raises `ExportError`, naming the file that is at fault and both sides of a mismatch.
+    """
+    if not bundle.is_dir():
+        raise ExportError(f"there is no directory {bundle}")
+    path = _find_model(bundle)
+    labels = _read_labels(bundle)
+    config = _read_json(bundle / "preprocessor_config.json")
+    try:
+        preprocessing = Preprocessing.from_config(config)
+    except ExportError as error:
+        raise ExportError(f"{bundle / 'preprocessor_config.json'}: {error}") from None
+    sha256 = _check_sha256(path, bundle / "README.md")
+    model = _Model(path, preprocessing.crop)
+    total = _check_grey(model, preprocessing, labels)
+    size = preprocessing.crop
+    print(f"{bundle}: {len(labels)} classes, input {size} x {size}, sha256 {sha256}")
+    print(f"grey image: logits finite, softmax sums to {total:.6f}")
+    for photo in photos:
+        _classify(photo, model, preprocessing, labels)
+
+
+class _Model:
+    """An ONNX Runtime session on a model with one input `[batch, 3, S, S]` and one output."""
+
+    def __init__(self, path: Path, image_size: int) -> None:
+        try:
+            self._session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime has an exception for each of its codes.
+            raise ExportError(f"{path}: ONNX Runtime does not load it: {error}") from None
+        (self._input, *more) = self._session.get_inputs()
+        shape = self._input.shape
+        expected = [3, image_size, image_size]
+        fits = len(shape) == 4 and all(
+            side == wanted for side, wanted in zip(shape[1:], expected) if isinstance(side, int)
+        )
+        if more or not fits or self._input.type != "tensor(float)":
+            raise ExportError(
+                f"{path}: its input is {self._input.type} {shape}, preprocessor_config.json makes "
+                f"tensor(float) {['batch', *expected]}"
+            )
+
+    def run(self, pixels: np.ndarray) -> np.ndarray:
+        """Logits `[classes]` of one image `[3, S, S]`."""
+        return np.asarray(self._session.run(None, {self._input.name: pixels[None]})[0][0])
+
+
+def _find_model(bundle: Path) -> Path:
+    candidates = (bundle / "model.onnx", bundle / "onnx" / "model.onnx")
+    path = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if path is None:
+        raise ExportError(f"{bundle} holds neither model.onnx nor onnx/model.onnx")
+    with path.open("rb") as file:
+        head = file.read(64)
+    if not head:
+        raise ExportError(f"{path}: the file is empty")
+    if head.startswith(b"version https://git-lfs"):
+        raise ExportError(f"{path}: this is a Git LFS pointer, not the model; run git lfs pull")
+    return path
+
+
+def _read_labels(bundle: Path) -> list[Label]:
+    """labels.tsv if it is there, else `id2label`; where there are both, their names are equal."""
+    table, config = bundle / "labels.tsv", bundle / "config.json"
+    labels = read_labels(table) if table.exists() else None
+    id2label = _read_json(config).get("id2label") if config.exists() or labels is None else None
+    if id2label is None:
+        if labels is None:
+            raise ExportError(f"{config}: there is no id2label, and no labels.tsv beside it")
+        return labels
+    names = [label.en for label in read_labels(config)]
+    if labels is None:
+        return [Label("", name) for name in names]
+    if names != [label.en for label in labels]:
+        raise ExportError(
+            f"{table} has {len(labels)} labels and config.json {len(names)}, "
+            "and they are not the same names in the same order"
+        )
+    return labels
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ExportError(f"{path}: there is no such file") from None
+    except ValueError as error:
+        raise ExportError(f"{path}: {error}") from None
+    if not isinstance(value, dict):
+        raise ExportError(f"{path}: expected an object, found a {type(value).__name__}")
+    return value
+
+
+def _check_sha256(path: Path, card: Path) -> str:
+    actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    text = card.read_text(encoding="utf-8") if card.exists() else ""
+    stated = _STATED_SHA256.search(text)
+    if stated and stated[1].lower() != actual:
+        raise ExportError(
+            f"{path}: its sha256 is {actual}, but model_sha256 in README.md says {stated[1]}"
+        )
+    return actual
+
+
+def _check_grey(model: _Model, preprocessing: Preprocessing, labels: list[Label]) -> float:
+    """One run on a grey picture; the answer is the sum of its softmax, 1 but for rounding."""
+    side = preprocessing.shortest_edge
+    logits = model.run(preprocessing.apply(Image.new("L", (side, side), _GREY)))
+    if logits.shape != (len(labels),):
+        raise ExportError(f"the model has {logits.size} outputs, but there are {len(labels)} labels")
+    if not np.isfinite(logits).all():
+        raise ExportError("a grey image gives logits that are not finite")
+    total = float(softmax(logits).sum())
+    if abs(total - 1) > _SUM_TOLERANCE:
+        raise ExportError(f"softmax of a grey image sums to {total}, expected 1")
+    return total
+
+
+def _classify(
+    photo: Path, model: _Model, preprocessing: Preprocessing, labels: list[Label]
+) -> None:
+    try:
+        with Image.open(photo) as image:
+            probabilities = softmax(model.run(preprocessing.apply(image)))
+    except UnidentifiedImageError:
+        raise ExportError(f"{photo} is no image that Pillow knows") from None
+    print(photo)
+    for class_id in np.argsort(-probabilities, kind="stable")[:_TOP]:
+        print(f"  {probabilities[class_id]:7.2%}  {class_id:4}  {labels[class_id].en}")
