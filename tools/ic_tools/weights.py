@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from .errors import ExportError
+from .float_free import without_floats
 
 StateDict = dict[str, torch.Tensor]
 
@@ -18,6 +20,8 @@ _CONTAINERS = ("state_dict", "model_state_dict", "model")
 
 # What wrappers put before every name: DataParallel, torch.compile and Lightning.
 _PREFIXES = ("module.", "_orig_mod.", "model.")
+
+_KNOWS_NO_FLOATS = torch.__version__.startswith("1.")
 
 
 class Weights(NamedTuple):
@@ -89,13 +93,20 @@ def count_parameters(state: StateDict) -> int:
 
 def _unpickle(name: str, content: bytes) -> dict:
     try:
+        if _KNOWS_NO_FLOATS:
+            content = without_floats(content)
         value = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # The unpickler raises whatever the bytes lead it to.
-        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise ExportError(
-            f"{name} is no checkpoint of tensors only ({reason[0]}); "
+            f"{name} is no checkpoint of tensors and plain values ({_reason(error)}); "
             "save model.state_dict(), not the model"
         ) from None
     if not isinstance(value, dict):
         raise ExportError(f"{name} holds a {type(value).__name__}, expected a state dict")
     return dict(value)
+
+
+def _reason(error: Exception) -> str:
+    """What PyTorch found, without its advice to load the file unsafely."""
+    found = re.search(r"WeightsUnpickler error: .*", str(error))
+    return found[0] if found else f"{type(error).__name__}: {error}".splitlines()[0]

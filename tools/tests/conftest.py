@@ -1,7 +1,12 @@
-"""The network is built once for all tests; its weights come from the pinned package."""
+"""Networks are built once for all tests: Lite0 from the pinned package, ResNet-18 from a seed."""
+
+import hashlib
+from pathlib import Path
 
 import onnx
 import pytest
+import torch
+import torchvision
 
 from ic_tools.lite_recipes import EFFICIENTNET_LITE0
 from ic_tools.weights import StateDict
@@ -15,3 +20,19 @@ def weights() -> StateDict:
 @pytest.fixture(scope="session")
 def model(weights: StateDict) -> onnx.ModelProto:
     return EFFICIENTNET_LITE0.build(weights)
+
+
+@pytest.fixture(scope="session")
+def resnet18() -> torch.nn.Module:
+    """ResNet-18 with random weights: a file of the published ones is not at hand in a test."""
+    torch.manual_seed(0)
+    return torchvision.models.resnet18(weights=None).eval()
+
+
+@pytest.fixture(scope="session")
+def resnet18_file(resnet18, tmp_path_factory) -> Path:
+    """Its weights in a file that is named as torchvision names its own, by the hash."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.save(resnet18.state_dict(), folder / "weights.pth")
+    sha256 = hashlib.sha256((folder / "weights.pth").read_bytes()).hexdigest()
+    return (folder / "weights.pth").rename(folder / f"resnet18-{sha256[:8]}.pth")

@@ -5,7 +5,7 @@ import torch
 
 from ic_tools.compare import TOLERANCE, Comparison
 from ic_tools.errors import ExportError
-from ic_tools.lite_recipes import EFFICIENTNET_LITE0
+from ic_tools.lite_recipes import EFFICIENTNET_LITE0, EFFICIENTNET_LITE1, EFFICIENTNET_LITE2
 from ic_tools.weights import count_parameters, load_verified
 
 
@@ -66,6 +66,30 @@ def test_onnx_runtime_agrees_with_pytorch(model, weights):
     comparison = Comparison(model.SerializeToString(), reference(weights), 224)
     comparison.run_random()
     assert 0 < comparison.worst <= TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("recipe", "size", "parameters"),
+    [(EFFICIENTNET_LITE1, 240, 5_416_680), (EFFICIENTNET_LITE2, 260, 6_092_072)],
+)
+def test_larger_variants_agree_with_pytorch_too(recipe, size, parameters):
+    weights = recipe.load().state
+    assert count_parameters(weights) == parameters
+    assert (recipe.preprocessing.crop, recipe.preprocessing.shortest_edge) == (size, size + 32)
+    larger = recipe.build(weights)
+    dimensions = larger.graph.input[0].type.tensor_type.shape.dim
+    assert [dimension.dim_value for dimension in dimensions[1:]] == [3, size, size]
+    comparison = Comparison(larger.SerializeToString(), recipe.reference(weights), size)
+    comparison.run_random()
+    assert 0 < comparison.worst <= TOLERANCE
+
+
+def test_committed_model_is_what_the_recipe_makes(model):
+    """The bundle in the repository can be made again, byte by byte."""
+    content = model.SerializeToString(deterministic=True)
+    assert hashlib.sha256(content).hexdigest() == (
+        "00518b65a9a839114dce1c9565ccca9c2c43ee210454aa65c71aa9caa7566fb6"
+    )
 
 
 def test_model_that_differs_from_pytorch_is_refused(model, weights):
