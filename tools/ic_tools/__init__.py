@@ -1,7 +1,10 @@
 """Makes the model bundles of lambda-image-classifier. Nothing here runs in the Lambda function.
 
-Layout: `cli` parses the command, `export` runs it from weights to bundle, `recipes` says what
-each model is made of. `weights` verifies and loads, `efficientnet_lite` builds the network out of
-`layers` (arithmetic) and `graph` (ONNX), `compare` holds it against PyTorch, `preprocess` and
-`photos` run it on pictures, `bundle` and `card` write the files.
+Layout: `cli` parses the command, `export` runs it from weights to bundle, `verify` checks a
+bundle. A `recipe` says what a model is made of; `lite_recipes` and `torchvision_recipes` have
+them. `weights` verifies and loads, `published` knows and fetches torchvision's files.
+`efficientnet_lite` builds its network out of `layers` (arithmetic) and `graph` (ONNX);
+`architectures` builds torchvision's and `torch_onnx` writes them as ONNX. `compare` holds a model
+against PyTorch, `preprocess` and `photos` run it on pictures, `bundle`, `labels` and `card` are
+the files.
 """

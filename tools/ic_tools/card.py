@@ -86,7 +86,7 @@ def _short(source: str) -> str:
 
 
 def _licence(recipe: Recipe) -> str:
-    return recipe.licence + (f", copyright {recipe.copyright}" if recipe.copyright else "")
+    return recipe.licence + (f", {recipe.licence_note}" if recipe.licence_note else "")
 
 
 def _preprocessing(recipe: Recipe) -> str:

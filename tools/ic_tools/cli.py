@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from .architectures import check_architecture
 from .errors import ExportError
 from .export import export
 from .lite_recipes import LITE_RECIPES
 from .recipe import Recipe
-from .torchvision_recipes import check_architecture, checkpoint_recipe, published_recipe
+from .torchvision_recipes import checkpoint_recipe, published_recipe
 from .verify import verify
 
 # Options that say something about a checkpoint, and mean nothing for published weights.

@@ -66,8 +66,9 @@ def _from_table(text: str) -> dict[int, Label]:
         raise ExportError("the first line must name the columns class_id and en, tabs between")
     labels: dict[int, Label] = {}
     for row in rows:
-        fields = dict(zip(header, (field.strip() for field in row)))
-        class_id = int(fields["class_id"])
+        # A row may end early, or hold more than the header names.
+        fields = dict(zip(header, map(str.strip, row), strict=False))
+        class_id = int(fields.get("class_id", ""))
         if class_id in labels:
             raise ExportError(f"class {class_id} stands twice")
         labels[class_id] = Label(

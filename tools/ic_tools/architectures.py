@@ -1,0 +1,100 @@
+"""torchvision's classification networks: by name, with any number of classes, and filled."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+import torch
+import torchvision
+
+from .errors import ExportError
+from .weights import StateDict, Weights, some
+
+IMAGENET_CLASSES = 1000
+
+# These two normalise their input once more when their weights are those that were ported from
+# TensorFlow, and have side branches for training, whose logits evaluation does not use.
+_PORTED = ("googlenet", "inception_v3")
+
+# Names of DenseNet's layers in its published files, older than those of its code.
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.)")
+
+
+def check_architecture(name: str) -> None:
+    """Raises `ExportError`, with names that are close, unless torchvision classifies with it."""
+    known = torchvision.models.list_models(module=torchvision.models)
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=3) or ["resnet18", "mobilenet_v3_small"]
+        raise ExportError(
+            f"torchvision {torchvision.__version__} has no architecture {name!r}; "
+            f"it has {', '.join(close)} and {len(known) - len(close)} more"
+        )
+
+
+def build_network(
+    architecture: str, classes: int, image_size: int | None = None
+) -> torch.nn.Module:
+    """The network with fresh weights; `image_size` matters only to those that are made for one."""
+    options: dict[str, object] = {}
+    if architecture in _PORTED:
+        options = {"aux_logits": False, "transform_input": True, "init_weights": False}
+    if architecture.startswith("vit_") and image_size:
+        # Its position embeddings are for one size.
+        options = {"image_size": image_size}
+    return torchvision.models.get_model(
+        architecture, weights=None, num_classes=classes, **options
+    )
+
+
+def count_classes(architecture: str, weights: Weights) -> int:
+    """Outputs of the classifier in a checkpoint, read from the shape of its weight."""
+    key = _classifier(build_network(architecture, IMAGENET_CLASSES))
+    if key not in weights.state:
+        raise ExportError(
+            f"{weights.file_name} has no classifier {key} as {architecture} has it; "
+            f"it has {some(sorted(weights.state))}"
+        )
+    return len(weights.state[key])
+
+
+def load_state(network: torch.nn.Module, state: StateDict) -> torch.nn.Module:
+    """Fill the network, for evaluation; raises `ExportError` naming parameters that are amiss."""
+    expected = network.state_dict()
+    faults = {
+        "lack": [k for k in expected if k not in state and not k.endswith("num_batches_tracked")],
+        "have unknown": [key for key in state if key not in expected],
+        "have other shapes of": [
+            f"{key} {list(state[key].shape)} instead of {list(expected[key].shape)}"
+            for key in expected
+            if key in state and state[key].shape != expected[key].shape
+        ],
+    }
+    found = [f"they {what} {some(names)}" for what, names in faults.items() if names]
+    if found:
+        raise ExportError(f"the weights are of another architecture: {'; '.join(found)}")
+    network.load_state_dict(state, strict=False)
+    return network.eval()
+
+
+def without_side_branches(architecture: str, state: StateDict) -> StateDict:
+    """Without the side branches that only training uses."""
+    if architecture not in _PORTED:
+        return state
+    return {name: t for name, t in state.items() if not name.lower().startswith("aux")}
+
+
+def modern_names(state: StateDict) -> StateDict:
+    """Published DenseNets in the names of today's code; all others as they are."""
+    return {_OLD_DENSENET.sub(r"\1", name): tensor for name, tensor in state.items()}
+
+
+def _classifier(network: torch.nn.Module) -> str:
+    """Name of the weight of the last layer that has an output for each class."""
+
+    def outputs(layer: torch.nn.Module) -> int:
+        return getattr(layer, "out_features", None) or getattr(layer, "out_channels", 0)
+
+    layers = network.named_modules()
+    names = [name for name, layer in layers if outputs(layer) == IMAGENET_CLASSES]
+    return f"{names[-1]}.weight"
