@@ -46,7 +46,9 @@ def _check(
 
     accuracy = measure(photos, recipe.labels, classify)
     print(f"max |Δlogit| with {accuracy.photos} photos: {comparison.worst:.3g}")
-    print(f"top-1 {accuracy.top1}, top-5 {accuracy.top5} of {accuracy.labelled} labelled photos")
+    if accuracy.labelled:
+        counts = f"top-1 {accuracy.top1}, top-5 {accuracy.top5}"
+        print(f"{counts} of {accuracy.labelled} labelled photos")
     if accuracy.referenced:
         print(
             f"same top-1 as the stored predictions: {accuracy.agreeing} of {accuracy.referenced}, "
