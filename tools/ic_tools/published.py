@@ -12,8 +12,10 @@ import re
 import tempfile
 import urllib.request
 from dataclasses import dataclass
+from enum import Enum
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 import torchvision
@@ -81,11 +83,12 @@ def find_published(architecture: str, file_name: str) -> Published:
 def download(entry: Published, folder: Path | None = None) -> Path:
     """Fetch the file into `folder`, by default torch.hub's cache, unless it is there already.
 
-    It appears under its name only when it is whole and has its hash. Raises `ExportError`.
+    It appears under its name only when it is whole and has its hash, and replaces one that has
+    not. Raises `ExportError`.
     """
     folder = folder or Path(torch.hub.get_dir()) / "checkpoints"
     path = folder / entry.file_name
-    if path.exists():
+    if path.exists() and _sha256(path).startswith(entry.sha256_prefix):
         return path
     print(f"downloading {entry.url}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +103,7 @@ def download(entry: Published, folder: Path | None = None) -> Path:
     return path
 
 
-def _fetch(url: str, file) -> str:
+def _fetch(url: str, file: BinaryIO) -> str:
     """Copies what `url` answers to `file`; the answer is its sha256."""
     digest = hashlib.sha256()
     received = 0
@@ -120,12 +123,17 @@ def _fetch(url: str, file) -> str:
     return digest.hexdigest()
 
 
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _content_length(response: HTTPResponse) -> int | None:
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdigit() else None
 
 
-def _published(member) -> Published:
+def _published(member: Enum) -> Published:
     preset = member.transforms()
     metrics = member.meta.get("_metrics", {}).get("ImageNet-1K", {})
     return Published(

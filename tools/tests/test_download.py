@@ -58,6 +58,12 @@ def test_file_is_fetched_once(server, tmp_path):
     assert len(server.requests) == 1
 
 
+def test_damaged_file_in_the_cache_is_replaced(server, tmp_path):
+    path = tmp_path / f"net-{PREFIX}.pth"
+    path.write_bytes(CONTENT[:-1])
+    assert download(entry(server, "whole"), tmp_path).read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize(
     ("folder", "prefix", "fault"),
     [
