@@ -3,19 +3,18 @@
 //! Nothing else in the crate reads the environment. A flag wins over the variable of the same name; an empty
 //! variable counts as unset, because deployment templates pass empty parameters on as empty strings.
 
+mod check;
 mod environment;
 mod lambda;
 mod origin;
 mod paths;
 mod token;
 
-use std::fmt::Display;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::Args;
 
+use check::Check;
 pub use environment::prepare as prepare_environment;
 pub use token::ApiToken;
 
@@ -204,61 +203,6 @@ impl Config {
 
 fn given(setting: &Option<String>) -> Option<&str> {
     setting.as_deref().map(str::trim).filter(|text| !text.is_empty())
-}
-
-/// Gathers the mistakes, so that one start tells them all.
-#[derive(Default)]
-struct Check {
-    mistakes: Vec<String>,
-}
-
-impl Check {
-    fn number<T>(&mut self, name: &str, setting: &Option<String>, default: T, range: RangeInclusive<T>) -> T
-    where
-        T: FromStr + PartialOrd + Display + Copy,
-    {
-        let Some(text) = given(setting) else { return default };
-        match text.parse() {
-            Ok(number) if range.contains(&number) => number,
-            _ => {
-                let (low, high) = range.into_inner();
-                self.mistakes.push(format!("{name} must be a number from {low} to {high}, not \"{text}\""));
-                default
-            }
-        }
-    }
-
-    fn token(&mut self, setting: Option<&str>) -> Option<ApiToken> {
-        let token = ApiToken::new(setting?);
-        if token.is_none() {
-            // Not the token itself: this goes to the log.
-            self.mistakes
-                .push("API_TOKEN must consist of visible ASCII characters without spaces".to_owned());
-        }
-        token
-    }
-
-    fn origins(&mut self, setting: Option<&str>) -> CorsOrigins {
-        let Some(text) = setting else { return CorsOrigins::None };
-        if text == "*" {
-            return CorsOrigins::Any;
-        }
-        let mut origins = Vec::new();
-        for part in text.split(',').map(str::trim) {
-            match origin::normalised(part) {
-                Some(origin) => origins.push(origin),
-                None => self.mistakes.push(format!(
-                    "CORS_ALLOW_ORIGINS must be * or a comma-separated list of origins like https://example.com; \
-                     \"{part}\" is none"
-                )),
-            }
-        }
-        CorsOrigins::List(origins)
-    }
-
-    fn finish(self, config: Config) -> Result<Config, StartError> {
-        if self.mistakes.is_empty() { Ok(config) } else { Err(StartError::Config(self.mistakes.join("\n"))) }
-    }
 }
 
 #[cfg(test)]

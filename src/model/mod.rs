@@ -7,6 +7,7 @@ mod bundle;
 mod denied;
 mod elf;
 mod front_matter;
+mod geometry;
 mod head;
 mod labels;
 mod preprocess;

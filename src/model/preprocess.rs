@@ -9,6 +9,7 @@ use ::image::imageops::thumbnail;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
+use super::geometry::{Geometry, Part};
 use super::preprocessor_config::PreprocessorConfig;
 use super::session::{Element, Input};
 use crate::Error;
@@ -34,22 +35,6 @@ pub enum Layout {
     Nhwc,
 }
 
-/// The size that a picture is scaled to before the crop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Resize {
-    /// Its own.
-    None,
-    /// The short side to this many pixels; the long one keeps the aspect, rounded down.
-    ShortestEdge(u32),
-    /// To exactly this size; the aspect changes.
-    Exact {
-        /// In pixels.
-        width: u32,
-        /// In pixels.
-        height: u32,
-    },
-}
-
 /// How pixels are made of others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Filter {
@@ -58,23 +43,11 @@ pub(super) enum Filter {
     Convolution(FilterType),
 }
 
-/// Where a crop starts whose margins have no whole number of pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Anchor {
-    /// Half a pixel goes to the even side: torchvision.
-    HalfToEven,
-    /// Half a pixel is dropped: Hugging Face.
-    Down,
-}
-
 /// All that there is to know to make a tensor of a picture.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    pub(super) resize: Resize,
+    pub(super) geometry: Geometry,
     pub(super) filter: Filter,
-    /// Width and height of the crop, and of the tensor, in pixels. What it is larger than the scaled picture is zero.
-    pub(super) output: (u32, u32),
-    pub(super) anchor: Anchor,
     /// `value = byte * scale + bias`, for red, green and blue.
     pub(super) scale: [f32; 3],
     pub(super) bias: [f32; 3],
@@ -86,18 +59,6 @@ pub(super) struct Plan {
 #[derive(Clone, Debug)]
 pub struct Preprocessor {
     plan: Plan,
-}
-
-/// The part of one side of the source that one side of the tensor shows.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Part {
-    /// In source pixels.
-    start: f64,
-    /// In source pixels.
-    length: f64,
-    /// In pixels of the tensor: how many it is scaled to, and how many zeros stand before them.
-    pixels: u32,
-    before: u32,
 }
 
 impl Preprocessor {
@@ -121,7 +82,7 @@ impl Preprocessor {
     ///
     /// What does not fit.
     pub(super) fn check_input(&self, input: Input) -> Result<(), String> {
-        let (width, height) = self.plan.output;
+        let (width, height) = self.plan.geometry.output;
         if input.size.0.is_some_and(|fixed| fixed != width)
             || input.size.1.is_some_and(|fixed| fixed != height)
         {
@@ -144,7 +105,7 @@ impl Preprocessor {
 
     /// Width and height of the tensor, in pixels.
     pub fn output_size(&self) -> (u32, u32) {
-        self.plan.output
+        self.plan.geometry.output
     }
 
     /// The tensor of one picture: `3 * height * width` values in the given layout.
@@ -169,14 +130,14 @@ impl Preprocessor {
             // Fewer than the source's pixels, which are a u32, and at least one.
             if shrink > LARGEST_SHRINK { (blocks as u32).max(1) } else { source }
         };
-        let (across, down) = self.parts(rgb.width(), rgb.height());
+        let (across, down) = self.plan.geometry.parts(rgb.width(), rgb.height());
         let (columns, rows) = (side(rgb.width(), across), side(rgb.height(), down));
         ((columns, rows) != rgb.dimensions()).then(|| thumbnail(rgb, columns, rows))
     }
 
     /// Resizes and crops. Horizontally first, as Pillow does: each pass rounds to whole bytes, so the order shows.
     fn scale(&self, rgb: &RgbImage) -> Result<Image<'static>, Cause> {
-        let (across, down) = self.parts(rgb.width(), rgb.height());
+        let (across, down) = self.plan.geometry.parts(rgb.width(), rgb.height());
         let source = ImageRef::new(rgb.width(), rgb.height(), rgb.as_raw(), PixelType::U8x3)?;
         let mut scaled = Image::new(across.pixels, down.pixels, PixelType::U8x3);
         match self.plan.filter {
@@ -185,7 +146,7 @@ impl Preprocessor {
                 let options =
                     ResizeOptions::new().use_alpha(false).resize_alg(ResizeAlg::Convolution(filter));
                 let mut resizer = Resizer::new();
-                let (first_row, rows) = rows_in_reach(down, rgb.height());
+                let (first_row, rows) = down.in_reach(LARGEST_SUPPORT, rgb.height());
                 let mut narrow = Image::new(across.pixels, rows, PixelType::U8x3);
                 let columns =
                     options.crop(across.start, f64::from(first_row), across.length, f64::from(rows));
@@ -196,7 +157,7 @@ impl Preprocessor {
                 resizer.resize(&narrow, &mut scaled, &lines)?;
             }
         }
-        Ok(if (across.pixels, down.pixels) == self.plan.output {
+        Ok(if (across.pixels, down.pixels) == self.plan.geometry.output {
             scaled
         } else {
             self.padded(&scaled, across, down)
@@ -205,7 +166,7 @@ impl Preprocessor {
 
     /// The scaled picture amid zeros.
     fn padded(&self, scaled: &Image<'_>, across: Part, down: Part) -> Image<'static> {
-        let (width, height) = self.plan.output;
+        let (width, height) = self.plan.geometry.output;
         let mut padded = Image::new(width, height, PixelType::U8x3);
         let (row_bytes, inner_bytes) = (3 * width as usize, 3 * across.pixels as usize);
         let rows = padded.buffer_mut().chunks_exact_mut(row_bytes).skip(down.before as usize);
@@ -214,29 +175,6 @@ impl Preprocessor {
             row[left..left + inner_bytes].copy_from_slice(inner);
         }
         padded
-    }
-
-    /// What of the source the tensor shows, across and down: whole pixels of the scaled picture, mapped back.
-    fn parts(&self, width: u32, height: u32) -> (Part, Part) {
-        let (scaled_width, scaled_height) = scaled_size(self.plan.resize, width, height);
-        let part = |source: u32, scaled: u64, output: u32| {
-            let factor = f64::from(source) / scaled as f64;
-            let Some(margin) = scaled.checked_sub(u64::from(output)) else {
-                // Smaller than an output, which is a u32.
-                let pixels = scaled as u32;
-                let before = (output - pixels).div_ceil(2);
-                return Part { start: 0.0, length: f64::from(source), pixels, before };
-            };
-            let offset = match self.plan.anchor {
-                Anchor::HalfToEven => half_to_even(margin),
-                Anchor::Down => margin / 2,
-            };
-            let length = f64::from(output) * factor;
-            let start = (offset as f64 * factor).min(f64::from(source) - length);
-            Part { start: start.max(0.0), length: length.min(f64::from(source)), pixels: output, before: 0 }
-        };
-        let (output_width, output_height) = self.plan.output;
-        (part(width, scaled_width, output_width), part(height, scaled_height, output_height))
     }
 
     fn normalise(&self, pixels: &[u8], layout: Layout) -> Vec<f32> {
@@ -277,45 +215,15 @@ fn nearest(rgb: &RgbImage, across: Part, down: Part, scaled: &mut Image<'_>) {
     }
 }
 
-/// The first row of the source that the filter reaches, and how many: the part and the filter's support on both
-/// sides.
-fn rows_in_reach(down: Part, source_height: u32) -> (u32, u32) {
-    let support = LARGEST_SUPPORT * (down.length / f64::from(down.pixels)).max(1.0) + 1.0;
-    let source_height = f64::from(source_height);
-    let first = (down.start - support).floor().max(0.0);
-    let end = (down.start + down.length + support).ceil().min(source_height);
-    // Both lie within the source's height, which is a u32.
-    (first as u32, (end - first) as u32)
-}
-
-/// Half of `number`, a half of one rounded to the even side: where torchvision's `center_crop` starts.
-fn half_to_even(number: u64) -> u64 {
-    let half = number / 2;
-    if number % 2 == 1 && half % 2 == 1 { half + 1 } else { half }
-}
-
-/// Width and height after the resize, in pixels. They exceed 32 bits where a thin picture is scaled up.
-fn scaled_size(resize: Resize, width: u32, height: u32) -> (u64, u64) {
-    match resize {
-        Resize::None => (u64::from(width), u64::from(height)),
-        Resize::Exact { width, height } => (u64::from(width), u64::from(height)),
-        Resize::ShortestEdge(edge) => {
-            let (edge, width, height) = (u64::from(edge), u64::from(width), u64::from(height));
-            if width <= height { (edge, edge * height / width) } else { (edge * width / height, edge) }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::geometry::{Anchor, Resize};
     use super::*;
 
     fn preprocessor(resize: Resize, output: (u32, u32), filter: FilterType) -> Preprocessor {
         Preprocessor::new(Plan {
-            resize,
+            geometry: Geometry { resize, output, anchor: Anchor::HalfToEven },
             filter: Filter::Convolution(filter),
-            output,
-            anchor: Anchor::HalfToEven,
             scale: [1.0; 3],
             bias: [0.0; 3],
             blue_first: false,
@@ -324,18 +232,6 @@ mod tests {
 
     fn imagenet() -> Preprocessor {
         preprocessor(Resize::ShortestEdge(256), (224, 224), FilterType::CatmullRom)
-    }
-
-    #[test]
-    fn the_long_side_keeps_the_aspect_rounded_down() {
-        assert_eq!(scaled_size(Resize::ShortestEdge(256), 500, 333), (384, 256));
-        assert_eq!(scaled_size(Resize::ShortestEdge(256), 333, 500), (256, 384));
-        assert_eq!(scaled_size(Resize::ShortestEdge(256), 1, 5000), (256, 1_280_000));
-    }
-
-    #[test]
-    fn half_a_pixel_is_rounded_to_the_even_side() {
-        assert_eq!([35, 36, 37, 39].map(half_to_even), [18, 18, 18, 20]);
     }
 
     #[test]

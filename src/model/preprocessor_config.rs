@@ -4,7 +4,8 @@ use fast_image_resize::FilterType;
 use serde::{Deserialize, Deserializer};
 
 use super::Preprocessor;
-use super::preprocess::{Anchor, Filter, Plan, Resize};
+use super::geometry::{Anchor, Geometry, Resize};
+use super::preprocess::{Filter, Plan};
 use super::processors::{self, Kind, Rules};
 
 /// From this size on, in pixels, ConvNeXT squeezes the picture and crops nothing.
@@ -123,7 +124,13 @@ impl PreprocessorConfig {
         };
         let anchor = if rules.kind == Kind::Torchvision { Anchor::HalfToEven } else { Anchor::Down };
         let filter = filter(self.resample.unwrap_or(rules.resample))?;
-        Ok(Preprocessor::new(Plan { resize, filter, output, anchor, scale, bias, blue_first }))
+        Ok(Preprocessor::new(Plan {
+            geometry: Geometry { resize, output, anchor },
+            filter,
+            scale,
+            bias,
+            blue_first,
+        }))
     }
 
     /// Width and height of the centre crop, in pixels.

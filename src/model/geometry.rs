@@ -1,0 +1,120 @@
+//! Where the tensor's pixels lie in the picture.
+
+/// The size that a picture is scaled to before the crop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resize {
+    /// Its own.
+    None,
+    /// The short side to this many pixels; the long one keeps the aspect, rounded down.
+    ShortestEdge(u32),
+    /// To exactly this size; the aspect changes.
+    Exact {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+    },
+}
+
+/// Where a crop starts whose margins have no whole number of pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Anchor {
+    /// Half a pixel goes to the even side: torchvision.
+    HalfToEven,
+    /// Half a pixel is dropped: Hugging Face.
+    Down,
+}
+
+/// How a picture is scaled and cropped.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Geometry {
+    pub(super) resize: Resize,
+    /// Width and height of the crop, and of the tensor, in pixels. What it is larger than the scaled picture is zero.
+    pub(super) output: (u32, u32),
+    pub(super) anchor: Anchor,
+}
+
+/// The part of one side of the source that one side of the tensor shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Part {
+    /// In source pixels.
+    pub(super) start: f64,
+    /// In source pixels.
+    pub(super) length: f64,
+    /// In pixels of the tensor: how many it is scaled to, and how many zeros stand before them.
+    pub(super) pixels: u32,
+    pub(super) before: u32,
+}
+
+impl Geometry {
+    /// What of the source the tensor shows, across and down: whole pixels of the scaled picture, mapped back.
+    pub(super) fn parts(&self, width: u32, height: u32) -> (Part, Part) {
+        let (scaled_width, scaled_height) = scaled_size(self.resize, width, height);
+        let part = |source: u32, scaled: u64, output: u32| {
+            let factor = f64::from(source) / scaled as f64;
+            let Some(margin) = scaled.checked_sub(u64::from(output)) else {
+                // Smaller than an output, which is a u32.
+                let pixels = scaled as u32;
+                let before = (output - pixels).div_ceil(2);
+                return Part { start: 0.0, length: f64::from(source), pixels, before };
+            };
+            let offset = match self.anchor {
+                Anchor::HalfToEven => half_to_even(margin),
+                Anchor::Down => margin / 2,
+            };
+            let length = f64::from(output) * factor;
+            let start = (offset as f64 * factor).min(f64::from(source) - length);
+            Part { start: start.max(0.0), length: length.min(f64::from(source)), pixels: output, before: 0 }
+        };
+        let (output_width, output_height) = self.output;
+        (part(width, scaled_width, output_width), part(height, scaled_height, output_height))
+    }
+}
+
+impl Part {
+    /// The first pixel of the source that a filter of `support` target pixels reaches, and how many: the part and that
+    /// on both sides. `source` is the whole side.
+    pub(super) fn in_reach(self, support: f64, source: u32) -> (u32, u32) {
+        let support = support * (self.length / f64::from(self.pixels)).max(1.0) + 1.0;
+        let end_of_source = f64::from(source);
+        let first = (self.start - support).floor().max(0.0);
+        let end = (self.start + self.length + support).ceil().min(end_of_source);
+        // Both lie within the source's side, which is a u32.
+        (first as u32, (end - first) as u32)
+    }
+}
+
+/// Half of `number`, a half of one rounded to the even side: where torchvision's `center_crop` starts.
+fn half_to_even(number: u64) -> u64 {
+    let half = number / 2;
+    if number % 2 == 1 && half % 2 == 1 { half + 1 } else { half }
+}
+
+/// Width and height after the resize, in pixels. They exceed 32 bits where a thin picture is scaled up.
+fn scaled_size(resize: Resize, width: u32, height: u32) -> (u64, u64) {
+    match resize {
+        Resize::None => (u64::from(width), u64::from(height)),
+        Resize::Exact { width, height } => (u64::from(width), u64::from(height)),
+        Resize::ShortestEdge(edge) => {
+            let (edge, width, height) = (u64::from(edge), u64::from(width), u64::from(height));
+            if width <= height { (edge, edge * height / width) } else { (edge * width / height, edge) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_long_side_keeps_the_aspect_rounded_down() {
+        assert_eq!(scaled_size(Resize::ShortestEdge(256), 500, 333), (384, 256));
+        assert_eq!(scaled_size(Resize::ShortestEdge(256), 333, 500), (256, 384));
+        assert_eq!(scaled_size(Resize::ShortestEdge(256), 1, 5000), (256, 1_280_000));
+    }
+
+    #[test]
+    fn half_a_pixel_is_rounded_to_the_even_side() {
+        assert_eq!([35, 36, 37, 39].map(half_to_even), [18, 18, 18, 20]);
+    }
+}
