@@ -92,13 +92,14 @@ TAKEN = {
     "declared-probabilities": (model(end=SOFTMAX), {"graph_output": "probabilities"}, {}),
     "declared-logits": (model(end=SOFTMAX), {"graph_output": "logits"}, {}),
     "multi-label": (model(), MULTI, {}),
-    "multi-label-sigmoid": (model(end=SIGMOID), MULTI, {}),
+    "multi-label-sigmoid": (model(end=SIGMOID), MULTI | {"graph_output": "probabilities"}, {}),
     "two-classes": (model(classes=2), {}, {}),
     "1001-classes": (model(classes=1001), {}, {}),
     "external-data": (model(classes=5), {}, {}),
     "onnx-folder": (model(), {}, {}),
 }
 REFUSED = {
+    "one-class": (model(classes=1), {}, {}),
     "nan": (model(end=NAN), {}, {}),
     "sum-off": (model(end=MORE), {}, {}),
     "declared-sum-off": (model(end=LESS), {"graph_output": "probabilities"}, {}),
@@ -151,7 +152,7 @@ def expected(name, path, made, config, preprocessing):
     output = output[0].astype(np.float64)
     ends = made.graph.node[-1].op_type in {"Softmax", "Sigmoid"}
     if not ends or config.get("graph_output") == "logits":
-        if config == MULTI:
+        if config.get("problem_type"):
             output = 1 / (1 + np.exp(-output))
         else:
             output = np.exp(output - output.max())

@@ -83,7 +83,7 @@ impl Bundle {
         Ok(Self {
             card: card(dir, &config, &text),
             model_path,
-            stated_sha256: front_matter::scalar(&text, "model_sha256").map(str::to_ascii_lowercase),
+            stated_sha256: front_matter::scalar(&text, "model_sha256").map(|hash| hash.to_ascii_lowercase()),
             labels: read_labels(dir, &config)?,
             problem: config.problem().map_err(|what| fault(&dir.join("config.json"), what))?,
             graph_output: config.graph_output,
@@ -155,7 +155,11 @@ fn find_model(dir: &Path) -> Result<PathBuf, StartError> {
 
 fn read_text(path: &Path) -> Result<Option<String>, StartError> {
     match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+        // A byte order mark is no part of it, and hides the first key from what reads it.
+        Ok(text) => Ok(Some(match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        })),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(fault(path, error)),
     }
@@ -182,7 +186,7 @@ fn read_labels(dir: &Path, config: &ModelConfig) -> Result<Labels, StartError> {
 }
 
 fn card(dir: &Path, config: &ModelConfig, text: &str) -> Card {
-    let scalar = |key| front_matter::scalar(text, key).map(str::to_owned);
+    let scalar = |key| front_matter::scalar(text, key);
     let folder = || dir.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = scalar("model_name").or_else(|| config.name_or_path.clone().filter(|name| !name.is_empty()));
     Card {

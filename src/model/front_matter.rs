@@ -2,8 +2,8 @@
 //!
 //! Only plain scalars are read. Lists and nested maps, which Hugging Face cards hold as well, are passed over.
 
-/// The value of `key`, without quotes.
-pub(super) fn scalar<'a>(card: &'a str, key: &str) -> Option<&'a str> {
+/// The value of `key`, without quotes, and what they escape.
+pub(super) fn scalar(card: &str, key: &str) -> Option<String> {
     let mut lines = card.lines();
     if lines.next()?.trim() != "---" {
         return None;
@@ -12,8 +12,13 @@ pub(super) fn scalar<'a>(card: &'a str, key: &str) -> Option<&'a str> {
         .take_while(|line| line.trim() != "---")
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| *name == key)
-        .map(|(_, value)| value.trim().trim_matches(['"', '\'']))
+        .map(|(_, value)| unquoted(value.trim()))
         .filter(|value| !value.is_empty())
+}
+
+/// In double quotes YAML escapes as JSON does.
+fn unquoted(value: &str) -> String {
+    serde_json::from_str(value).unwrap_or_else(|_| value.trim_matches(['"', '\'']).to_owned())
 }
 
 #[cfg(test)]
@@ -22,10 +27,9 @@ mod tests {
 
     #[test]
     fn only_scalars_between_the_dashes_are_read() {
-        let card =
-            "---\nlicense: apache-2.0\ntags:\n  - vision\nname: \"lite: 0\"\n---\nlicense: mit\nother: x\n";
-        assert_eq!(scalar(card, "license"), Some("apache-2.0"));
-        assert_eq!(scalar(card, "name"), Some("lite: 0"));
+        let card = "---\nlicense: apache-2.0\ntags:\n  - vision\nname: \"lite: \\\"0\\\"\"\n---\nlicense: mit\nother: x\n";
+        assert_eq!(scalar(card, "license"), Some("apache-2.0".into()));
+        assert_eq!(scalar(card, "name"), Some("lite: \"0\"".into()));
         assert_eq!(scalar(card, "tags"), None);
         assert_eq!(scalar(card, "other"), None);
         assert_eq!(scalar("license: mit", "license"), None);

@@ -58,11 +58,18 @@ impl Labels {
     ///
     /// What is wrong with it.
     pub(super) fn from_id2label(id2label: &BTreeMap<String, String>) -> Result<Self, String> {
-        let labels = id2label.iter().map(|(id, name)| {
+        let mut labels = BTreeMap::new();
+        for (id, name) in id2label {
             let class_id: usize = id.parse().map_err(|_| format!("id2label: \"{id}\" is no class id"))?;
-            Ok((class_id, Label { name: name.clone(), wnid: None, name_zh: None }))
-        });
-        Self::from_map(labels.collect::<Result<_, String>>()?)
+            if name.trim().is_empty() {
+                return Err(format!("id2label: class {class_id} has an empty label"));
+            }
+            let label = Label { name: name.clone(), wnid: None, name_zh: None };
+            if labels.insert(class_id, label).is_some() {
+                return Err(format!("id2label: class {class_id} stands twice"));
+            }
+        }
+        Self::from_map(labels)
     }
 
     fn from_map(labels: BTreeMap<usize, Label>) -> Result<Self, String> {

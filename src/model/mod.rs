@@ -105,11 +105,12 @@ impl Model {
         let sha256 = sha256.map_err(|_| StartError::Bundle("hashing the model failed".to_owned()))??;
         let session = session?;
         let Bundle { card, labels, preprocessor, .. } = bundle;
-        preprocessor.check_input(session.input()).map_err(StartError::Bundle)?;
+        let fault = |what| StartError::Bundle(format!("{}: {what}", bundle.model_path.display()));
+        preprocessor.check_input(session.input()).map_err(fault)?;
         let head = Head::detect(bundle.problem, bundle.graph_output, session.is_output_f16(), |picture| {
             trial(&session, &preprocessor, &labels, picture)
         })
-        .map_err(|what| StartError::Bundle(format!("the model fails on a grey image: {what}")))?;
+        .map_err(fault)?;
         Ok(Self { card: Card { sha256, ..card }, labels, preprocessor, session, head, denied })
     }
 
@@ -165,7 +166,7 @@ impl Model {
     }
 }
 
-/// Runs a model on a picture that nobody sent: 0 is grey, 1 is a gradient.
+/// Runs a model on a picture that nobody sent: 0 is grey, 1 is red.
 ///
 /// # Errors
 ///
@@ -176,16 +177,14 @@ fn trial(
     labels: &Labels,
     picture: usize,
 ) -> Result<Vec<f32>, String> {
-    let rgb = match picture {
-        0 => RgbImage::from_pixel(64, 64, ::image::Rgb([128; 3])),
-        _ => RgbImage::from_fn(64, 64, |x, y| ::image::Rgb([4 * x as u8, 4 * y as u8, 255 - 4 * x as u8])),
-    };
+    let (name, color) = if picture == 0 { ("grey", [128; 3]) } else { ("red", [255, 0, 0]) };
+    let rgb = RgbImage::from_pixel(64, 64, ::image::Rgb(color));
     let output = preprocessor
         .tensor(&rgb, session.input().layout)
         .and_then(|tensor| session.run(&tensor, preprocessor.output_size()))
         .map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-            one_line(&cause)
+            format!("it fails on a {name} image: {}", one_line(&cause))
         })?;
     if output.len() != labels.len() {
         return Err(format!("it answers {} classes, but there are {} labels", output.len(), labels.len()));

@@ -111,7 +111,8 @@ impl PreprocessorConfig {
         {
             return Err(format!("{side} pixels a side are not supported; 1 to {MAX_SIDE} are"));
         }
-        if rules.kind == Kind::Torchvision && (output.0 > sides[0] || output.1 > sides[1]) {
+        let may_pad = rules.kind != Kind::Torchvision || resize == Resize::None;
+        if !may_pad && (output.0 > sides[0] || output.1 > sides[1]) {
             return Err(format!(
                 "crop_size {} x {} is larger than size {} x {}",
                 output.0, output.1, sides[0], sides[1]

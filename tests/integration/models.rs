@@ -63,8 +63,9 @@ fn each_shape_of_model_has_the_scores_that_onnx_runtime_finds_in_python() {
 
 #[test]
 fn a_bundle_that_cannot_be_served_is_refused_for_its_own_reason() {
-    let table: [(&str, &[&str]); 13] = [
-        ("nan", &["fails on a grey image: its output for class 0 is NaN"]),
+    let table: [(&str, &[&str]); 14] = [
+        ("one-class", &["model.onnx: it has one class", "multi_label_classification"]),
+        ("nan", &["model.onnx: its output for class 0 is NaN"]),
         ("sum-off", &["its probabilities sum to 1.001", "graph_output"]),
         ("declared-sum-off", &["its probabilities sum to 0.9", "not to 1"]),
         ("declared-not-within", &["declared to be probabilities, but is not from 0 to 1"]),
