@@ -42,9 +42,7 @@ def build_network(
     if architecture.startswith("vit_") and image_size:
         # Its position embeddings are for one size.
         options = {"image_size": image_size}
-    return torchvision.models.get_model(
-        architecture, weights=None, num_classes=classes, **options
-    )
+    return torchvision.models.get_model(architecture, weights=None, num_classes=classes, **options)
 
 
 def count_classes(architecture: str, weights: Weights) -> int:
@@ -55,7 +53,10 @@ def count_classes(architecture: str, weights: Weights) -> int:
             f"{weights.file_name} has no classifier {key} as {architecture} has it; "
             f"it has {some(sorted(weights.state))}"
         )
-    return len(weights.state[key])
+    classifier = weights.state[key]
+    if classifier.ndim == 0:
+        raise ExportError(f"{weights.file_name}: {key} is one number, not a row for each class")
+    return len(classifier)
 
 
 def load_state(network: torch.nn.Module, state: StateDict) -> torch.nn.Module:

@@ -39,4 +39,4 @@ def _config(recipe: Recipe, labels: list[Label]) -> dict[str, object]:
 
 
 def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()

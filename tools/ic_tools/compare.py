@@ -17,13 +17,18 @@ _RANDOM_BATCHES = (1, 3)
 
 
 class Comparison:
-    """Runs both sides on the same input; `worst` is the largest |difference of logits| so far."""
+    """Runs both sides on the same input.
+
+    `worst` is the largest |difference of logits| so far, `spread` the largest difference between
+    two logits of one image.
+    """
 
     def __init__(self, model: bytes, reference: torch.nn.Module, image_size: int) -> None:
         self._session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         self._reference = reference.eval()
         self._image_size = image_size
         self.worst = 0.0
+        self.spread = 0.0
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
         """ONNX Runtime's logits `[batch, classes]` for `pixels` `[batch, 3, S, S]`, f32.
@@ -39,6 +44,7 @@ class Comparison:
                 f"ONNX Runtime and PyTorch differ by {difference:.3g}, allowed is {TOLERANCE:g}"
             )
         self.worst = max(self.worst, difference)
+        self.spread = max(self.spread, float(np.ptp(logits, axis=1).max()))
         return logits
 
     def run_random(self) -> None:

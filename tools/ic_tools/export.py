@@ -16,6 +16,13 @@ from .recipe import Recipe
 from .weights import StateDict
 
 
+_FIXTURES = Path(__file__).resolve().parents[2] / "tests" / "fixtures"
+_EXAMPLES = ("coffee.png", "camera.png", "chelsea.png", "rocket.jpg", "flower.jpg", "china.jpg")
+
+# Logits of one image that lie closer together than this could agree by chance.
+_MEANINGFUL = 1e-2
+
+
 def export(recipe: Recipe, out: Path, photos: Path | None) -> None:
     """Build, compare, measure, and only then write: a model that fails leaves no bundle.
 
@@ -31,14 +38,15 @@ def export(recipe: Recipe, out: Path, photos: Path | None) -> None:
     print(f"wrote {out}")
 
 
-def _check(
-    recipe: Recipe, state: StateDict, model: bytes, photos: Path | None
-) -> Accuracy | None:
+def _check(recipe: Recipe, state: StateDict, model: bytes, photos: Path | None) -> Accuracy | None:
     """Hold the model against PyTorch, and count how often it is right about `photos`."""
     comparison = Comparison(model, recipe.reference(state), recipe.preprocessing.crop)
     comparison.run_random()
     print(f"max |Δlogit| on random input: {comparison.worst:.3g}")
+    if comparison.spread < _MEANINGFUL:
+        print(f"the logits differ by {comparison.spread:.2g} at most: that they agree says little")
     if photos is None:
+        _check_examples(recipe, comparison)
         return None
 
     def classify(image: Image.Image) -> np.ndarray:
@@ -55,3 +63,12 @@ def _check(
             f"max |Δprobability| {accuracy.worst_probability:.3g}"
         )
     return accuracy
+
+
+def _check_examples(recipe: Recipe, comparison: Comparison) -> None:
+    """The photos among the fixtures, where the tools lie in the repository."""
+    photos = [path for path in map(_FIXTURES.joinpath, _EXAMPLES) if path.exists()]
+    for photo in photos:
+        with Image.open(photo) as image:
+            comparison.run(recipe.preprocessing.apply(image)[None])
+    print(f"max |Δlogit| with {len(photos)} example photos: {comparison.worst:.3g}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,10 @@ from .published import download, find_published, published_weights
 from .recipe import Recipe
 from .torch_onnx import export_torch
 from .weights import StateDict, Weights, load_checkpoint, load_verified
+
+
+# The largest side that the program takes, in pixels.
+_MAX_SIDE = 4096
 
 
 def published_recipe(architecture: str, weights: Path | None) -> Recipe:
@@ -54,8 +60,7 @@ def published_recipe(architecture: str, weights: Path | None) -> Recipe:
         labels=imagenet_labels(),
         licence="other" if entry.licence_url else "bsd-3-clause",
         licence_note=entry.licence_url and f"see <{entry.licence_url}>",
-        source=f"torchvision's weights `{entry.name}`, file `{entry.file_name}` of "
-        f"<{entry.url}>",
+        source=f"torchvision's weights `{entry.name}`, file `{entry.file_name}` of <{entry.url}>",
         description=f"torchvision's `{architecture}`, trained on ImageNet-1k",
         command=f"export {architecture} {origin}",
         published_top1=entry.top1,
@@ -90,6 +95,7 @@ def checkpoint_recipe(
             f"{weights.file_name} has {classes} classes, but {labels.name} has {len(names)} labels"
         )
     given = {"mean": mean, "std": std, "shortest_edge": resize, "crop": crop}
+    _check_given(classes, given)
     changed = {field: value for field, value in given.items() if value is not None}
     preprocessing = replace(_first_preprocessing(architecture), **changed)
     if preprocessing.crop > preprocessing.shortest_edge:
@@ -106,10 +112,27 @@ def checkpoint_recipe(
         licence=licence or "unknown",
         source=f"a checkpoint of torchvision's `{architecture}`",
         description=f"torchvision's `{architecture}` with {classes} classes",
-        command=f"export --checkpoint {weights.file_name} --arch {architecture} "
-        f"--labels {labels.name}{_options(given)}",
+        command=f"export --checkpoint {shlex.quote(weights.file_name)} --arch {architecture} "
+        f"--labels {shlex.quote(labels.name)}{_options(given)}",
         **_network(architecture, classes, preprocessing.crop),
     )
+
+
+def _check_given(classes: int, given: dict[str, object]) -> None:
+    """Raises `ExportError` for what the program would refuse of the bundle."""
+    if classes < 2:
+        raise ExportError(
+            "the checkpoint has one class, which would always be right; two are the fewest"
+        )
+    for name in ("mean", "std"):
+        values = given[name] or ()
+        if not all(math.isfinite(value) for value in values) or (name == "std" and 0 in values):
+            raise ExportError(f"--{name} must be three finite numbers, a deviation not 0: {values}")
+    for option, field in (("resize", "shortest_edge"), ("crop", "crop")):
+        if (given[field] or 1) > _MAX_SIDE:
+            raise ExportError(
+                f"--{option} is {given[field]}; the program takes {_MAX_SIDE} at most"
+            )
 
 
 def _network(architecture: str, classes: int, image_size: int) -> dict:

@@ -94,6 +94,35 @@ def test_labels_of_another_number_are_refused_with_both_numbers(network, tmp_pat
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (["--std", "0", "1", "1"], "--std must be three finite numbers"),
+        (["--mean", "nan", "1", "1"], "--mean must be three finite numbers"),
+        (["--resize", "5000", "--crop", "5000"], "4096 at most"),
+    ],
+)
+def test_what_the_program_would_refuse_is_not_written(
+    option, expected, network, labels, tmp_path, capsys
+):
+    torch.save(network.state_dict(), tmp_path / "my.pth")
+    out = tmp_path / "bundle"
+    arguments = ["export", "--checkpoint", str(tmp_path / "my.pth"), "--arch", "resnet18"]
+    assert main([*arguments, "--labels", str(labels), "--out", str(out), *option]) == 1
+    assert expected in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_single_class_is_refused(tmp_path, capsys):
+    network = torchvision.models.resnet18(weights=None, num_classes=1)
+    torch.save(network.state_dict(), tmp_path / "my.pth")
+    (tmp_path / "labels.txt").write_text("ant\n")
+    arguments = ["export", "--checkpoint", str(tmp_path / "my.pth"), "--arch", "resnet18"]
+    arguments += ["--labels", str(tmp_path / "labels.txt"), "--out", str(tmp_path / "bundle")]
+    assert main(arguments) == 1
+    assert "has one class" in capsys.readouterr().err
+
+
 def refused(state, architecture, labels, tmp_path):
     torch.save(state, tmp_path / "my.pth")
     with pytest.raises(ExportError) as error:

@@ -39,9 +39,11 @@ def test_sound_bundle_is_accepted_and_photos_are_classified(bundle, tmp_path, ca
     assert main(["verify", str(bundle), str(photo)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "3 classes, input 32 x 32" in lines[0]
-    assert lines[1] == "grey image: logits finite, softmax sums to 1.000000"
+    assert lines[1] == "grey image: as many logits as labels, all finite"
     assert [line.split() for line in lines[3:]] == [
-        ["66.52%", "1", "bee"], ["24.47%", "2", "cat"], ["9.00%", "0", "ant"]
+        ["66.52%", "1", "bee"],
+        ["24.47%", "2", "cat"],
+        ["9.00%", "0", "ant"],
     ]
 
 
@@ -66,6 +68,20 @@ def edit(name, **changes):
         (bundle / name).write_text(json.dumps(value))
 
     return change
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"problem_type": "multi_label_classification"},
+        {"graph_output": "probabilities"},
+        {"model_type": "resnet"},
+    ],
+)
+def test_what_only_the_program_understands_is_left_to_it(bundle, changes, capsys):
+    edit("config.json", **changes)(bundle)
+    assert main(["verify", str(bundle)]) == 1
+    assert "is not understood here; have the program itself check" in capsys.readouterr().err
 
 
 def write(name, content):
