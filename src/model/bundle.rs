@@ -1,15 +1,14 @@
 //! The model bundle: a directory in the layout of a Hugging Face image-classification repository.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use super::head::{Output, Problem};
-use super::{Labels, Preprocessor, front_matter};
+use super::{Labels, Preprocessor, digest, front_matter};
 use crate::StartError;
 
 /// What the answers say of the model.
@@ -17,7 +16,7 @@ use crate::StartError;
 pub struct Card {
     /// Name of the model, like `efficientnet-lite0`.
     pub name: String,
-    /// SHA-256 of `model.onnx`, in 64 hex digits; empty until the model is loaded.
+    /// SHA-256 of `model.onnx`, and of weights that lie beside it, in 64 hex digits; empty until the model is loaded.
     pub sha256: String,
     /// Licence of the weights, where the card names it.
     pub license: Option<String>,
@@ -92,18 +91,13 @@ impl Bundle {
         })
     }
 
-    /// SHA-256 of the model file, in 64 hex digits.
+    /// SHA-256 of the model, with weights that lie beside it, in 64 hex digits.
     ///
     /// # Errors
     ///
     /// [`StartError::Bundle`] if the card states another: then figures and licence are those of another model.
     pub(super) fn sha256(&self) -> Result<String, StartError> {
-        let hash = || -> io::Result<String> {
-            let mut hasher = HashWriter(Sha256::new());
-            io::copy(&mut File::open(&self.model_path)?, &mut hasher)?;
-            Ok(hasher.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-        };
-        let found = hash().map_err(|error| fault(&self.model_path, error))?;
+        let found = digest::sha256(&self.model_path).map_err(|error| fault(&self.model_path, error))?;
         match &self.stated_sha256 {
             Some(stated) if *stated != found => Err(fault(
                 &self.model_path,
@@ -111,20 +105,6 @@ impl Bundle {
             )),
             _ => Ok(found),
         }
-    }
-}
-
-/// Lets `io::copy` feed the hash.
-struct HashWriter(Sha256);
-
-impl io::Write for HashWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod bundle;
 mod denied;
+mod digest;
 mod elf;
 mod front_matter;
 mod geometry;
