@@ -16,7 +16,7 @@ ARCH ?= x86_64
 
 .PHONY: help
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 $(LIBRARY): scripts/requirements-runtime.txt scripts/fetch-onnxruntime
 	scripts/fetch-onnxruntime
