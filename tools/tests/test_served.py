@@ -22,10 +22,6 @@ REPOSITORY = TOOLS.parent
 BINARY = REPOSITORY / "target" / "debug" / "image-classifier"
 IMAGENET = REPOSITORY / "model" / "labels.tsv"
 
-pytestmark = pytest.mark.skipif(
-    not BINARY.exists(), reason="the program is not built; `make test-tools` builds it"
-)
-
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
@@ -73,6 +69,7 @@ def pytorch_scores(model: torch.nn.Module, photo: Path) -> np.ndarray:
 
 @contextmanager
 def served(bundle: Path) -> Iterator[str]:
+    assert BINARY.exists(), "the program is not built; `make test-tools` builds it"
     variables = os.environ | {"MODEL_DIR": str(bundle), "PORT": "0"}
     with subprocess.Popen(
         [BINARY, "serve"], cwd=REPOSITORY, env=variables, stdout=subprocess.PIPE, text=True
