@@ -133,16 +133,15 @@ impl Classifier {
         budget: &mut image::Budget,
     ) -> Result<Classification, Error> {
         let start = Instant::now();
-        let picture = image::decode_within(bytes, budget)?;
+        let picture =
+            image::decode_within(bytes, budget, &|width, height| self.model.scaled_size(width, height))?;
         let decode = milliseconds(start.elapsed());
-        let (probabilities, RunTimes { preprocess, inference }) = self.model.probabilities(&picture.rgb)?;
+        let (probabilities, RunTimes { preprocess, inference }) =
+            self.model.probabilities(&picture.raster)?;
+        let (width, height) = picture.raster.size();
         Ok(Classification {
             predictions: self.model.rank(&probabilities, options.top_k, options.min_score),
-            image: ImageInfo {
-                format: picture.format,
-                width: picture.rgb.width(),
-                height: picture.rgb.height(),
-            },
+            image: ImageInfo { format: picture.format, width, height },
             timing: Timing {
                 decode,
                 preprocess: milliseconds(preprocess),

@@ -30,9 +30,9 @@ fuzz_target!(init: {
 }, |data: &[u8]| {
     let limits = Limits { max_pixels: 4_000_000 };
     if let Ok(picture) = decode(data, limits) {
-        let pixels = u64::from(picture.rgb.width()) * u64::from(picture.rgb.height());
+        let pixels = u64::from(picture.raster.rgb().width()) * u64::from(picture.raster.rgb().height());
         assert!((1..=limits.max_pixels).contains(&pixels));
-        let tensor = PREPROCESSOR.tensor(&picture.rgb, Layout::Nchw).expect("every picture has a tensor");
+        let tensor = PREPROCESSOR.tensor(&picture.raster, Layout::Nchw).expect("every picture has a tensor");
         assert_eq!(tensor.len(), 3 * 32 * 32);
         assert!(tensor.iter().all(|value| (-1.001..=1.001).contains(value)));
     }

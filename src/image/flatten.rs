@@ -53,7 +53,7 @@ fn on_white(channel: u8, alpha: u8) -> u8 {
 }
 
 /// `value × part / 255`, rounded.
-fn scaled(value: u8, part: u8) -> u8 {
+pub(super) fn scaled(value: u8, part: u8) -> u8 {
     ((u32::from(value) * u32::from(part) + 127) / 255) as u8
 }
 

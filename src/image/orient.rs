@@ -82,33 +82,54 @@ fn from_xmp(xmp: &[u8]) -> Option<Orientation> {
     Orientation::from_exif(digit.wrapping_sub(b'0'))
 }
 
+/// Which of its sides a picture gets back to front when it is turned upright: left and right, top and bottom.
+pub(super) fn reversed(orientation: Orientation) -> (bool, bool) {
+    match orientation {
+        Orientation::NoTransforms | Orientation::Rotate90FlipH => (false, false),
+        Orientation::FlipHorizontal | Orientation::Rotate90 => (true, false),
+        Orientation::FlipVertical | Orientation::Rotate270 => (false, true),
+        Orientation::Rotate180 | Orientation::Rotate270FlipH => (true, true),
+    }
+}
+
+/// Whether rows become columns: the width of the upright picture is the height of the stored one.
+pub(super) fn is_turned(orientation: Orientation) -> bool {
+    matches!(
+        orientation,
+        Orientation::Rotate90FlipH
+            | Orientation::Rotate90
+            | Orientation::Rotate270FlipH
+            | Orientation::Rotate270
+    )
+}
+
 /// Turns the picture upright; in place where it keeps its shape.
 pub(super) fn apply(mut picture: RgbImage, orientation: Orientation) -> RgbImage {
-    match orientation {
-        Orientation::NoTransforms => {}
-        Orientation::FlipHorizontal => {
+    let reversed = reversed(orientation);
+    if is_turned(orientation) {
+        return turned(&picture, reversed);
+    }
+    match reversed {
+        (false, false) => {}
+        (true, false) => {
             let row = picture.width() as usize * 3;
             picture.chunks_exact_mut(row).for_each(|row| row.as_chunks_mut::<3>().0.reverse());
         }
-        Orientation::FlipVertical => imageops::flip_vertical_in_place(&mut picture),
-        Orientation::Rotate180 => picture.as_chunks_mut::<3>().0.reverse(),
-        Orientation::Rotate90FlipH => return turned(picture, false, false),
-        Orientation::Rotate90 => return turned(picture, true, false),
-        Orientation::Rotate270FlipH => return turned(picture, true, true),
-        Orientation::Rotate270 => return turned(picture, false, true),
+        (false, true) => imageops::flip_vertical_in_place(&mut picture),
+        (true, true) => picture.as_chunks_mut::<3>().0.reverse(),
     }
     picture
 }
 
 /// Rows become columns: the picture mirrored at its main diagonal, then its columns or rows in reverse order.
-fn turned(picture: RgbImage, reverse_columns: bool, reverse_rows: bool) -> RgbImage {
+fn turned(picture: &RgbImage, (reverse_columns, reverse_rows): (bool, bool)) -> RgbImage {
     // In tiles, so that what is read along one side and written along the other stays in the cache: `image` goes
     // pixel by pixel, and takes longer for a photo from a phone than its decoding.
     const TILE: usize = 32;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let from = picture.as_chunks::<3>().0;
-    let mut pixels = vec![0; from.len() * 3];
-    let to = pixels.as_chunks_mut::<3>().0;
+    let mut upright = RgbImage::new(picture.height(), picture.width());
+    let to = upright.as_chunks_mut::<3>().0;
     for top in (0..width).step_by(TILE) {
         for left in (0..height).step_by(TILE) {
             for row in top..(top + TILE).min(width) {
@@ -120,8 +141,7 @@ fn turned(picture: RgbImage, reverse_columns: bool, reverse_rows: bool) -> RgbIm
             }
         }
     }
-    // As many pixels as before; there is no other case.
-    RgbImage::from_raw(picture.height(), picture.width(), pixels).unwrap_or(picture)
+    upright
 }
 
 #[cfg(test)]

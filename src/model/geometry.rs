@@ -69,9 +69,20 @@ impl Geometry {
         let (output_width, output_height) = self.output;
         (part(width, scaled_width, output_width), part(height, scaled_height, output_height))
     }
+
+    /// Width and height to which a picture of this width and height is scaled before the crop, in pixels.
+    pub(super) fn scaled_size(&self, width: u32, height: u32) -> (u64, u64) {
+        scaled_size(self.resize, width, height)
+    }
 }
 
 impl Part {
+    /// The same part of a copy whose side has `pixels`, each for `factor` of the source, which begins at `corner`.
+    pub(super) fn of_copy(self, pixels: u32, factor: f64, corner: f64) -> Self {
+        let start = (self.start / factor + corner).min(f64::from(pixels));
+        Self { start, length: (self.length / factor).min(f64::from(pixels) - start), ..self }
+    }
+
     /// The first pixel of the source that a filter of `support` target pixels reaches, and how many: the part and that
     /// on both sides. `source` is the whole side.
     pub(super) fn in_reach(self, support: f64, source: u32) -> (u32, u32) {

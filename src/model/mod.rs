@@ -32,6 +32,7 @@ pub use preprocess::{Layout, Preprocessor};
 pub use runtime::Runtime;
 pub use session::Session;
 
+use crate::image::Raster;
 use crate::{Error, StartError};
 
 /// One label of an answer.
@@ -135,15 +136,20 @@ impl Model {
         self.preprocessor.output_size()
     }
 
+    /// The size in pixels to which an upright picture of this size is scaled before the crop.
+    pub fn scaled_size(&self, width: u32, height: u32) -> (u32, u32) {
+        self.preprocessor.scaled_size(width, height)
+    }
+
     /// Probabilities of all classes for one image, in the order of the model's output: of a model of several labels
     /// each by itself, of all others together 1.
     ///
     /// # Errors
     ///
     /// [`Error::Internal`] if ONNX Runtime fails or answers what is no probability.
-    pub fn probabilities(&self, rgb: &RgbImage) -> Result<(Vec<f32>, RunTimes), Error> {
+    pub fn probabilities(&self, raster: &Raster) -> Result<(Vec<f32>, RunTimes), Error> {
         let start = Instant::now();
-        let tensor = self.preprocessor.tensor(rgb, self.session.input().layout)?;
+        let tensor = self.preprocessor.tensor(raster, self.session.input().layout)?;
         let preprocessed = Instant::now();
         let mut scores = self.session.run(&tensor, self.preprocessor.output_size())?;
         let inference = preprocessed.elapsed();
@@ -181,7 +187,7 @@ fn trial(
     let (name, color) = if picture == 0 { ("grey", [128; 3]) } else { ("red", [255, 0, 0]) };
     let rgb = RgbImage::from_pixel(64, 64, ::image::Rgb(color));
     let output = preprocessor
-        .tensor(&rgb, session.input().layout)
+        .tensor(&rgb.into(), session.input().layout)
         .and_then(|tensor| session.run(&tensor, preprocessor.output_size()))
         .map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

@@ -14,6 +14,7 @@ use super::preprocessor_config::PreprocessorConfig;
 use super::session::{Element, Input};
 use crate::Error;
 use crate::error::Cause;
+use crate::image::Raster;
 
 /// Half the width, in target pixels, of the widest filter: Lanczos3.
 const LARGEST_SUPPORT: f64 = 3.0;
@@ -108,19 +109,43 @@ impl Preprocessor {
         self.plan.geometry.output
     }
 
+    /// The size in pixels to which an upright picture of this size is scaled: more detail than this has is not needed.
+    pub(crate) fn scaled_size(&self, width: u32, height: u32) -> (u32, u32) {
+        if self.plan.filter == Filter::Nearest {
+            // Which pixels are taken depends on all that there are.
+            return (width, height);
+        }
+        let side = |scaled: u64| u32::try_from(scaled).unwrap_or(u32::MAX);
+        let (scaled_width, scaled_height) = self.plan.geometry.scaled_size(width, height);
+        (side(scaled_width), side(scaled_height))
+    }
+
     /// The tensor of one picture: `3 * height * width` values in the given layout.
     ///
     /// # Errors
     ///
     /// [`Error::Internal`] if the picture cannot be scaled; every picture of at least one pixel can.
-    pub fn tensor(&self, rgb: &RgbImage, layout: Layout) -> Result<Vec<f32>, Error> {
-        let blocks = self.in_blocks(rgb);
-        let scaled = self.scale(blocks.as_ref().unwrap_or(rgb)).map_err(Error::internal)?;
-        Ok(self.normalise(scaled.buffer(), layout))
+    pub fn tensor(&self, raster: &Raster, layout: Layout) -> Result<Vec<f32>, Error> {
+        let (width, height) = raster.size();
+        let (across, down) = self.plan.geometry.parts(width, height);
+        let (rgb, factor, (left, top)) = (raster.rgb(), f64::from(raster.factor()), raster.corner());
+        let (across, down) =
+            (across.of_copy(rgb.width(), factor, left), down.of_copy(rgb.height(), factor, top));
+        let scaled = match self.in_blocks(rgb, across, down) {
+            None => self.scale(rgb, across, down),
+            Some(blocks) => {
+                let of_blocks = |part: Part, pixels: u32, blocks: u32| {
+                    part.of_copy(blocks, f64::from(pixels) / f64::from(blocks), 0.0)
+                };
+                let across = of_blocks(across, rgb.width(), blocks.width());
+                self.scale(&blocks, across, of_blocks(down, rgb.height(), blocks.height()))
+            }
+        };
+        Ok(self.normalise(scaled.map_err(Error::internal)?.buffer(), layout))
     }
 
     /// The picture with its overlong sides averaged in blocks; `None` where there is none.
-    fn in_blocks(&self, rgb: &RgbImage) -> Option<RgbImage> {
+    fn in_blocks(&self, rgb: &RgbImage, across: Part, down: Part) -> Option<RgbImage> {
         if self.plan.filter == Filter::Nearest {
             return None;
         }
@@ -130,14 +155,12 @@ impl Preprocessor {
             // Fewer than the source's pixels, which are a u32, and at least one.
             if shrink > LARGEST_SHRINK { (blocks as u32).max(1) } else { source }
         };
-        let (across, down) = self.plan.geometry.parts(rgb.width(), rgb.height());
         let (columns, rows) = (side(rgb.width(), across), side(rgb.height(), down));
         ((columns, rows) != rgb.dimensions()).then(|| thumbnail(rgb, columns, rows))
     }
 
     /// Resizes and crops. Horizontally first, as Pillow does: each pass rounds to whole bytes, so the order shows.
-    fn scale(&self, rgb: &RgbImage) -> Result<Image<'static>, Cause> {
-        let (across, down) = self.plan.geometry.parts(rgb.width(), rgb.height());
+    fn scale(&self, rgb: &RgbImage, across: Part, down: Part) -> Result<Image<'static>, Cause> {
         let source = ImageRef::new(rgb.width(), rgb.height(), rgb.as_raw(), PixelType::U8x3)?;
         let mut scaled = Image::new(across.pixels, down.pixels, PixelType::U8x3);
         match self.plan.filter {
@@ -237,6 +260,7 @@ mod tests {
     #[test]
     fn a_picture_of_the_scaled_size_is_cropped_and_nothing_else() {
         let picture = RgbImage::from_fn(300, 256, |x, y| ::image::Rgb([x as u8, y as u8, 7]));
+        let picture = Raster::from(picture);
         let tensor = imagenet().tensor(&picture, Layout::Nhwc).unwrap();
         // Offsets are (300 - 224) / 2 = 38 and (256 - 224) / 2 = 16.
         assert_eq!(&tensor[..6], [38.0, 16.0, 7.0, 39.0, 16.0, 7.0]);
@@ -249,6 +273,7 @@ mod tests {
         let picture = RgbImage::from_fn(640, 427, |x, y| {
             ::image::Rgb([((x * 7) ^ (y * 3)) as u8, (x + y) as u8, x as u8])
         });
+        let picture = Raster::from(picture);
         let folded = imagenet().tensor(&picture, Layout::Nhwc).unwrap();
         let whole =
             preprocessor(Resize::Exact { width: 383, height: 256 }, (383, 256), FilterType::CatmullRom);
@@ -274,7 +299,7 @@ mod tests {
                 let second = if width > height { x >= width / 2 } else { y >= height / 2 };
                 ::image::Rgb([if second { 200 } else { 50 }; 3])
             });
-            let tensor = squeezed.tensor(&picture, Layout::Nchw).unwrap();
+            let tensor = squeezed.tensor(&picture.into(), Layout::Nchw).unwrap();
             assert!((tensor[0] - 50.0).abs() <= 1.0, "{width} x {height}: {}", tensor[0]);
             let last = tensor[224 * 224 - 1];
             assert!((last - 200.0).abs() <= 1.0, "{width} x {height}: {last}");
@@ -285,7 +310,7 @@ mod tests {
     fn the_thinnest_and_the_smallest_pictures_have_a_tensor() {
         for (width, height) in [(1, 1), (1, 5000), (5000, 1), (2, 3), (50_000_000, 1)] {
             let picture = RgbImage::from_pixel(width, height, ::image::Rgb([200, 100, 50]));
-            let tensor = imagenet().tensor(&picture, Layout::Nchw).unwrap();
+            let tensor = imagenet().tensor(&picture.into(), Layout::Nchw).unwrap();
             assert_eq!(tensor.len(), 3 * 224 * 224);
             assert!(tensor[..224 * 224].iter().all(|&red| (red - 200.0).abs() <= 1.0), "{width} x {height}");
         }

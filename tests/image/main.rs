@@ -6,6 +6,7 @@
 //! | `finds` | `fixtures/finds` | does what fuzzing found stay mended? |
 //! | `kinds` | `fixtures/kinds` | the same of every kind of file that the decoders must know |
 //! | `parity` | `fixtures/kinds`, `fixtures/goldens` | are the pixels those of Pillow? |
+//! | `reduced` | `fixtures/kinds` | is a smaller copy the same picture? |
 //! | `truncation` | `fixtures/kinds` | is every cut noticed that costs a pixel? |
 //! | `limits` | made in the test | do time and memory stay in bounds? |
 
@@ -17,6 +18,7 @@ mod finds;
 mod kinds;
 mod limits;
 mod parity;
+mod reduced;
 mod truncation;
 
 use std::fs;
@@ -60,11 +62,11 @@ fn check(name: &str, right: &Right, got: Result<Picture, Error>) {
     match (right, got) {
         (&Right::Picture(format, width, height, color), Ok(picture)) => {
             assert_eq!(
-                (picture.format.name(), picture.rgb.dimensions()),
+                (picture.format.name(), picture.raster.rgb().dimensions()),
                 (format, (width, height)),
                 "{name}"
             );
-            let middle = picture.rgb.get_pixel(width / 2, height / 2).0;
+            let middle = picture.raster.rgb().get_pixel(width / 2, height / 2).0;
             let close = middle.iter().zip(color).all(|(one, other)| one.abs_diff(other) <= 3);
             assert!(close, "{name}: {middle:?}");
         }

@@ -26,14 +26,15 @@ fn the_mean_difference_to_pillow_is_at_most_2_of_255_for_every_golden() {
         let Some((width, height, right)) = golden(&name) else { continue };
         let picture =
             decode(&read("kinds", &name), LIMITS).unwrap_or_else(|error| panic!("{name}: {error:?}"));
-        assert_eq!(picture.rgb.dimensions(), (width, height), "{name}");
-        let sum: u64 = picture.rgb.as_raw().iter().zip(&right).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        assert_eq!(picture.raster.rgb().dimensions(), (width, height), "{name}");
+        let sum: u64 =
+            picture.raster.rgb().as_raw().iter().zip(&right).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
         let mean = sum as f64 / right.len() as f64;
         assert!(mean <= MEAN, "{name}: {mean:.2}");
         // Without loss there is nothing to round, but for 16 bits to 8 and for alpha.
         let lossless = !name.ends_with(".jpg") && !name.contains("lossy") && !name.contains("orientation");
         if lossless && !name.ends_with(".webp") {
-            let most = picture.rgb.as_raw().iter().zip(&right).map(|(a, b)| a.abs_diff(*b)).max();
+            let most = picture.raster.rgb().as_raw().iter().zip(&right).map(|(a, b)| a.abs_diff(*b)).max();
             assert!(most <= Some(8), "{name}: {most:?}");
         }
         compared += 1;

@@ -54,8 +54,8 @@ fn each_variant_of_a_processor_has_the_tensor_of_its_golden() {
         assert_eq!((output_height as usize, output_width as usize), (height, width), "{name}");
         for picture in ["wide", "tall"] {
             let file = fs::read(fixtures("processors").join(format!("{picture}.png"))).unwrap();
-            let rgb = decode(&file, LIMITS).unwrap().rgb;
-            let tensor = preprocessor.tensor(&rgb, Layout::Nchw).unwrap();
+            let raster = decode(&file, LIMITS).unwrap().raster;
+            let tensor = preprocessor.tensor(&raster, Layout::Nchw).unwrap();
             let values = strided(&tensor, (height, width), number(&golden["stride"]));
             let golden = fs::read(folder.join(format!("{picture}.f32"))).unwrap();
             let golden: Vec<f32> =

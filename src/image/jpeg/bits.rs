@@ -62,6 +62,14 @@ impl<'a> Bits<'a> {
         Ok(bits)
     }
 
+    /// Of the bits that [`Bits::peek_16`] has made sure of, those after the first `from`: `count` of them, at most 15,
+    /// and with `from` at most [`MOST`].
+    #[inline(always)]
+    pub(super) fn peek_after(&self, from: u32, count: u32) -> u32 {
+        // In two steps, since none may be 64.
+        (self.buffer << from >> 1 >> (63 - count)) as u32
+    }
+
     /// Whether less than 16 bits are left, so that zeros stand for some of those that [`Bits::peek_16`] gave.
     pub(super) fn is_near_end(&self) -> bool {
         self.ended && self.count < 16

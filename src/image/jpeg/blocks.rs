@@ -1,7 +1,8 @@
-//! One block of 64 coefficients after the other: how many bits does it take?
+//! One block of 64 coefficients after the other: how many bits does it take, and what are those that are kept?
 
 use super::bits::{Bits, Stop};
 use super::huffman::{Table, Tables};
+use super::reduced::Block;
 use super::scan::Scan;
 
 /// The procedures of ITU-T T.81 by which the blocks of a scan are coded.
@@ -22,6 +23,10 @@ enum Procedure<'a> {
 pub(super) struct Blocks<'a> {
     procedure: Procedure<'a>,
     band: (usize, usize),
+    /// The lowest bit that the scan brings.
+    low: u8,
+    /// For each component: the DC coefficient of the block before.
+    predictions: Vec<i32>,
     /// Blocks that are known to have no more coefficients in this band.
     end_of_band_run: u32,
 }
@@ -45,38 +50,55 @@ impl<'a> Blocks<'a> {
                 if refines { Procedure::AcRefine(table) } else { Procedure::AcFirst(table) }
             }
         };
-        Ok(Self { procedure, band: scan.band, end_of_band_run: 0 })
+        let predictions = vec![0; scan.components.len()];
+        Ok(Self { procedure, band: scan.band, low: scan.low, predictions, end_of_band_run: 0 })
     }
 
     /// What a restart marker does.
     pub(super) fn restart(&mut self) {
         self.end_of_band_run = 0;
+        self.predictions.fill(0);
     }
 
     /// Steps over one block of the component at this position in the scan. `nonzero` is the block's entry, which
-    /// AC scans read and write.
+    /// AC scans read and write; `kept` takes the coefficients, where they are wanted.
     #[inline]
     pub(super) fn walk(
         &mut self,
         component: usize,
         bits: &mut Bits<'_>,
         nonzero: Option<&mut u64>,
+        mut kept: Option<Block<'_>>,
     ) -> Result<(), Stop> {
+        let low = self.low;
         match &self.procedure {
-            Procedure::Sequential(tables) => sequential(tables[component], bits),
-            Procedure::DcFirst(tables) => tables[component].coefficient(bits).map(|_| ()),
-            Procedure::DcRefine => bits.skip(1),
+            Procedure::Sequential(tables) => {
+                sequential(tables[component], bits, &mut self.predictions[component], kept)
+            }
+            Procedure::DcFirst(tables) => {
+                let (_, difference) = tables[component].value(bits)?;
+                let prediction = &mut self.predictions[component];
+                *prediction = prediction.wrapping_add(difference);
+                add(&mut kept, 0, *prediction << low);
+                Ok(())
+            }
+            Procedure::DcRefine => {
+                // The bit below those of a number in two's complement.
+                add(&mut kept, 0, (bits.take(1)? as i32) << low);
+                Ok(())
+            }
             Procedure::AcFirst(_) if self.end_of_band_run > 0 => {
                 self.end_of_band_run -= 1;
                 Ok(())
             }
             Procedure::AcFirst(table) => {
-                let run = ac_first(table, self.band, bits, nonzero.unwrap_or(&mut 0))?;
+                let run = ac_first((table, self.band, low), bits, nonzero.unwrap_or(&mut 0), kept)?;
                 self.end_of_band_run = run;
                 Ok(())
             }
             Procedure::AcRefine(table) => {
-                let run = ac_refine(table, self.band, self.end_of_band_run, bits, nonzero.unwrap_or(&mut 0))?;
+                let run = self.end_of_band_run;
+                let run = ac_refine((table, self.band, low), run, bits, nonzero.unwrap_or(&mut 0), kept)?;
                 self.end_of_band_run = run;
                 Ok(())
             }
@@ -84,12 +106,41 @@ impl<'a> Blocks<'a> {
     }
 }
 
+#[inline(always)]
+fn add(kept: &mut Option<Block<'_>>, at: u32, value: i32) {
+    if let Some(kept) = kept {
+        kept.add(at, value);
+    }
+}
+
 #[inline]
-fn sequential((dc, ac): (&Table, &Table), reader: &mut Bits<'_>) -> Result<(), Stop> {
+fn sequential(
+    (dc, ac): (&Table, &Table),
+    reader: &mut Bits<'_>,
+    prediction: &mut i32,
+    kept: Option<Block<'_>>,
+) -> Result<(), Stop> {
     let mut copy = *reader;
     let bits = &mut copy;
-    dc.coefficient(bits)?;
     let mut at = 1;
+    if let Some(mut kept) = kept {
+        let (_, difference) = dc.value(bits)?;
+        *prediction = prediction.wrapping_add(difference);
+        kept.add(0, *prediction);
+        while at < kept.end() {
+            let (symbol, value) = ac.value(bits)?;
+            let (zeros, size) = (symbol >> 4, symbol & 15);
+            if size == 0 && zeros < 15 {
+                *reader = copy;
+                return Ok(());
+            }
+            // A run of 16 zeros has the value 0.
+            kept.add(at + zeros, value);
+            at += zeros + 1;
+        }
+    } else {
+        dc.coefficient(bits)?;
+    }
     while at < 64 {
         let symbol = ac.coefficient(bits)?;
         let (zeros, size) = (symbol >> 4, symbol & 15);
@@ -109,19 +160,20 @@ fn end_of_band_run(zeros: u32, bits: &mut Bits<'_>) -> Result<u32, Stop> {
 
 /// Gives the number of blocks after this one that have no coefficients in the band.
 fn ac_first(
-    table: &Table,
-    (first, last): (usize, usize),
+    (table, (first, last), low): (&Table, (usize, usize), u8),
     bits: &mut Bits<'_>,
     nonzero: &mut u64,
+    mut kept: Option<Block<'_>>,
 ) -> Result<u32, Stop> {
     let mut at = first;
     while at <= last {
-        let symbol = table.coefficient(bits)?;
+        let (symbol, value) = table.value(bits)?;
         let (zeros, size) = (symbol >> 4, symbol & 15);
         at += zeros as usize;
         if size > 0 {
             // Decoders put a coefficient behind the end of the block onto its last place.
             *nonzero |= 1 << at.min(63);
+            add(&mut kept, at as u32, value << low);
         } else if zeros < 15 {
             return Ok(end_of_band_run(zeros, bits)? - 1);
         }
@@ -132,26 +184,34 @@ fn ac_first(
 
 /// As [`ac_first`]; `run` blocks, this one included, have no new coefficients.
 fn ac_refine(
-    table: &Table,
-    (first, last): (usize, usize),
+    (table, (first, last), low): (&Table, (usize, usize), u8),
     mut run: u32,
     bits: &mut Bits<'_>,
     nonzero: &mut u64,
+    mut kept: Option<Block<'_>>,
 ) -> Result<u32, Stop> {
     let mut at = first;
+    let refine = |at: usize, bits: &mut Bits<'_>, kept: &mut Option<Block<'_>>| {
+        let bit = bits.take(1)?;
+        if let Some(kept) = kept.as_mut().filter(|_| bit == 1) {
+            kept.enlarge(at as u32, 1 << low);
+        }
+        Ok(())
+    };
     while run == 0 && at <= last {
         let symbol = table.symbol(bits)?;
         let (mut zeros, size) = (symbol >> 4, symbol & 15);
+        let mut value = 0;
         if size > 0 {
             // The sign of the new coefficient, which lies behind `zeros` others that stay zero.
-            bits.skip(1)?;
+            value = if bits.take(1)? == 1 { 1 << low } else { -1 << low };
         } else if zeros < 15 {
             run = end_of_band_run(zeros, bits)?;
             break;
         }
         while at <= last {
             if *nonzero >> at & 1 == 1 {
-                bits.skip(1)?;
+                refine(at, bits, &mut kept)?;
             } else if zeros == 0 {
                 break;
             } else {
@@ -161,6 +221,7 @@ fn ac_refine(
         }
         if size > 0 {
             *nonzero |= 1 << at.min(63);
+            add(&mut kept, at as u32, value);
         }
         at += 1;
     }
@@ -168,6 +229,13 @@ fn ac_refine(
         return Ok(0);
     }
     // One bit for each coefficient that is there already.
+    let end = kept.as_ref().map_or(0, |kept| kept.end() as usize);
+    while at <= last && at < end {
+        if *nonzero >> at & 1 == 1 {
+            refine(at, bits, &mut kept)?;
+        }
+        at += 1;
+    }
     let rest = if at <= last { *nonzero & (u64::MAX << at) & (u64::MAX >> (63 - last)) } else { 0 };
     let mut left = rest.count_ones();
     while left > 0 {

@@ -3,13 +3,15 @@
 //! It ends there, and not at the EOI: whatever follows the last pixel, another picture (MPO), a broken segment
 //! or nothing at all, is not looked at.
 
-use super::super::orient::Metadata;
-use super::super::{Budget, Format};
+use super::super::orient::{self, Metadata, Orientation};
+use super::super::{Budget, Format, Target};
 use super::bits::Stop;
 use super::frame::Frame;
 use super::huffman::Tables;
 use super::markers::Markers;
 use super::pixels::Decoder;
+use super::quantization::Quantization;
+use super::reduced::Reduced;
 use super::scan::Scans;
 use crate::error::Error;
 
@@ -20,6 +22,8 @@ const MAX_PARTS: usize = 4000;
 pub(super) struct File<'a> {
     pub(super) frame: Frame,
     pub(super) decoder: Decoder,
+    /// The coefficients of a smaller picture, where one will do.
+    pub(super) reduced: Option<Reduced>,
     pub(super) found: Found<'a>,
 }
 
@@ -36,10 +40,11 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> File<'a> {
-    pub(super) fn read(bytes: &'a [u8], budget: &mut Budget) -> Result<Self, Error> {
+    pub(super) fn read(bytes: &'a [u8], budget: &mut Budget, target: Target<'_>) -> Result<Self, Error> {
         let mut markers = Markers::new(bytes);
         let mut found = Found::default();
         let mut tables = Tables::standard();
+        let mut quantization = Quantization::default();
         let mut restart_interval = 0;
         let mut scans: Option<Scans> = None;
         let mut decoder = None;
@@ -62,7 +67,7 @@ impl<'a> File<'a> {
                 0xdd => {
                     restart_interval = segment.first_chunk::<2>().map_or(0, |two| u16::from_be_bytes(*two))
                 }
-                0xdb => {}
+                0xdb => quantization.define(segment),
                 0xda => {
                     let Some(scans) = &mut scans else {
                         return Err(Format::Jpeg.corrupt("a scan before the frame"));
@@ -71,9 +76,12 @@ impl<'a> File<'a> {
                     if decoder.is_none() {
                         let interleaved = scan.components.len() == scans.frame().components.len();
                         decoder = Some(Decoder::choose(scans.frame(), interleaved)?);
+                        let target = stored(scans.frame(), found.metadata.orientation(), target);
+                        scans.keep(Reduced::choose(scans.frame(), target));
                     }
-                    let length =
-                        scans.walk(&scan, &tables, restart_interval, markers.rest()).map_err(refuse)?;
+                    let length = scans
+                        .walk(&scan, &tables, &quantization, restart_interval, markers.rest())
+                        .map_err(refuse)?;
                     markers.step_over(length);
                 }
                 _ if Frame::is_start(marker) => {
@@ -98,7 +106,8 @@ impl<'a> File<'a> {
         match (scans, decoder) {
             // Some writers end a progressive file before the last refinement, and close it.
             (Some(scans), Some(decoder)) if scans.are_complete() || (closed && scans.all_have_begun()) => {
-                Ok(Self { frame: scans.into_frame(), decoder, found })
+                let (frame, reduced) = scans.into_parts();
+                Ok(Self { frame, decoder, reduced, found })
             }
             (_, None) if closed => Err(Format::Jpeg.corrupt("no scan before the end")),
             _ => Err(Format::Jpeg.truncated()),
@@ -138,6 +147,16 @@ impl<'a> Found<'a> {
             }
             _ => {}
         }
+    }
+}
+
+/// The size that the picture as it is stored will be scaled to.
+fn stored(frame: &Frame, orientation: Orientation, target: Target<'_>) -> (u32, u32) {
+    if orient::is_turned(orientation) {
+        let (height, width) = target(frame.height, frame.width);
+        (width, height)
+    } else {
+        target(frame.width, frame.height)
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Component {
     pub(super) id: u8,
     /// Sampling factors, horizontal and vertical: 1…4.
     pub(super) sampling: (u32, u32),
+    /// Number of its quantization table.
+    pub(super) table: u8,
     /// Blocks in a row and in a column that hold samples of the picture.
     pub(super) blocks: (u32, u32),
     /// Blocks in a row of whole minimum coded units.
@@ -71,6 +73,7 @@ impl Frame {
             .map(|(spec, (h, v))| Component {
                 id: spec[0],
                 sampling: (h, v),
+                table: spec[2],
                 blocks: ((width * h).div_ceil(8 * h_max), (height * v).div_ceil(8 * v_max)),
                 stride: mcus.0 * h,
                 rows: mcus.1 * v,

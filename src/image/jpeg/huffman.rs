@@ -76,6 +76,21 @@ impl Table {
         Ok(symbol)
     }
 
+    /// Reads one symbol and the number that follows it, of as many bits as its lower half says (F.2.2.1).
+    #[inline(always)]
+    pub(super) fn value(&self, bits: &mut Bits<'_>) -> Result<(u32, i32), Stop> {
+        let next = bits.peek_16();
+        let entry = u32::from(self.fast[next >> (16 - FAST)]);
+        let (length, symbol) =
+            if entry != 0 { (entry >> 8, entry & 0xff) } else { self.long_symbol(next, bits.is_near_end())? };
+        let size = symbol & 15;
+        let number = bits.peek_after(length, size) as i32;
+        bits.skip(length + size)?;
+        // EXTEND: what begins with a zero is negative.
+        let half = 1 << size >> 1;
+        Ok((symbol, if number < half { number + 1 - (1 << size) } else { number }))
+    }
+
     /// The length of the code with which `next` begins, and its symbol.
     #[inline(never)]
     fn long_symbol(&self, next: usize, is_near_end: bool) -> Result<(u32, u32), Stop> {

@@ -10,27 +10,39 @@
 //! blocks that they visit.
 //!
 //! Two decoders make the pixels (`pixels`): a fast one for what encoders usually write, and a thorough one for
-//! the rest.
+//! the rest. Neither is needed where a much smaller picture will do: the walk keeps the few coefficients that one of
+//! a half, a quarter or an eighth of the size is made of (`reduced`, `idct`).
 
 mod bits;
 mod blocks;
 mod file;
 mod frame;
 mod huffman;
+mod idct;
 mod markers;
 mod pixels;
+mod quantization;
+mod reduced;
 mod scan;
-
-use ::image::RgbImage;
 
 use self::file::File;
 use super::orient::Orientation;
-use super::{Budget, Format};
+use super::{Budget, Format, Raster, Target};
 use crate::error::Error;
 
-pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Orientation), Error> {
-    let file = File::read(bytes, budget)?;
-    let pixels = pixels::decode(&file)?;
-    let picture = Format::Jpeg.picture(file.frame.width, file.frame.height, pixels)?;
-    Ok((picture, file.found.metadata.orientation()))
+pub(super) fn decode(
+    bytes: &[u8],
+    budget: &mut Budget,
+    target: Target<'_>,
+) -> Result<(Raster, Orientation), Error> {
+    let mut file = File::read(bytes, budget, target)?;
+    let orientation = file.found.metadata.orientation();
+    let (width, height) = (file.frame.width, file.frame.height);
+    if let Some(reduced) = file.reduced.take() {
+        let factor = reduced.factor();
+        let rgb = reduced.picture(&file.frame, file.color_transform())?;
+        return Ok((Raster::reduced(rgb, (width, height), factor), orientation));
+    }
+    let picture = Format::Jpeg.picture(width, height, pixels::decode(&file)?)?;
+    Ok((picture.into(), orientation))
 }

@@ -2,13 +2,15 @@
 //!
 //! Blocks are decoded as far as it takes to find where they end (ITU-T T.81, F.2.2 and G.2), and no further: of
 //! the coefficients only a bit is kept that says whether they are zero, because the length of a refinement
-//! depends on it.
+//! depends on it; and, where a smaller picture will do, those that it is made of (`reduced`).
 
 use super::super::Format;
 use super::bits::{Bits, Stop};
 use super::blocks::Blocks;
 use super::frame::Frame;
 use super::huffman::Tables;
+use super::quantization::Quantization;
+use super::reduced::Reduced;
 use crate::error::Error;
 
 /// Scans of a file. Encoders write about ten.
@@ -30,7 +32,7 @@ pub(super) struct Scan {
     /// Whether earlier scans have brought the higher bits of these coefficients.
     pub(super) refines: bool,
     /// The lowest bit that this scan brings.
-    low: u8,
+    pub(super) low: u8,
 }
 
 /// The frame and what the scans so far have brought of it.
@@ -40,6 +42,8 @@ pub(super) struct Scans {
     bits: Vec<[u8; 64]>,
     /// For each component and block of a progressive frame: which coefficients are not zero.
     nonzero: Vec<Vec<u64>>,
+    /// What is kept for a smaller picture.
+    reduced: Option<Reduced>,
     count: usize,
     visits: u64,
 }
@@ -51,6 +55,7 @@ impl Scans {
             frame,
             bits: vec![[ABSENT; 64]; components],
             nonzero: vec![Vec::new(); components],
+            reduced: None,
             count: 0,
             visits: 0,
         }
@@ -60,8 +65,13 @@ impl Scans {
         &self.frame
     }
 
-    pub(super) fn into_frame(self) -> Frame {
-        self.frame
+    /// Keeps of the scans to come what a smaller picture is made of.
+    pub(super) fn keep(&mut self, reduced: Option<Reduced>) {
+        self.reduced = reduced;
+    }
+
+    pub(super) fn into_parts(self) -> (Frame, Option<Reduced>) {
+        (self.frame, self.reduced)
     }
 
     /// Every coefficient of every component is there, to the last bit.
@@ -115,6 +125,7 @@ impl Scans {
         &mut self,
         scan: &Scan,
         tables: &Tables,
+        quantization: &Quantization,
         restart_interval: u16,
         data: &[u8],
     ) -> Result<usize, Stop> {
@@ -122,6 +133,12 @@ impl Scans {
         let mut restarts = Restarts::new(restart_interval);
         let mut bits = Bits::new(data);
         let mut blocks = Blocks::new(scan, tables, self.frame.progressive)?;
+        let mut reduced = self.reduced.as_mut();
+        if let Some(reduced) = &mut reduced {
+            for &(position, ..) in &scan.components {
+                reduced.begin(position, quantization.get(self.frame.components[position].table));
+            }
+        }
         if scan.band.0 > 0 {
             let (position, ..) = scan.components[0];
             // A vector is empty until its component has AC coefficients.
@@ -129,36 +146,48 @@ impl Scans {
             self.nonzero[position].resize(length, 0);
         }
 
+        let visits = if let [(position, ..)] = scan.components[..] {
+            let (columns, rows) = self.frame.components[position].blocks;
+            u64::from(columns) * u64::from(rows)
+        } else {
+            scan.components
+                .iter()
+                .map(|&(position, ..)| self.frame.components[position].padded_blocks())
+                .sum()
+        };
+        self.visits += visits;
+        if self.visits > MAX_VISITS {
+            return Err(Stop::Corrupt("more work than any encoder asks for"));
+        }
+
         if let [(position, ..)] = scan.components[..] {
             // Not interleaved: the blocks that hold samples, in the order in which they lie.
             let component = &self.frame.components[position];
             let (columns, rows) = component.blocks;
-            self.visits += u64::from(columns) * u64::from(rows);
-            self.check_visits()?;
             let nonzero = &mut self.nonzero[position];
             for row in 0..rows {
                 let start = (row * component.stride) as usize;
-                for column in 0..columns as usize {
+                for at in start..start + columns as usize {
                     restarts.before_unit(&mut bits, &mut blocks)?;
-                    blocks.walk(0, &mut bits, nonzero.get_mut(start + column))?;
+                    let kept = reduced.as_mut().and_then(|reduced| reduced.block(position, at));
+                    blocks.walk(0, &mut bits, nonzero.get_mut(at), kept)?;
                 }
             }
         } else {
             // Interleaved: each unit holds a rectangle of blocks of each component.
-            let sizes: Vec<u32> = scan
-                .components
-                .iter()
-                .map(|&(position, ..)| self.frame.components[position].sampling)
-                .map(|(h, v)| h * v)
-                .collect();
-            let units = u64::from(self.frame.mcus.0) * u64::from(self.frame.mcus.1);
-            self.visits += units * u64::from(sizes.iter().sum::<u32>());
-            self.check_visits()?;
-            for _ in 0..units {
+            for (unit_row, unit) in
+                (0..self.frame.mcus.1).flat_map(|row| (0..self.frame.mcus.0).map(move |unit| (row, unit)))
+            {
                 restarts.before_unit(&mut bits, &mut blocks)?;
-                for (component, &size) in sizes.iter().enumerate() {
-                    for _ in 0..size {
-                        blocks.walk(component, &mut bits, None)?;
+                for (number, &(position, ..)) in scan.components.iter().enumerate() {
+                    let component = &self.frame.components[position];
+                    let (across, down) = component.sampling;
+                    for row in unit_row * down..(unit_row + 1) * down {
+                        let start = (row * component.stride + unit * across) as usize;
+                        for at in start..start + across as usize {
+                            let kept = reduced.as_mut().and_then(|reduced| reduced.block(position, at));
+                            blocks.walk(number, &mut bits, None, kept)?;
+                        }
                     }
                 }
             }
@@ -166,14 +195,6 @@ impl Scans {
         self.note(scan);
         bits.marker();
         Ok(bits.position())
-    }
-
-    fn check_visits(&self) -> Result<(), Stop> {
-        if self.visits > MAX_VISITS {
-            Err(Stop::Corrupt("more work than any encoder asks for"))
-        } else {
-            Ok(())
-        }
     }
 
     fn note(&mut self, scan: &Scan) {

@@ -1,0 +1,122 @@
+//! Coefficients → samples, in blocks of any size up to 8 × 8: the inverse DCT.
+//!
+//! Of n samples in a row, x, and n coefficients, u (ITU-T T.81, A.3.3, with n for 8 in the cosine):
+//!
+//! `sample(x) = Σ c(u) / 2 · coefficient(u) · cos((2x + 1) · u · π / 2n)`, c(0) = 1/√2, else 1
+//!
+//! The factor stays that of 8, so that a block without detail has the same samples at every size.
+
+use std::f32::consts::{FRAC_1_SQRT_2, PI};
+
+/// All samples of a component.
+///
+/// `size` is that of a block, columns and rows, each 1, 2, 4 or 8; `steps` and each block of `coefficients` hold as many
+/// values, by rows; `stride` is the number of blocks in a row.
+pub(super) fn plane(size: (usize, usize), steps: &[u16], coefficients: &[i16], stride: usize) -> Vec<u8> {
+    match size.0 {
+        1 => with_columns::<1>(size.1, steps, coefficients, stride),
+        2 => with_columns::<2>(size.1, steps, coefficients, stride),
+        4 => with_columns::<4>(size.1, steps, coefficients, stride),
+        _ => with_columns::<8>(size.1, steps, coefficients, stride),
+    }
+}
+
+fn with_columns<const C: usize>(rows: usize, steps: &[u16], coefficients: &[i16], stride: usize) -> Vec<u8> {
+    match rows {
+        1 => inverse::<C, 1>(steps, coefficients, stride),
+        2 => inverse::<C, 2>(steps, coefficients, stride),
+        4 => inverse::<C, 4>(steps, coefficients, stride),
+        _ => inverse::<C, 8>(steps, coefficients, stride),
+    }
+}
+
+fn inverse<const C: usize, const R: usize>(steps: &[u16], coefficients: &[i16], stride: usize) -> Vec<u8> {
+    let (across, down) = (cosines::<C>(), cosines::<R>());
+    let steps: Vec<f32> = steps.iter().copied().map(f32::from).collect();
+    let row_length = stride * C;
+    let mut samples = vec![0; coefficients.len()];
+    let block_rows = coefficients.chunks_exact(row_length * R).zip(samples.chunks_exact_mut(row_length * R));
+    for (coefficients, samples) in block_rows {
+        for (column, block) in coefficients.chunks_exact(C * R).enumerate() {
+            let sample = block_of::<C, R>(block, &steps, &across, &down);
+            for (row, from) in samples.chunks_exact_mut(row_length).zip(sample) {
+                row[column * C..(column + 1) * C].copy_from_slice(&from);
+            }
+        }
+    }
+    samples
+}
+
+#[inline(always)]
+fn block_of<const C: usize, const R: usize>(
+    block: &[i16],
+    steps: &[f32],
+    across: &[[f32; C]; C],
+    down: &[[f32; R]; R],
+) -> [[u8; C]; R] {
+    // A cast saturates.
+    let sample = |value: f32| (value + 128.5) as u8;
+    let value = |at: usize| f32::from(block[at]) * steps[at];
+    if block[1..].iter().all(|&coefficient| coefficient == 0) {
+        return [[sample(value(0) / 8.0); C]; R];
+    }
+    let mut rows = [[0.0; C]; R];
+    for (v, row) in rows.iter_mut().enumerate() {
+        for (u, cosines) in across.iter().enumerate() {
+            let value = value(v * C + u);
+            row.iter_mut().zip(cosines).for_each(|(sum, cosine)| *sum += value * cosine);
+        }
+    }
+    let mut sums = [[0.0; C]; R];
+    for (row, cosines) in rows.iter().zip(down) {
+        for (sums, cosine) in sums.iter_mut().zip(cosines) {
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value * cosine);
+        }
+    }
+    sums.map(|row| row.map(sample))
+}
+
+/// `c(u) / 2 · cos((2x + 1) · u · π / 2n)`, for each u a row of x.
+fn cosines<const N: usize>() -> [[f32; N]; N] {
+    std::array::from_fn(|u| {
+        let scale = if u == 0 { FRAC_1_SQRT_2 / 2.0 } else { 0.5 };
+        std::array::from_fn(|x| scale * ((2 * x + 1) as f32 * u as f32 * PI / (2 * N) as f32).cos())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_without_detail_has_the_same_samples_at_every_size() {
+        for columns in [1, 2, 4, 8] {
+            for rows in [1, 2, 4, 8] {
+                let mut coefficients = vec![0; 2 * columns * rows];
+                coefficients[0] = 10;
+                coefficients[columns * rows] = -4;
+                let samples = plane((columns, rows), &vec![16; columns * rows], &coefficients, 2);
+                for row in samples.chunks_exact(2 * columns) {
+                    assert!(row[..columns].iter().all(|&sample| sample == 148), "{columns} x {rows}");
+                    assert!(row[columns..].iter().all(|&sample| sample == 120), "{columns} x {rows}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_slow_cosine_is_the_same_slope_at_every_size() {
+        // 480 / 2 · c(0) / 2 = 84.9 is the height of the cosine; 129 lies in its middle.
+        for (size, right) in
+            [(2, 129.0 + 84.9 * 0.7071), (4, 129.0 + 84.9 * 0.6533), (8, 129.0 + 84.9 * 0.6407)]
+        {
+            let mut coefficients = vec![0; size * size];
+            (coefficients[0], coefficients[1]) = (1, 60);
+            let samples = plane((size, size), &vec![8; size * size], &coefficients, 1);
+            let left: u32 = samples[..size / 2].iter().map(|&sample| u32::from(sample)).sum();
+            let mean = f64::from(left) / (size / 2) as f64;
+            assert!((mean - right).abs() <= 1.0, "{size}: {mean}");
+            assert!(samples.chunks_exact(size).all(|row| row == &samples[..size]), "{size}");
+        }
+    }
+}

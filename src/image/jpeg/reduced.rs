@@ -1,0 +1,245 @@
+//! A picture at a half, a quarter or an eighth of its size, without ever having it whole.
+//!
+//! A block of 8 × 8 samples is the sum of 64 cosines. The same block of n × n samples is the sum of the n × n slowest
+//! ones, at the positions of n samples (the scaled inverse DCT of libjpeg's `jddctmgr.c` and `jidctred.c`). So the walk
+//! keeps only these coefficients, and the others are stepped over. Where chroma has fewer samples than luma, its
+//! blocks are reduced less, and all components come out at one size.
+
+use ::image::RgbImage;
+
+use super::super::{Format, flatten};
+use super::frame::{Component, Frame};
+use super::idct;
+use crate::error::Error;
+
+/// The reduced picture keeps at least this many pixels for each of those that it will be scaled to, across and down:
+/// so nearly nothing of the filter that scales it is lost.
+const PIXELS_FOR_ONE: f64 = 2.0;
+
+/// Where in a block, by rows, the coefficients lie in the order in which a scan brings them (ITU-T T.81, A.3.6).
+#[rustfmt::skip]
+const ZIGZAG: [u8; 64] = [
+     0,  1,  8, 16,  9,  2,  3, 10, 17, 24, 32, 25, 18, 11,  4,  5,
+    12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13,  6,  7, 14, 21, 28,
+    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
+    58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+];
+
+/// The coefficients that are kept of each component.
+pub(super) struct Reduced {
+    /// 2, 4 or 8: a pixel stands for as many of the picture, across and down.
+    factor: u32,
+    planes: Vec<Plane>,
+}
+
+/// The coefficients that are kept of one component.
+struct Plane {
+    kept: Kept,
+    /// Blocks in a row.
+    stride: usize,
+    /// What the coefficients are multiples of, in the order of a scan; `None` until a scan brings some.
+    steps: Option<[u16; 64]>,
+    /// Of each block, as [`Kept`] orders them.
+    coefficients: Vec<i16>,
+}
+
+/// Which coefficients of a block are kept: those of a rectangle, by rows.
+pub(super) struct Kept {
+    /// Columns and rows of the rectangle, and samples of the reduced block: 1, 2, 4 or 8.
+    size: (usize, usize),
+    /// For each coefficient in the order of a scan: its place in the rectangle, or [`Kept::NONE`].
+    places: [u8; 64],
+    /// The first coefficient in the order of a scan after which none is kept.
+    end: u32,
+}
+
+/// One block's coefficients.
+pub(super) struct Block<'a> {
+    kept: &'a Kept,
+    coefficients: &'a mut [i16],
+}
+
+impl Kept {
+    const NONE: u8 = u8::MAX;
+
+    fn new((columns, rows): (usize, usize)) -> Self {
+        let mut kept = Self { size: (columns, rows), places: [Self::NONE; 64], end: 0 };
+        for (at, (place, &natural)) in (1..).zip(kept.places.iter_mut().zip(&ZIGZAG)) {
+            let (row, column) = (usize::from(natural / 8), usize::from(natural % 8));
+            if row < rows && column < columns {
+                // At most 63.
+                *place = (row * columns + column) as u8;
+                kept.end = at;
+            }
+        }
+        kept
+    }
+}
+
+impl Block<'_> {
+    /// The first coefficient, in the order of a scan, after which none is kept.
+    #[inline(always)]
+    pub(super) fn end(&self) -> u32 {
+        self.kept.end
+    }
+
+    /// Adds to a coefficient, given by its position in the order of a scan; nothing happens where it is not kept.
+    #[inline(always)]
+    pub(super) fn add(&mut self, at: u32, value: i32) {
+        let place = self.kept.places[at as usize & 63];
+        if let Some(coefficient) = self.coefficients.get_mut(usize::from(place)) {
+            // Only a broken file exceeds 16 bits.
+            *coefficient = coefficient.wrapping_add(value as i16);
+        }
+    }
+
+    /// Adds to a coefficient that is there already, away from zero.
+    #[inline(always)]
+    pub(super) fn enlarge(&mut self, at: u32, value: i32) {
+        let place = usize::from(self.kept.places[at as usize & 63]);
+        let negative = self.coefficients.get(place).is_some_and(|&coefficient| coefficient < 0);
+        self.add(at, if negative { -value } else { value });
+    }
+}
+
+impl Reduced {
+    /// The largest reduction with which a picture may be scaled to the given size as well as without; `None` if there
+    /// is none. `target` is that of the stored picture, not of the upright one.
+    pub(super) fn choose(frame: &Frame, target: (u32, u32)) -> Option<Self> {
+        let suffices = |side: u32, target: u32, factor: u32| {
+            f64::from(side) >= f64::from(target) * PIXELS_FOR_ONE * f64::from(factor)
+        };
+        let fitting = [8, 4, 2].into_iter().filter(|&factor| {
+            suffices(frame.width, target.0, factor) && suffices(frame.height, target.1, factor)
+        });
+        fitting.into_iter().find_map(|factor| Self::by(frame, factor))
+    }
+
+    /// `None` where a component has so few samples that even its whole blocks are too small, or their number does not
+    /// go into 8.
+    fn by(frame: &Frame, factor: u32) -> Option<Self> {
+        let largest = |side: fn(&Component) -> u32| frame.components.iter().map(side).max().unwrap_or(1);
+        let (across, down) =
+            (largest(|component| component.sampling.0), largest(|component| component.sampling.1));
+        let samples = |sampling: u32, largest: u32| {
+            let samples = 8 / factor * (largest / sampling);
+            matches!(samples, 1 | 2 | 4 | 8).then_some(samples as usize)
+        };
+        let plane = |component: &Component| {
+            let size = (samples(component.sampling.0, across)?, samples(component.sampling.1, down)?);
+            // Within the limits: fewer coefficients than the picture has samples.
+            let coefficients = vec![0; component.padded_blocks() as usize * size.0 * size.1];
+            Some(Plane {
+                kept: Kept::new(size),
+                stride: component.stride as usize,
+                steps: None,
+                coefficients,
+            })
+        };
+        let planes = frame.components.iter().map(plane).collect::<Option<_>>()?;
+        Some(Self { factor, planes })
+    }
+
+    pub(super) fn factor(&self) -> u32 {
+        self.factor
+    }
+
+    /// Notes the table of a component whose first scan begins.
+    pub(super) fn begin(&mut self, position: usize, table: Option<&[u16; 64]>) {
+        if let Some(plane) = self.planes.get_mut(position) {
+            plane.steps = plane.steps.or(table.copied());
+        }
+    }
+
+    /// A block of a component.
+    #[inline(always)]
+    pub(super) fn block(&mut self, position: usize, index: usize) -> Option<Block<'_>> {
+        let Plane { kept, coefficients, .. } = self.planes.get_mut(position)?;
+        let length = kept.size.0 * kept.size.1;
+        let coefficients = coefficients.get_mut(index * length..(index + 1) * length)?;
+        Some(Block { kept, coefficients })
+    }
+
+    /// The reduced picture: its sides are those of the picture, divided and rounded up.
+    pub(super) fn picture(self, frame: &Frame, transform: Option<u8>) -> Result<RgbImage, Error> {
+        let (width, height) = (frame.width.div_ceil(self.factor), frame.height.div_ceil(self.factor));
+        let planes = self.planes.iter().map(Plane::samples).collect::<Option<Vec<_>>>();
+        let planes = planes.ok_or_else(|| Format::Jpeg.corrupt("a scan without its quantization table"))?;
+        let mut picture = RgbImage::new(width, height);
+        let mut rows: Vec<_> = planes.iter().map(|(length, samples)| samples.chunks_exact(*length)).collect();
+        for to in picture.chunks_exact_mut(3 * width as usize) {
+            let row: Vec<&[u8]> = rows.iter_mut().filter_map(Iterator::next).collect();
+            color(&row, transform, to);
+        }
+        Ok(picture)
+    }
+}
+
+impl Plane {
+    /// The samples of a row, those of its last blocks included, and all rows; `None` where no scan came.
+    fn samples(&self) -> Option<(usize, Vec<u8>)> {
+        let mut steps = vec![0; self.kept.size.0 * self.kept.size.1];
+        for (&place, &step) in self.kept.places.iter().zip(&self.steps?) {
+            if let Some(slot) = steps.get_mut(usize::from(place)) {
+                *slot = step;
+            }
+        }
+        let samples = idct::plane(self.kept.size, &steps, &self.coefficients, self.stride);
+        Some((self.stride * self.kept.size.0, samples))
+    }
+}
+
+/// One row of samples of each component → RGB. `transform` is that of Adobe's APP14.
+fn color(rows: &[&[u8]], transform: Option<u8>, to: &mut [u8]) {
+    let to = to.as_chunks_mut::<3>().0.iter_mut();
+    match (rows, transform) {
+        (&[grey], _) => to.zip(grey).for_each(|(to, &grey)| *to = [grey; 3]),
+        (&[one, two, three], transform) => {
+            for (((to, &one), &two), &three) in to.zip(one).zip(two).zip(three) {
+                *to = if transform == Some(0) { [one, two, three] } else { rgb_of(one, two, three) };
+            }
+        }
+        (&[one, two, three, key], transform) => {
+            for ((((to, &one), &two), &three), &key) in to.zip(one).zip(two).zip(three).zip(key) {
+                // Stored is what is left of the paper's white; YCCK has the ink itself.
+                let white = if transform == Some(0) {
+                    [one, two, three]
+                } else {
+                    rgb_of(one, two, three).map(|ink| 255 - ink)
+                };
+                *to = white.map(|white| flatten::scaled(white, key));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// YCbCr → RGB (JFIF 1.02, "Conversion to and from RGB"), in 16 bits of fraction.
+#[inline(always)]
+fn rgb_of(luma: u8, blue: u8, red: u8) -> [u8; 3] {
+    let (luma, blue, red) = ((i32::from(luma) << 16) + 0x8000, i32::from(blue) - 128, i32::from(red) - 128);
+    [luma + 91881 * red, luma - 22554 * blue - 46802 * red, luma + 116_130 * blue]
+        .map(|value| (value >> 16).clamp(0, 255) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_coefficients_of_a_rectangle_are_kept_by_rows() {
+        let kept = Kept::new((4, 2));
+        assert_eq!(kept.places[..9], [0, 1, 4, Kept::NONE, 5, 2, 3, 6, Kept::NONE]);
+        assert_eq!((kept.places[13], kept.end), (7, 14));
+        assert_eq!((Kept::new((1, 1)).end, Kept::new((8, 8)).end), (1, 64));
+    }
+
+    #[test]
+    fn the_three_primaries_come_back_from_their_luma_and_chroma() {
+        let table =
+            [([76, 85, 255], [254, 0, 0]), ([150, 44, 21], [0, 255, 1]), ([29, 255, 107], [0, 0, 254])];
+        for ([luma, blue, red], right) in table {
+            assert_eq!(rgb_of(luma, blue, red), right);
+        }
+    }
+}
