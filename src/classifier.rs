@@ -91,6 +91,11 @@ impl Classifier {
         })
     }
 
+    /// The model itself.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
     /// Name, hash, licence and source of the model.
     pub fn card(&self) -> &Card {
         self.model.card()

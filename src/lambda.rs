@@ -14,6 +14,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::response::Parts;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::signal::unix::{SignalKind, signal};
 use tower::ServiceExt as _;
@@ -45,12 +46,12 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     })
 }
 
-/// Answers one invocation.
+/// Answers one invocation: the event as it came, to the answer that is sent as JSON.
 ///
 /// # Errors
 ///
 /// A [`Diagnostic`], which Lambda reports as a function error, if the event is neither a request nor a body.
-async fn invoke(router: Router, event: LambdaEvent<Box<RawValue>>) -> Result<Reply, Diagnostic> {
+pub async fn invoke(router: Router, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize, Diagnostic> {
     let request_id = event.context.request_id;
     match Event::read(event.payload.get(), &request_id)? {
         Event::Http { request, origin } => {

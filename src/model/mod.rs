@@ -121,6 +121,16 @@ impl Model {
         &self.card
     }
 
+    /// What makes its input of a picture.
+    pub fn preprocessor(&self) -> &Preprocessor {
+        &self.preprocessor
+    }
+
+    /// What runs it.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
     /// Number of classes, 1 or more.
     pub fn classes(&self) -> usize {
         self.labels.len()

@@ -126,6 +126,15 @@ impl Preprocessor {
     ///
     /// [`Error::Internal`] if the picture cannot be scaled; every picture of at least one pixel can.
     pub fn tensor(&self, raster: &Raster, layout: Layout) -> Result<Vec<f32>, Error> {
+        Ok(self.normalise(&self.resize(raster)?, layout))
+    }
+
+    /// The picture, resized and cropped to the size of the tensor: RGB, `3 * height * width` bytes, row by row.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Preprocessor::tensor`].
+    pub fn resize(&self, raster: &Raster) -> Result<Vec<u8>, Error> {
         let (width, height) = raster.size();
         let (across, down) = self.plan.geometry.parts(width, height);
         let (rgb, factor, (left, top)) = (raster.rgb(), f64::from(raster.factor()), raster.corner());
@@ -141,7 +150,7 @@ impl Preprocessor {
                 self.scale(&blocks, across, of_blocks(down, rgb.height(), blocks.height()))
             }
         };
-        Ok(self.normalise(scaled.map_err(Error::internal)?.buffer(), layout))
+        Ok(scaled.map_err(Error::internal)?.into_vec())
     }
 
     /// The picture with its overlong sides averaged in blocks; `None` where there is none.
@@ -200,25 +209,31 @@ impl Preprocessor {
         padded
     }
 
-    fn normalise(&self, pixels: &[u8], layout: Layout) -> Vec<f32> {
+    /// What [`Preprocessor::resize`] gave, as numbers.
+    pub fn normalise(&self, pixels: &[u8], layout: Layout) -> Vec<f32> {
         let Plan { scale, bias, blue_first, .. } = self.plan;
-        let value = |pixel: &[u8], channel: usize| {
-            let channel = if blue_first { 2 - channel } else { channel };
-            f32::from(pixel[channel]) * scale[channel] + bias[channel]
+        let pixels = pixels.as_chunks::<3>().0;
+        let value = |&[red, green, blue]: &[u8; 3]| {
+            let value = |byte: u8, channel: usize| f32::from(byte) * scale[channel] + bias[channel];
+            let (red, green, blue) = (value(red, 0), value(green, 1), value(blue, 2));
+            if blue_first { [blue, green, red] } else { [red, green, blue] }
         };
+        let mut tensor = vec![0.0; 3 * pixels.len()];
         match layout {
             Layout::Nchw => {
-                let mut tensor = Vec::with_capacity(pixels.len());
-                for channel in 0..3 {
-                    tensor.extend(pixels.chunks_exact(3).map(|pixel| value(pixel, channel)));
+                let (first, rest) = tensor.split_at_mut(pixels.len());
+                let (second, third) = rest.split_at_mut(pixels.len());
+                for (((pixel, first), second), third) in pixels.iter().zip(first).zip(second).zip(third) {
+                    [*first, *second, *third] = value(pixel);
                 }
-                tensor
             }
-            Layout::Nhwc => pixels
-                .chunks_exact(3)
-                .flat_map(|pixel| [value(pixel, 0), value(pixel, 1), value(pixel, 2)])
-                .collect(),
+            Layout::Nhwc => {
+                for (pixel, slot) in pixels.iter().zip(tensor.as_chunks_mut::<3>().0) {
+                    *slot = value(pixel);
+                }
+            }
         }
+        tensor
     }
 }
 

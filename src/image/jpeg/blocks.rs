@@ -142,6 +142,17 @@ fn sequential(
         dc.coefficient(bits)?;
     }
     while at < 64 {
+        let leap = ac.leap(bits);
+        let after = at + u32::from(leap.coefficients);
+        // The 64th coefficient ends the block as well: what looks like an end behind it is of the next block.
+        if leap.bits > 0 && after + u32::from(leap.ends) <= 64 {
+            bits.skip(leap.bits.into())?;
+            if leap.ends {
+                break;
+            }
+            at = after;
+            continue;
+        }
         let symbol = ac.coefficient(bits)?;
         let (zeros, size) = (symbol >> 4, symbol & 15);
         if size == 0 && zeros < 15 {

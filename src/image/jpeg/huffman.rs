@@ -3,12 +3,26 @@
 use super::bits::{Bits, Stop};
 
 /// Codes up to this length are found in one look.
-const FAST: u32 = 9;
+const FAST: u32 = 10;
+
+/// Several AC coefficients at a time, as far as they can be told from a few bits.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Leap {
+    /// How many bits they take; 0 if there is not even one.
+    pub(super) bits: u8,
+    /// How many coefficients they are, zeros included: at most 63.
+    pub(super) coefficients: u8,
+    /// The block ends with them.
+    pub(super) ends: bool,
+}
 
 /// A code for the symbols 0…255 with lengths of 1…16 bits.
 pub(super) struct Table {
     /// For each prefix of `FAST` bits: length and symbol of the code that it begins with, or 0.
     fast: [u16; 1 << FAST],
+    /// For each prefix of `FAST` bits: how far the AC coefficients go that lie in it whole.
+    /// None of a DC table.
+    leaps: Vec<Leap>,
     /// For each length: one more than its last code, left-aligned to 16 bits; 0 if there is none.
     limit: [u32; 17],
     /// For each length: what to add to a code to find its symbol.
@@ -20,7 +34,13 @@ impl Table {
     /// A table from the number of codes of each length and their symbols; `None` if there are more codes of a
     /// length than bits can tell apart, or fewer symbols than codes.
     pub(super) fn new(counts: &[u8; 16], codes: &[u8]) -> Option<Self> {
-        let mut table = Self { fast: [0; 1 << FAST], limit: [0; 17], offset: [0; 17], symbols: [0; 256] };
+        let mut table = Self {
+            fast: [0; 1 << FAST],
+            leaps: Vec::new(),
+            limit: [0; 17],
+            offset: [0; 17],
+            symbols: [0; 256],
+        };
         table.symbols.get_mut(..codes.len())?.copy_from_slice(codes);
         let (mut code, mut index) = (0u32, 0usize);
         for (length, &count) in (1u32..).zip(counts) {
@@ -45,6 +65,35 @@ impl Table {
             code <<= 1;
         }
         (index == codes.len()).then_some(table)
+    }
+
+    /// The same table, for AC coefficients.
+    fn with_leaps(mut self) -> Self {
+        self.leaps = (0..1 << FAST).map(|prefix| self.leap_from(prefix)).collect();
+        self
+    }
+
+    /// As many coefficients as lie in `FAST` bits.
+    fn leap_from(&self, prefix: usize) -> Leap {
+        let mut leap = Leap::default();
+        while !leap.ends {
+            let entry = u32::from(self.fast[prefix << leap.bits & ((1 << FAST) - 1)]);
+            let (length, zeros, size) = (entry >> 8, entry >> 4 & 15, entry & 15);
+            let bits = u32::from(leap.bits) + length + size;
+            let ends = size == 0 && zeros < 15;
+            let coefficients = u32::from(leap.coefficients) + if ends { 0 } else { zeros + 1 };
+            if length == 0 || bits > FAST || coefficients > 63 {
+                break;
+            }
+            leap = Leap { bits: bits as u8, coefficients: coefficients as u8, ends };
+        }
+        leap
+    }
+
+    /// What can be told of the next AC coefficients in one look, without stepping over them.
+    #[inline(always)]
+    pub(super) fn leap(&self, bits: &mut Bits<'_>) -> Leap {
+        self.leaps.get(bits.peek_16() >> (16 - FAST)).copied().unwrap_or_default()
     }
 
     /// Reads one symbol.
@@ -133,7 +182,9 @@ impl Tables {
             if class == 0 && symbols.iter().any(|&symbol| symbol > 15) || self.defined == MAX_TABLES {
                 return None;
             }
-            *self.slots.get_mut(class)?.get_mut(number)? = Some(Box::new(Table::new(counts, symbols)?));
+            let table = Table::new(counts, symbols)?;
+            let table = if class == 0 { table } else { table.with_leaps() };
+            *self.slots.get_mut(class)?.get_mut(number)? = Some(Box::new(table));
             self.defined += 1;
             segment = &rest[16 + total..];
         }
