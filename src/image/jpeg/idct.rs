@@ -107,9 +107,8 @@ mod tests {
     #[test]
     fn a_slow_cosine_is_the_same_slope_at_every_size() {
         // 480 / 2 · c(0) / 2 = 84.9 is the height of the cosine; 129 lies in its middle.
-        for (size, right) in
-            [(2, 129.0 + 84.9 * 0.7071), (4, 129.0 + 84.9 * 0.6533), (8, 129.0 + 84.9 * 0.6407)]
-        {
+        let cosines = [(2, f64::from(FRAC_1_SQRT_2)), (4, 0.6533), (8, 0.6407)];
+        for (size, right) in cosines.map(|(size, mean)| (size, 129.0 + 84.9 * mean)) {
             let mut coefficients = vec![0; size * size];
             (coefficients[0], coefficients[1]) = (1, 60);
             let samples = plane((size, size), &vec![8; size * size], &coefficients, 1);
