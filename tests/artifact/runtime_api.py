@@ -40,11 +40,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             # Lambda freezes a function that has nothing to do: the call does not return.
             time.sleep(3600)
         self.server.left -= 1
+        self.hand_out(self.server.event, self.server.left)
+
+    def hand_out(self, event: bytes, number: int) -> None:
         self.send_response(200)
-        self.send_header("lambda-runtime-aws-request-id", f"00000000-0000-4000-8000-{self.server.left:012}")
+        self.send_header("lambda-runtime-aws-request-id", f"00000000-0000-4000-8000-{number:012}")
         self.send_header("lambda-runtime-deadline-ms", "4102444800000")
         self.send_header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:123456789012:function:f")
-        self.finish_with(self.server.event)
+        self.finish_with(event)
 
     def do_POST(self) -> None:  # /response, /error
         body = self.read_body()
