@@ -1,0 +1,12 @@
+"""Writes random weights of torchvision's ResNet-18, always the same: `weights.py FILE`.
+
+How fast a network is does not depend on its weights, and these need no download.
+"""
+
+import sys
+
+import torch
+from torchvision import models
+
+torch.manual_seed(0)
+torch.save(models.resnet18(weights=None).state_dict(), sys.argv[1])
