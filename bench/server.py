@@ -1,0 +1,125 @@
+"""A local server as a child process, and the load that it is put under: the same requests for all."""
+
+import http.client
+import itertools
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import photos
+
+BOUNDARY = "a4f1c86b2d"
+CONNECTIONS = 4
+"""Requests that are under way at the same time: two for each of two processors."""
+
+numbers = itertools.count()
+
+
+class Server:
+    """Starts `command`, waits until it accepts connections, and ends it and its children at the end of a `with`."""
+
+    def __init__(self, command: list, folder: pathlib.Path, port: int, variables: dict[str, str]) -> None:
+        self.port = port
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], "PORT": str(port)} | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            # Its workers, too: they are in a process group of its own.
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.log.close()
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                return socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+        self.fail("it does not listen")
+
+    def fail(self, reason: str) -> None:
+        self.log.seek(0)
+        raise SystemExit(f"{self.process.args}: {reason}\n{self.log.read().decode(errors='replace')}")
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def predict(self, connection: http.client.HTTPConnection, image: bytes) -> str:
+        """The best label of a picture, sent as `curl -F image=@…` would."""
+        connection.request("POST", "/predict", form(photos.unlike(image, next(numbers))), HEADERS)
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            self.fail(f"{response.status}: {body.decode(errors='replace')}")
+        predictions = json.loads(body)
+        if len(predictions) != 3:
+            self.fail(f"not three predictions: {predictions}")
+        return predictions[0]["label"]
+
+    def rate(self, images: list[bytes], seconds: float) -> float:
+        """Requests a second, with `CONNECTIONS` that ask without pause."""
+        answered: list[float] = []
+        failures: list[BaseException] = []
+        end = time.monotonic() + seconds
+
+        def ask(start: int) -> None:
+            connection = self.connect()
+            try:
+                for image in itertools.islice(itertools.cycle(images), start, None):
+                    if time.monotonic() >= end:
+                        return
+                    self.predict(connection, image)
+                    answered.append(time.monotonic())
+            except BaseException as failure:
+                failures.append(failure)
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=ask, args=(start,)) for start in range(CONNECTIONS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+        # From the first answer to the last before the end: while requests begin and run out, a server is not busy.
+        counted = sorted(moment for moment in answered if moment <= end)
+        if len(counted) < 10:
+            self.fail(f"only {len(counted)} answers in {seconds} s")
+        return (len(counted) - 1) / (counted[-1] - counted[0])
+
+
+HEADERS = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+def form(image: bytes) -> bytes:
+    head = f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="image"; filename="photo.jpg"\r\n'
+    return head.encode() + b"content-type: image/jpeg\r\n\r\n" + image + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

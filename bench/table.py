@@ -1,0 +1,97 @@
+"""The rows that are measured, and how they are printed."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import statistics
+
+
+@dataclasses.dataclass
+class Side:
+    """What was measured of one side; its median counts. `samples`, if another program took the median of that many."""
+
+    runs: list[float]
+    samples: int | None = None
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.runs)
+
+
+@dataclasses.dataclass
+class Row:
+    """One thing that was measured, and the limit of ours, or of ours ÷ peer where there is a `ratio_limit`."""
+
+    what: str
+    unit: str
+    ours: Side | None = None
+    peer: Side | None = None
+    limit: float | None = None
+    ratio_limit: float | None = None
+    at_least: bool = False
+    digits: int = 1
+
+    @property
+    def ratio(self) -> float | None:
+        return self.ours.median / self.peer.median if self.ours and self.peer and self.peer.median else None
+
+    @property
+    def verdict(self) -> str:
+        """`pass`, `FAIL`, `not measured` (which counts as failed), or nothing where there is no limit."""
+        limit = self.limit if self.ratio_limit is None else self.ratio_limit
+        if limit is None:
+            return ""
+        if self.ours is None or (self.ratio_limit is not None and self.ratio is None):
+            return "not measured"
+        # A limit without a ratio is met by what is printed: 0.00 s is 0.004 s, too.
+        value = round(self.ours.median, self.digits) if self.ratio_limit is None else self.ratio
+        return "pass" if (value >= limit if self.at_least else value <= limit) else "FAIL"
+
+    def cells(self) -> list[str]:
+        number = lambda side: f"{side.median:.{self.digits}f}" if side else "–"
+        limit = self.limit if self.ratio_limit is None else self.ratio_limit
+        bound = "" if limit is None else f"{'≥' if self.at_least else '≤'} {limit:.{2 if self.ratio_limit else self.digits}f}"
+        ratio = f"{self.ratio:.2f}" if self.ratio is not None else "–"
+        runs = str(self.ours.samples or len(self.ours.runs)) if self.ours else "–"
+        return [self.what, number(self.ours), number(self.peer), self.unit, ratio, bound, runs, self.verdict]
+
+    def as_json(self) -> dict:
+        return dataclasses.asdict(self) | {"ratio": self.ratio, "verdict": self.verdict}
+
+
+HEADINGS = ["", "ours", "peer", "", "ours ÷ peer", "limit", "runs", ""]
+
+
+def print_table(rows: list[Row]) -> None:
+    lines = [HEADINGS] + [row.cells() for row in rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    for line in lines:
+        # Words to the left, numbers to the right.
+        cells = [cell.rjust(width) if 1 <= column <= 6 and column != 3 else cell.ljust(width)
+                 for column, (cell, width) in enumerate(zip(line, widths))]
+        print("  ".join(cells).rstrip())
+
+
+def passed(rows: list[Row]) -> bool:
+    return all(row.verdict in ("", "pass") for row in rows)
+
+
+def machine() -> str:
+    """Processor, kernel and memory, in one line."""
+    processor = next(
+        (line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+         if line.startswith("model name")),
+        platform.machine(),
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    load = os.getloadavg()[0]
+    return (
+        f"{processor}, {len(os.sched_getaffinity(0))} processors, {memory:.0f} GB, "
+        f"{platform.system()} {platform.release()} {platform.machine()}; load {load:.1f} before"
+    )
+
+
+def write_json(file: pathlib.Path, rows: list[Row], about: dict[str, str]) -> None:
+    file.write_text(json.dumps({"about": about, "rows": [row.as_json() for row in rows]}, indent=1) + "\n")
