@@ -9,6 +9,7 @@ CARGO_LAMBDA := .venv/stamp-dev
 ZIG := .venv/stamp-package
 SAM := .venv/stamp-sam
 TOOLS := .venv-tools/stamp
+BENCH := .venv-bench/stamp
 ARCH ?= x86_64
 
 # Two at a time would make one environment.
@@ -88,6 +89,28 @@ test-package: package $(SAM) ## Test the package, the template, and what SAM bui
 .PHONY: bench-cold
 bench-cold: package ## Measure cold starts of the package
 	.venv/bin/python benches/cold_start.py
+
+$(BENCH): $(TOOLS) bench/requirements-handler.txt bench/requirements-flask.txt scripts/bench-venvs
+	scripts/bench-venvs
+	touch $@
+
+# ResNet-18 with the same random weights for both sides.
+.build/bench/resnet18.pth: bench/weights.py $(BENCH)
+	mkdir -p $(@D)
+	.venv-bench/flask/bin/python bench/weights.py $@.part
+	mv $@.part $@
+
+.build/bench/resnet18/model.onnx: .build/bench/resnet18.pth
+	cd tools && ../.venv-tools/bin/python -m ic_tools export --checkpoint ../$< --arch resnet18 \
+	    --labels ../model/labels.tsv --out ../$(@D)
+
+.PHONY: bench
+bench: package $(LIBRARY) .build/bench/resnet18/model.onnx ## Compare with Python and Flask (JSON=FILE for all runs; PHOTOS=DIR)
+	cargo build --release --locked
+	cargo bench --locked --bench handler
+	.venv-bench/handler/bin/python -m unittest discover --start-directory bench
+	.venv-bench/handler/bin/python bench/run.py \
+	    $(if $(PHOTOS),--photos "$(abspath $(PHOTOS))") $(if $(JSON),--json "$(abspath $(JSON))")
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target for SECONDS=30 (needs the nightly compiler and clang's libraries)

@@ -1,6 +1,6 @@
-"""The peer as a server: Flask and torchvision's ResNet-18, as tutorials have it. `POST /predict`, multipart field `image`.
+"""The peer as a server: Flask and torchvision's ResNet-18, as in tutorials. `POST /predict` takes the `image` of a form.
 
-    WEIGHTS=resnet18.pth LABELS=labels.tsv gunicorn --workers 2 flask_app:app
+WEIGHTS=resnet18.pth LABELS=labels.tsv gunicorn --workers 2 flask_app:app
 """
 
 import csv

@@ -32,7 +32,7 @@ class Api(http.server.ThreadingHTTPServer):
         self.outcomes: queue.SimpleQueue = queue.SimpleQueue()
 
     def handle_error(self, *_: object) -> None:
-        """Says nothing: a function that is ended breaks its connection. What fails an invocation is told by `invoke`."""
+        """Says nothing: a function that is ended breaks its connection. `invoke` tells what fails."""
 
 
 class Invocations(runtime_api.Handler):

@@ -18,7 +18,7 @@ def jpeg(picture: Image.Image, quality: int) -> bytes:
 
 
 def filled(name: str, size: tuple[int, int], grain: float) -> Image.Image:
-    """A fixture, scaled and cropped to `size`, with the grain of a sensor: enlarged pictures are smoother than photos."""
+    """A fixture, scaled and cropped to `size`, with a sensor's grain: enlarged pictures are smoother than photos."""
     picture = ImageOps.fit(Image.open(FIXTURES / name).convert("RGB"), size, Image.Resampling.BICUBIC)
     noise = np.random.default_rng(7).normal(0, grain, (size[1], size[0], 1)).astype(np.float32)
     return Image.fromarray(np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8))
@@ -37,7 +37,9 @@ def large() -> bytes:
 
 def of(folder: pathlib.Path) -> dict[str, bytes]:
     """The JPEGs of a folder by name."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix.lower() in (".jpg", ".jpeg")}
+    return {
+        path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix.lower() in (".jpg", ".jpeg")
+    }
 
 
 def unlike(image: bytes, number: int) -> bytes:

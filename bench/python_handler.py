@@ -1,6 +1,6 @@
 """The peer under Lambda: a Python function for the same model, as one would write it with Pillow and ONNX Runtime.
 
-Takes API Gateway's HTTP API events, payload format 2.0, as `python -m awslambdaric python_handler.handler` hands them in.
+Takes events of API Gateway's HTTP API, payload format 2.0: `python -m awslambdaric python_handler.handler`.
 """
 
 import base64
@@ -18,8 +18,8 @@ MODEL_DIR = pathlib.Path(os.environ.get("MODEL_DIR", pathlib.Path(__file__).reso
 # know of it. `make bench` shows both.
 DRAFT = os.environ.get("DRAFT") == "1"
 
-# With ONNX Runtime's own choice of threads: one for each processor, bound to it, waiting in a loop for more work. Naming
-# the same number would unbind them, and is no faster.
+# With ONNX Runtime's own choice of threads: one for each processor, bound to it, waiting in a loop for more work.
+# Naming the same number would unbind them, and is no faster.
 session = onnxruntime.InferenceSession(MODEL_DIR / "model.onnx", providers=["CPUExecutionProvider"])
 input_name = session.get_inputs()[0].name
 labels = list(json.loads((MODEL_DIR / "config.json").read_text())["id2label"].values())

@@ -37,7 +37,9 @@ def versions() -> dict[str, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all runs here")
-    parser.add_argument("--photos", type=pathlib.Path, metavar="DIR", help="JPEGs for rows 4 and 5 instead of those made here")
+    parser.add_argument(
+        "--photos", type=pathlib.Path, metavar="DIR", help="JPEGs for rows 4 and 5 instead of those made here"
+    )
     parser.add_argument("--runs", type=int, default=30, metavar="N", help="runs of each side of rows 2 to 4")
     parser.add_argument("--seconds", type=float, default=1.5, metavar="S", help="length of a run of row 4")
     arguments = parser.parse_args()
@@ -48,12 +50,14 @@ def main() -> int:
     began = time.monotonic()
     images = photos.of(arguments.photos) if arguments.photos else photos.small()
     sizes = [len(image) / 1e3 for image in images.values()]
-    about["pictures"] = f"{len(sizes)} of {min(sizes):.0f} to {max(sizes):.0f} kB; one of 12 MP, {len(photos.large()) / 1e6:.1f} MB"
+    about["pictures"] = (
+        f"{len(sizes)} of {min(sizes):.0f} to {max(sizes):.0f} kB; one of 12 MP, {len(photos.large()) / 1e6:.1f} MB"
+    )
     rows = [
         measure.warm(),
         *measure.warm_large(arguments.runs),
         measure.cold(arguments.runs),
-        *measure.throughput(arguments.runs, arguments.seconds, images, {}),
+        *measure.throughput(arguments.runs, arguments.seconds, images),
         measure.memory(images),
         measure.size(),
         measure.idle(5),

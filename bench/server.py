@@ -106,7 +106,7 @@ class Server:
             raise failures[0]
         # From the first answer to the last before the end: while requests begin and run out, a server is not busy.
         counted = sorted(moment for moment in answered if moment <= end)
-        if len(counted) < 10:
+        if len(counted) < 5:
             self.fail(f"only {len(counted)} answers in {seconds} s")
         return (len(counted) - 1) / (counted[-1] - counted[0])
 

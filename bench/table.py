@@ -51,17 +51,22 @@ class Row:
 
     def cells(self) -> list[str]:
         number = lambda side: f"{side.median:.{self.digits}f}" if side else "–"
-        limit = self.limit if self.ratio_limit is None else self.ratio_limit
-        bound = "" if limit is None else f"{'≥' if self.at_least else '≤'} {limit:.{2 if self.ratio_limit else self.digits}f}"
         ratio = f"{self.ratio:.2f}" if self.ratio is not None else "–"
         runs = str(self.ours.samples or len(self.ours.runs)) if self.ours else "–"
-        return [self.what, number(self.ours), number(self.peer), self.unit, ratio, bound, runs, self.verdict]
+        return [self.what, number(self.ours), number(self.peer), self.unit, ratio, self.bound, runs, self.verdict]
+
+    @property
+    def bound(self) -> str:
+        sign = "≥" if self.at_least else "≤"
+        if self.ratio_limit is not None:
+            return f"{sign} {self.ratio_limit:.2f}"
+        return "" if self.limit is None else f"{sign} {self.limit:.{self.digits}f} {self.unit}"
 
     def as_json(self) -> dict:
         return dataclasses.asdict(self) | {"ratio": self.ratio, "verdict": self.verdict}
 
 
-HEADINGS = ["", "ours", "peer", "", "ours ÷ peer", "limit", "runs", ""]
+HEADINGS = ["", "ours", "peer", "unit", "ours ÷ peer", "limit", "runs", ""]
 
 
 def print_table(rows: list[Row]) -> None:
@@ -69,8 +74,10 @@ def print_table(rows: list[Row]) -> None:
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
     for line in lines:
         # Words to the left, numbers to the right.
-        cells = [cell.rjust(width) if 1 <= column <= 6 and column != 3 else cell.ljust(width)
-                 for column, (cell, width) in enumerate(zip(line, widths))]
+        cells = [
+            cell.rjust(width) if 1 <= column <= 6 and column != 3 else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths))
+        ]
         print("  ".join(cells).rstrip())
 
 
@@ -81,8 +88,11 @@ def passed(rows: list[Row]) -> bool:
 def machine() -> str:
     """Processor, kernel and memory, in one line."""
     processor = next(
-        (line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-         if line.startswith("model name")),
+        (
+            line.split(":", 1)[1].strip()
+            for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
         platform.machine(),
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
