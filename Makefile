@@ -105,7 +105,7 @@ $(BENCH): $(TOOLS) bench/requirements-handler.txt bench/requirements-flask.txt s
 	    --labels ../model/labels.tsv --out ../$(@D)
 
 .PHONY: bench
-bench: package $(LIBRARY) .build/bench/resnet18/model.onnx ## Compare with Python and Flask (JSON=FILE for all runs; PHOTOS=DIR)
+bench: package $(LIBRARY) .build/bench/resnet18/model.onnx ## Compare with Python and Flask (JSON=FILE, PHOTOS=DIR)
 	cargo build --release --locked
 	cargo bench --locked --bench handler
 	.venv-bench/handler/bin/python -m unittest discover --start-directory bench

@@ -1,4 +1,4 @@
-"""The peer as a server: Flask and torchvision's ResNet-18, as in tutorials. `POST /predict` takes the `image` of a form.
+"""The peer as a server: Flask and torchvision's ResNet-18, as in tutorials. `POST /predict` takes a form's `image`.
 
 WEIGHTS=resnet18.pth LABELS=labels.tsv gunicorn --workers 2 flask_app:app
 """

@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 import statistics
+import time
 
 
 @dataclasses.dataclass
@@ -85,8 +86,23 @@ def passed(rows: list[Row]) -> bool:
     return all(row.verdict in ("", "pass") for row in rows)
 
 
+def busy() -> float:
+    """The part of a second that the processors work, while this does nothing."""
+
+    def ticks() -> tuple[int, int]:
+        user, nice, system, idle, wait, *others = map(
+            int, pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:9]
+        )
+        return idle + wait, user + nice + system + idle + wait + sum(others)
+
+    before = ticks()
+    time.sleep(1)
+    idle, together = (after - earlier for after, earlier in zip(ticks(), before))
+    return 1 - idle / together
+
+
 def machine() -> str:
-    """Processor, kernel and memory, in one line."""
+    """Processor, kernel, memory, and how busy others keep it, in one line."""
     processor = next(
         (
             line.split(":", 1)[1].strip()
@@ -96,10 +112,9 @@ def machine() -> str:
         platform.machine(),
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    load = os.getloadavg()[0]
     return (
         f"{processor}, {len(os.sched_getaffinity(0))} processors, {memory:.0f} GB, "
-        f"{platform.system()} {platform.release()} {platform.machine()}; load {load:.1f} before"
+        f"{platform.system()} {platform.release()} {platform.machine()}, {busy():.0%} busy before"
     )
 
 
