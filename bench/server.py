@@ -11,12 +11,15 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 
 import photos
 
 BOUNDARY = "a4f1c86b2d"
 CONNECTIONS = 4
 """Requests that are under way at the same time: two for each of two processors."""
+LEAD_IN = 0.2
+"""Seconds of load before it is counted."""
 
 numbers = itertools.count()
 
@@ -78,37 +81,39 @@ class Server:
             self.fail(f"not three predictions: {predictions}")
         return predictions[0]["label"]
 
-    def rate(self, images: list[bytes], seconds: float) -> float:
-        """Requests a second, with `CONNECTIONS` that ask without pause."""
-        answered: list[float] = []
+    def rate(self, images: Iterator[bytes], seconds: float) -> float:
+        """Requests a second, with `CONNECTIONS` that ask without pause; each takes the next image."""
+        requests: list[tuple[float, float]] = []
         failures: list[BaseException] = []
-        end = time.monotonic() + seconds
+        # The first ones come at the same time; soon they do not.
+        begin = time.monotonic() + LEAD_IN
+        end = begin + seconds
 
-        def ask(start: int) -> None:
+        def ask() -> None:
             connection = self.connect()
             try:
-                for image in itertools.islice(itertools.cycle(images), start, None):
-                    if time.monotonic() >= end:
-                        return
-                    self.predict(connection, image)
-                    answered.append(time.monotonic())
+                while (sent := time.monotonic()) < end:
+                    self.predict(connection, next(images))
+                    requests.append((sent, time.monotonic()))
             except BaseException as failure:
                 failures.append(failure)
             finally:
                 connection.close()
 
-        threads = [threading.Thread(target=ask, args=(start,)) for start in range(CONNECTIONS)]
+        threads = [threading.Thread(target=ask) for _ in range(CONNECTIONS)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         if failures:
             raise failures[0]
-        # From the first answer to the last before the end: while requests begin and run out, a server is not busy.
-        counted = sorted(moment for moment in answered if moment <= end)
-        if len(counted) < 5:
-            self.fail(f"only {len(counted)} answers in {seconds} s")
-        return (len(counted) - 1) / (counted[-1] - counted[0])
+        return rate_between(begin, end, requests)
+
+
+def rate_between(begin: float, end: float, requests: list[tuple[float, float]]) -> float:
+    """Requests a second. Of one that was sent before `begin` or answered after `end`, the part in between counts."""
+    parts = [max(0.0, min(answered, end) - max(sent, begin)) / (answered - sent) for sent, answered in requests]
+    return sum(parts) / (end - begin)
 
 
 HEADERS = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}

@@ -7,6 +7,7 @@ import unittest
 import function
 import photos
 import python_handler
+import server
 from PIL import Image, JpegImagePlugin
 from table import Row, Side, passed
 
@@ -45,6 +46,13 @@ class Pictures(unittest.TestCase):
         pixels = [Image.open(io.BytesIO(each)).tobytes() for each in (image, first, second)]
         self.assertEqual(pixels[0], pixels[1])
         self.assertEqual(pixels[0], pixels[2])
+
+
+class Rate(unittest.TestCase):
+    def test_the_part_of_a_request_within_the_time_counts(self) -> None:
+        # Before, half in, in, a quarter in, after.
+        requests = [(8, 9), (9, 11), (11, 12), (13, 17), (14, 15)]
+        self.assertAlmostEqual(server.rate_between(10, 14, requests), (0.5 + 1 + 0.25) / 4)
 
 
 class Verdicts(unittest.TestCase):
