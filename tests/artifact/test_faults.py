@@ -11,6 +11,7 @@ import pytest
 from runtime_api import environment
 
 LIBRARY = "lib/libonnxruntime.so"
+WEIGHTS = "model/model.onnx_data"
 
 
 def remove(name):
@@ -53,9 +54,9 @@ def one_label_less(task, _):
 
 
 def one_bit(task, _):
-    model = bytearray((task / "model/model.onnx").read_bytes())
-    model[len(model) // 2] ^= 1
-    write(task / "model/model.onnx", bytes(model))
+    weights = bytearray((task / WEIGHTS).read_bytes())
+    weights[len(weights) // 2] ^= 1
+    write(task / WEIGHTS, bytes(weights))
 
 
 FAULTS = {
@@ -70,7 +71,14 @@ FAULTS = {
     "library too old": (too_old, ["version 1.20.4", "1.24 or later"]),
     "model missing": (remove("model/model.onnx"), ["neither model.onnx nor onnx/model.onnx"]),
     "model empty": (replace("model/model.onnx", b""), ["model.onnx: the file is empty"]),
-    "model truncated": (cut("model/model.onnx", 9_000_000), ["model.onnx: its sha256 is"]),
+    "model truncated": (cut("model/model.onnx", 30_000), ["model.onnx: its sha256 is"]),
+    "weights missing": (remove(WEIGHTS), ["model.onnx: its sha256 is"]),
+    "weights empty": (replace(WEIGHTS, b""), ["model.onnx: its sha256 is"]),
+    "weights truncated": (cut(WEIGHTS, 9_000_000), ["model.onnx: its sha256 is"]),
+    "weights truncated and without a card": (
+        lambda task, _: (cut(WEIGHTS, 9_000_000)(task, _), (task / "model/README.md").unlink()),
+        ["model.onnx: ", "out of bounds"],
+    ),
     "model not ONNX": (replace("model/model.onnx", b"not a model"), ["model.onnx: its sha256 is"]),
     "model not ONNX and without a card": (
         lambda task, _: (write(task / "model/model.onnx", b"not a model"), (task / "model/README.md").unlink()),

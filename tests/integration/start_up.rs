@@ -115,7 +115,16 @@ fn a_missing_or_broken_bundle_is_named() {
         write("preprocessor_config.json", "{\"size\": \"big\"}"),
         &["preprocessor_config.json: a size must be a number"],
     );
-    assert_bundle_refused(|dir| cut(&dir.join("model.onnx"), 1_000_000), &["model.onnx: "]);
+    assert_bundle_refused(|dir| cut(&dir.join("model.onnx"), 30_000), &["model.onnx: "]);
+    // They are mapped into memory: what is not there must be noticed before it is touched.
+    assert_bundle_refused(|dir| cut(&dir.join("model.onnx_data"), 1_000_000), &["model.onnx: "]);
+    assert_bundle_refused(
+        |dir| {
+            cut(&dir.join("model.onnx_data"), 1_000_000);
+            fs::remove_file(dir.join("README.md")).unwrap();
+        },
+        &["model.onnx: ", "External initializer", "out of bounds"],
+    );
 }
 
 #[test]

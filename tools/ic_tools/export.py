@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from .bundle import write_bundle
+from .bundle import sha256, split, write_bundle
 from .card import write_card
 from .compare import Comparison
 from .photos import Accuracy, measure
@@ -30,11 +29,12 @@ def export(recipe: Recipe, out: Path, photos: Path | None) -> None:
     """
     weights = recipe.load()
     model = recipe.build(weights.state).SerializeToString(deterministic=True)
-    model_sha256 = hashlib.sha256(model).hexdigest()
-    print(f"{recipe.name}: {len(model)} bytes, sha256 {model_sha256}")
+    files = split(model)
+    model_sha256 = sha256(files)
+    print(f"{recipe.name}: {sum(map(len, files.values()))} bytes, sha256 {model_sha256}")
     accuracy = _check(recipe, weights.state, model, photos)
     card = write_card(recipe, weights, model_sha256, accuracy)
-    write_bundle(out, recipe, model, card)
+    write_bundle(out, recipe, files, card)
     print(f"wrote {out}")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 from PIL import Image, UnidentifiedImageError
 
@@ -138,7 +139,8 @@ def _read_json(path: Path) -> dict:
 
 
 def _check_sha256(path: Path, card: Path) -> str:
-    actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    files = [path, *(path.parent / name for name in sorted(_beside(path)))]
+    actual = hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
     text = card.read_text(encoding="utf-8-sig", errors="replace") if card.exists() else ""
     stated = _STATED_SHA256.search(text)
     if stated and stated[1].lower() != actual:
@@ -146,6 +148,16 @@ def _check_sha256(path: Path, card: Path) -> str:
             f"{path}: its sha256 is {actual}, but model_sha256 in README.md says {stated[1]}"
         )
     return actual
+
+
+def _beside(path: Path) -> set[str]:
+    """The files of weights that a graph names."""
+    try:
+        graph = onnx.load(path, load_external_data=False).graph
+    except Exception:  # What is no graph is told by ONNX Runtime.
+        return set()
+    entries = (entry for tensor in graph.initializer for entry in tensor.external_data)
+    return {entry.value for entry in entries if entry.key == "location"}
 
 
 def _check_output_keys(config: Path) -> None:

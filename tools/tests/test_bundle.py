@@ -25,7 +25,7 @@ def read_json(path):
 
 def test_bundle_is_complete(bundle):
     assert {path.name for path in bundle.iterdir()} == {
-        "model.onnx", "config.json", "preprocessor_config.json", "labels.tsv", "README.md"
+        "model.onnx", "model.onnx_data", "config.json", "preprocessor_config.json", "labels.tsv", "README.md"
     }
 
 
@@ -56,7 +56,8 @@ def test_preprocessing_is_written_in_the_words_of_hugging_face(bundle):
 
 def test_card_names_the_hash_of_the_model_once_in_its_front_matter(bundle):
     front_matter = (bundle / "README.md").read_text().split("---\n")[1]
-    actual = hashlib.sha256((bundle / "model.onnx").read_bytes()).hexdigest()
+    model = [(bundle / name).read_bytes() for name in ("model.onnx", "model.onnx_data")]
+    actual = hashlib.sha256(b"".join(model)).hexdigest()
     assert re.findall(r"^model_sha256: ([0-9a-f]{64})$", front_matter, re.MULTILINE) == [actual]
 
 
