@@ -64,17 +64,17 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Loads ONNX Runtime and the model, and runs it once.
+    /// Loads ONNX Runtime and the model, for so many runs at the same time, and runs it once.
     ///
     /// # Errors
     ///
     /// A [`StartError`] that names the file and what is wrong with it.
-    pub fn load(config: &Config) -> Result<Self, StartError> {
+    pub fn load(config: &Config, concurrency: usize) -> Result<Self, StartError> {
         let start = Instant::now();
         let runtime = Runtime::load(&config.ort_dylib_path)?;
         let library_ms = milliseconds(start.elapsed());
         let bundle = Bundle::read(&config.model_dir)?;
-        let model = Model::load(&runtime, bundle, config.intra_threads, &config.deny_labels)?;
+        let model = Model::load(&runtime, bundle, config.intra_threads, concurrency, &config.deny_labels)?;
         tracing::info!(
             model = model.card().name,
             sha256 = model.card().sha256,

@@ -12,7 +12,7 @@ pub fn load() -> (Config, Classifier) {
     let arguments = Arguments::parse_from(["image-classifier", "--intra-threads", "1"]);
     let config = Config::from_settings(&arguments.settings).expect("the default configuration");
     let classifier =
-        Classifier::load(&config).expect("the committed model; `make setup` fetches ONNX Runtime");
+        Classifier::load(&config, 1).expect("the committed model; `make setup` fetches ONNX Runtime");
     (config, classifier)
 }
 

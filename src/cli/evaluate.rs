@@ -30,7 +30,7 @@ struct Reference {
 pub fn run(config: &Config, arguments: &EvaluateArguments) -> Result<ExitCode, StartError> {
     let photos = labelled_photos(&arguments.dir)?;
     let references = references(arguments)?;
-    let classifier = Classifier::load(config)?;
+    let classifier = Classifier::load(config, 1)?;
     let all = Options { top_k: classifier.classes(), min_score: 0.0 };
     let mut report = Report::default();
     let bar = progress::bar(photos.len());

@@ -85,7 +85,8 @@ pub struct RunTimes {
 
 impl Model {
     /// Loads a bundle, checks it, and runs it once on a grey image, so that the first request finds it warm.
-    /// `deny_labels` names the classes that are never answered.
+    /// `intra_threads` and `concurrency` are those of [`Session::load`]; `deny_labels` names the classes that are never
+    /// answered.
     ///
     /// # Errors
     ///
@@ -95,12 +96,13 @@ impl Model {
         runtime: &Runtime,
         bundle: Bundle,
         intra_threads: usize,
+        concurrency: usize,
         deny_labels: &str,
     ) -> Result<Self, StartError> {
         let denied = Denied::read(deny_labels, &bundle.labels).map_err(StartError::Config)?;
         let (session, sha256) = std::thread::scope(|scope| {
             let hash = scope.spawn(|| bundle.sha256());
-            let session = Session::load(runtime, &bundle.model_path, intra_threads);
+            let session = Session::load(runtime, &bundle.model_path, intra_threads, concurrency);
             (session, hash.join())
         });
         // A file that is not the one of the card comes first: what ONNX Runtime makes of it only follows from that.

@@ -1,7 +1,8 @@
 //! The ONNX session: created once, run for every image.
 
+use std::iter;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
@@ -17,8 +18,9 @@ use crate::{Error, StartError};
 
 /// A model loaded into ONNX Runtime.
 pub struct Session {
-    // `ort` takes `&mut` for a run, since not all of ONNX Runtime is safe to run twice at a time.
-    session: Mutex<OrtSession>,
+    /// One for each run at the same time. `ort` takes `&mut` for a run, since not all of ONNX Runtime is safe to run
+    /// twice at a time.
+    pool: Vec<Mutex<OrtSession>>,
     input: Input,
     output: String,
     is_output_f16: bool,
@@ -43,20 +45,26 @@ pub(super) enum Element {
 }
 
 impl Session {
-    /// Loads a model. Its threads never spin: Lambda freezes the process between requests, and a local machine has
-    /// other work to do.
+    /// Loads a model, for `concurrency` runs at the same time. A run that is alone has `intra_threads` threads; those that
+    /// come while it runs have one each, since by then the processors are shared. No thread spins: Lambda freezes the
+    /// process between requests, and a local machine has other work to do.
     ///
     /// # Errors
     ///
     /// [`StartError::Bundle`] if ONNX Runtime refuses the file or the model does not take one RGB image.
-    pub fn load(runtime: &Runtime, path: &Path, intra_threads: usize) -> Result<Self, StartError> {
+    pub fn load(
+        runtime: &Runtime,
+        path: &Path,
+        intra_threads: usize,
+        concurrency: usize,
+    ) -> Result<Self, StartError> {
         let fault = |what: String| {
             // The path once is enough.
             let told = format!("Load model from {} failed:", path.display());
             let what = what.strip_prefix(&told).unwrap_or(&what);
             StartError::Bundle(format!("{}: {}", path.display(), one_line(what)))
         };
-        let build = || -> ort::Result<OrtSession> {
+        let build = |intra_threads: usize| -> ort::Result<OrtSession> {
             OrtSession::builder(&runtime.environment)?
                 .with_optimization_level(GraphOptimizationLevel::All)?
                 .with_intra_threads(intra_threads)?
@@ -67,12 +75,16 @@ impl Session {
         };
         // What goes wrong is told once, by the error.
         runtime.environment.set_log_level(LogLevel::Fatal);
-        let session = build();
+        let pool = iter::once(intra_threads)
+            .chain(iter::repeat_n(1, concurrency.saturating_sub(1)))
+            .map(build)
+            .collect::<ort::Result<Vec<_>>>();
         runtime.environment.set_log_level(LogLevel::Warning);
-        let session = session.map_err(|error| fault(error.to_string()))?;
+        let pool = pool.map_err(|error| fault(error.to_string()))?;
+        let session = &pool[0];
         let input = read_input(session.inputs()).map_err(fault)?;
         let (output, is_output_f16) = read_output(session.outputs()).map_err(fault)?;
-        Ok(Self { session: Mutex::new(session), input, output, is_output_f16 })
+        Ok(Self { pool: pool.into_iter().map(Mutex::new).collect(), input, output, is_output_f16 })
     }
 
     /// What the model takes.
@@ -114,10 +126,20 @@ impl Session {
         }
     }
 
+    /// A session that nobody uses, or the first one when it gets free.
+    fn free(&self) -> MutexGuard<'_, OrtSession> {
+        // A panic elsewhere in a run leaves nothing half-done in a session.
+        let free = self.pool.iter().find_map(|session| match session.try_lock() {
+            Ok(session) => Some(session),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        });
+        free.unwrap_or_else(|| self.pool[0].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn run_on<'v>(&self, input: ort::Result<impl Into<SessionInputValue<'v>>>) -> Result<Vec<f32>, Error> {
         let input = input.map_err(Error::internal)?;
-        // A panic elsewhere in a run leaves nothing half-done in the session.
-        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut session = self.free();
         let outputs = session.run(ort::inputs![input]).map_err(Error::internal)?;
         let output = outputs.get(&self.output).ok_or_else(|| Error::internal("the model has no output"))?;
         values(output).map_err(Error::internal)
