@@ -48,13 +48,19 @@ class Accuracy:
         self.worst_probability = max(self.worst_probability, *differences)
 
 
+def find_photos(folder: Path) -> list[Path]:
+    """The image files in `folder`, in the order of their names. Raises `ExportError` if none."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    if not files:
+        raise ExportError(f"{folder} holds no photos ({', '.join(sorted(_SUFFIXES))})")
+    return files
+
+
 def measure(
     folder: Path, labels: list[Label], classify: Callable[[Image.Image], np.ndarray]
 ) -> Accuracy:
     """Run `classify`, picture to logits `[classes]`, on every image file in `folder`."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
-    if not files:
-        raise ExportError(f"{folder} holds no photos ({', '.join(sorted(_SUFFIXES))})")
+    files = find_photos(folder)
     class_ids = {label.wnid: class_id for class_id, label in enumerate(labels) if label.wnid}
     reference = folder / _REFERENCE
     stored = json.loads(reference.read_text()) if reference.exists() else {}

@@ -43,14 +43,10 @@ def verify(bundle: Path, photos: Sequence[Path] = ()) -> None:
     """
     if not bundle.is_dir():
         raise ExportError(f"there is no directory {bundle}")
-    path = _find_model(bundle)
+    path = find_model(bundle)
     labels = _read_labels(bundle)
     _check_output_keys(bundle / "config.json")
-    config = _read_json(bundle / "preprocessor_config.json")
-    try:
-        preprocessing = Preprocessing.from_config(config)
-    except ExportError as error:
-        raise ExportError(f"{bundle / 'preprocessor_config.json'}: {error}") from None
+    preprocessing = read_preprocessing(bundle)
     sha256 = _check_sha256(path, bundle / "README.md")
     model = _Model(path, preprocessing.crop)
     _check_grey(model, preprocessing, labels)
@@ -92,7 +88,18 @@ class _Model:
         return np.asarray(outputs[0][0])
 
 
-def _find_model(bundle: Path) -> Path:
+def read_preprocessing(bundle: Path) -> Preprocessing:
+    """What preprocessor_config.json says. Raises `ExportError`."""
+    path = bundle / "preprocessor_config.json"
+    config = _read_json(path)
+    try:
+        return Preprocessing.from_config(config)
+    except ExportError as error:
+        raise ExportError(f"{path}: {error}") from None
+
+
+def find_model(bundle: Path) -> Path:
+    """model.onnx of a bundle, in one of two places. Raises `ExportError`."""
     candidates = (bundle / "model.onnx", bundle / "onnx" / "model.onnx")
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
