@@ -6,5 +6,6 @@ them. `weights` verifies and loads, `published` knows and fetches torchvision's 
 `efficientnet_lite` builds its network out of `layers` (arithmetic) and `graph` (ONNX);
 `architectures` builds torchvision's and `torch_onnx` writes them as ONNX. `compare` holds a model
 against PyTorch, `preprocess` and `photos` run it on pictures, `bundle`, `labels` and `card` are
-the files.
+the files. `quantize` makes a bundle of 8-bit integers of another: `observe` looks at what flows
+through the float model, `rounding` chooses the weights, `qdq` writes the graph.
 """

@@ -12,6 +12,7 @@ from .architectures import check_architecture
 from .errors import ExportError
 from .export import export
 from .lite_recipes import LITE_RECIPES
+from .quantize import quantize
 from .recipe import Recipe
 from .torchvision_recipes import checkpoint_recipe, published_recipe
 from .verify import verify
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         if options.command == "verify":
             verify(options.bundle, options.photos)
+        elif options.command == "quantize":
+            quantize(options.bundle, options.photos, options.out)
         else:
             export(_recipe(options), options.out, options.photos)
     except (ExportError, OSError) as error:
@@ -103,6 +106,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("bundle", type=Path, metavar="DIR")
     command.add_argument("photos", type=Path, nargs="*", metavar="PHOTO")
+    command = commands.add_parser(
+        "quantize", help="make a second bundle of an EfficientNet-Lite, in 8-bit integers"
+    )
+    command.add_argument("bundle", type=Path, metavar="BUNDLE")
+    command.add_argument(
+        "--photos",
+        type=Path,
+        required=True,
+        metavar="PHOTOS",
+        help="a folder of photos, to calibrate with and to measure on",
+    )
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="where the bundle is written"
+    )
     return parser
 
 
