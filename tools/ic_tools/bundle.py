@@ -40,23 +40,25 @@ def sha256(files: dict[str, bytes]) -> str:
 
 
 def write_bundle(out: Path, recipe: Recipe, model: dict[str, bytes], card: str) -> None:
-    """Write the files of the model, config.json, preprocessor_config.json, labels.tsv and README.md to `out`.
-
-    The folder is made if need be; other files in it stay.
-    """
-    out.mkdir(parents=True, exist_ok=True)
+    """Write the files of the model, config.json, preprocessor_config.json, labels.tsv and README.md to `out`."""
     files = model | {
         "config.json": _json(_config(recipe, recipe.labels)),
         "preprocessor_config.json": _json(recipe.preprocessing.to_config()),
         "labels.tsv": write_table(recipe.labels).encode(),
         "README.md": card.encode(),
     }
+    write_files(out, files)
+
+
+def write_files(out: Path, files: dict[str, bytes]) -> None:
+    """Write the files of a bundle, in place of those of an older one; other files in the folder stay."""
+    out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        # In place of the old file, not over it: a process that runs the old model has it mapped.
+        # Not over the old file: a process that runs the old model has it mapped.
         part = out / (name + ".part")
         part.write_bytes(content)
         os.replace(part, out / name)
-    if WEIGHTS not in model:
+    if WEIGHTS not in files:
         (out / WEIGHTS).unlink(missing_ok=True)
 
 

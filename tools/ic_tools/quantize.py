@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +12,13 @@ import onnx
 import onnxruntime
 from PIL import Image
 
+from .bundle import sha256, split, write_files
 from .errors import ExportError
 from .observe import observe
 from .photos import find_photos, softmax
 from .preprocess import Preprocessing
 from .qdq import to_qdq
-from .verify import find_model, read_preprocessing, verify
+from .verify import find_model, read_preprocessing, sha256_of, verify
 
 # Photos whose best class is still the same, of all.
 _LEAST_AGREEMENT = 0.98
@@ -69,15 +69,12 @@ def quantize(bundle: Path, photos: Path, out: Path) -> None:
     )
     if agreement.same < _LEAST_AGREEMENT * agreement.photos:
         raise ExportError(f"the best class is the same for {agreement} photos, which is too few")
-    content = to_qdq(model, seen[0] + seen[1], bounds).SerializeToString(deterministic=True)
-    out.mkdir(parents=True, exist_ok=True)
-    for name in _COPIED:
-        if (bundle / name).exists():
-            (out / name).write_bytes((bundle / name).read_bytes())
-    (out / "model.onnx").write_bytes(content)
-    (out / "README.md").write_text(_card(bundle, content, agreement), encoding="utf-8")
+    content = split(to_qdq(model, seen[0] + seen[1], bounds).SerializeToString(deterministic=True))
+    copied = {name: (bundle / name).read_bytes() for name in _COPIED if (bundle / name).exists()}
+    card = _card(bundle, sha256(content), agreement)
+    write_files(out, content | copied | {"README.md": card.encode()})
     verify(out)
-    print(f"wrote {out}: {len(content)} bytes")
+    print(f"wrote {out}: {sum(map(len, content.values()))} bytes")
 
 
 def _open(path: Path, preprocessing: Preprocessing) -> np.ndarray:
@@ -111,7 +108,7 @@ def _compare(expected: np.ndarray, found: np.ndarray) -> Agreement:
     return Agreement(len(best), int((found.argmax(1) == best).sum()), float(drift))
 
 
-def _card(bundle: Path, content: bytes, agreement: Agreement) -> str:
+def _card(bundle: Path, model_sha256: str, agreement: Agreement) -> str:
     """The card of the float model with another head; what it says of limits stays true."""
     path = bundle / "README.md"
     text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
@@ -123,7 +120,7 @@ def _card(bundle: Path, content: bytes, agreement: Agreement) -> str:
     return f"""\
 ---
 model_name: {name}-int8
-{kept}model_sha256: {hashlib.sha256(content).hexdigest()}
+{kept}model_sha256: {model_sha256}
 ---
 
 # {name} in 8-bit integers
@@ -135,7 +132,7 @@ between two classes, it may name the other one.
 |---|---|
 | same top-1 as the float model | {agreement} photos that were not calibrated with |
 | mean change of the float model's best probability | {agreement.drift:.3f} |
-| float model | `{name}`, sha256 `{_sha256(bundle)}` |
+| float model | `{name}`, sha256 `{sha256_of(find_model(bundle))}` |
 | input, output, preprocessing, labels | those of `{name}`, f32 outside |
 
 ## How it was made
@@ -149,7 +146,3 @@ same answers. Rounding errors are passed on to the weights that follow, and thei
 by the bias.
 
 {limits}"""
-
-
-def _sha256(bundle: Path) -> str:
-    return hashlib.sha256(find_model(bundle).read_bytes()).hexdigest()

@@ -146,8 +146,7 @@ def _read_json(path: Path) -> dict:
 
 
 def _check_sha256(path: Path, card: Path) -> str:
-    files = [path, *(path.parent / name for name in sorted(_beside(path)))]
-    actual = hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
+    actual = sha256_of(path)
     text = card.read_text(encoding="utf-8-sig", errors="replace") if card.exists() else ""
     stated = _STATED_SHA256.search(text)
     if stated and stated[1].lower() != actual:
@@ -155,6 +154,14 @@ def _check_sha256(path: Path, card: Path) -> str:
             f"{path}: its sha256 is {actual}, but model_sha256 in README.md says {stated[1]}"
         )
     return actual
+
+
+def sha256_of(path: Path) -> str:
+    """The hash that names a model: of the graph and the weights beside it, as if they were one file."""
+    files = [path, *(path.parent / name for name in sorted(_beside(path)))]
+    return hashlib.sha256(
+        b"".join(file.read_bytes() for file in files if file.is_file())
+    ).hexdigest()
 
 
 def _beside(path: Path) -> set[str]:
