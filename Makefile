@@ -112,6 +112,12 @@ bench: package $(LIBRARY) .build/bench/resnet18/model.onnx ## Compare with Pytho
 	.venv-bench/handler/bin/python bench/run.py \
 	    $(if $(PHOTOS),--photos "$(abspath $(PHOTOS))") $(if $(JSON),--json "$(abspath $(JSON))")
 
+.PHONY: parity
+parity: $(LIBRARY) $(BENCH) ## Compare labels of large JPEGs with those of all their pixels: PHOTOS=DIR
+	@test -n "$(PHOTOS)" || { echo "say which photos: make parity PHOTOS=DIR" >&2; exit 1; }
+	cargo build --release --locked
+	.venv-bench/handler/bin/python bench/parity.py target/release/image-classifier "$(abspath $(PHOTOS))"
+
 .PHONY: fuzz
 fuzz: ## Fuzz each target for SECONDS=30 (needs the nightly compiler and clang's libraries)
 	scripts/fuzz $(or $(SECONDS),30)

@@ -77,7 +77,8 @@ pub struct Settings {
     #[arg(long, env = "PORT", global = true, value_name = "PORT")]
     port: Option<String>,
 
-    /// Requests that are worked on at the same time [default: the processors available]
+    /// Requests for which the local server runs the model at the same time [default: one more than the processors
+    /// available]
     #[arg(long, env = "MAX_CONCURRENCY", global = true, value_name = "N")]
     max_concurrency: Option<String>,
 
@@ -193,7 +194,13 @@ impl Config {
             cors_allow_origins: check.origins(given(&settings.cors_allow_origins)),
             host: given(&settings.host).unwrap_or("127.0.0.1").to_owned(),
             port: check.number("PORT", &settings.port, 5000, 0..=u16::MAX),
-            max_concurrency: check.number("MAX_CONCURRENCY", &settings.max_concurrency, processors, 1..=1024),
+            max_concurrency: check.number(
+                "MAX_CONCURRENCY",
+                &settings.max_concurrency,
+                // One more, so that no processor waits while an answer is handed over.
+                processors + 1,
+                1..=1024,
+            ),
             lambda: lambda::is_runtime(),
         };
         check.mistakes.extend(lambda::missing_variables());

@@ -11,6 +11,7 @@ mod front_matter;
 mod geometry;
 mod head;
 mod labels;
+mod pool;
 mod preprocess;
 mod preprocessor_config;
 mod processors;

@@ -1,8 +1,6 @@
 //! The ONNX session: created once, run for every image.
 
-use std::iter;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
@@ -12,15 +10,14 @@ use ort::session::SessionInputValue;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
 
+use super::pool::Pool;
 use super::preprocess::Layout;
 use super::{Runtime, one_line};
 use crate::{Error, StartError};
 
 /// A model loaded into ONNX Runtime.
 pub struct Session {
-    /// One for each run at the same time. `ort` takes `&mut` for a run, since not all of ONNX Runtime is safe to run
-    /// twice at a time.
-    pool: Vec<Mutex<OrtSession>>,
+    pool: Pool,
     input: Input,
     output: String,
     is_output_f16: bool,
@@ -75,16 +72,14 @@ impl Session {
         };
         // What goes wrong is told once, by the error.
         runtime.environment.set_log_level(LogLevel::Fatal);
-        let pool = iter::once(intra_threads)
-            .chain(iter::repeat_n(1, concurrency.saturating_sub(1)))
-            .map(build)
-            .collect::<ort::Result<Vec<_>>>();
+        let pool = Pool::new(intra_threads, concurrency, build);
         runtime.environment.set_log_level(LogLevel::Warning);
         let pool = pool.map_err(|error| fault(error.to_string()))?;
-        let session = &pool[0];
-        let input = read_input(session.inputs()).map_err(fault)?;
-        let (output, is_output_f16) = read_output(session.outputs()).map_err(fault)?;
-        Ok(Self { pool: pool.into_iter().map(Mutex::new).collect(), input, output, is_output_f16 })
+        let described =
+            pool.with(|session| Ok((read_input(session.inputs()), read_output(session.outputs()))));
+        let (input, output) = described.map_err(|error| fault(error.to_string()))?;
+        let (input, (output, is_output_f16)) = (input.map_err(fault)?, output.map_err(fault)?);
+        Ok(Self { pool, input, output, is_output_f16 })
     }
 
     /// What the model takes.
@@ -126,23 +121,14 @@ impl Session {
         }
     }
 
-    /// A session that nobody uses, or the first one when it gets free.
-    fn free(&self) -> MutexGuard<'_, OrtSession> {
-        // A panic elsewhere in a run leaves nothing half-done in a session.
-        let free = self.pool.iter().find_map(|session| match session.try_lock() {
-            Ok(session) => Some(session),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        });
-        free.unwrap_or_else(|| self.pool[0].lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     fn run_on<'v>(&self, input: ort::Result<impl Into<SessionInputValue<'v>>>) -> Result<Vec<f32>, Error> {
         let input = input.map_err(Error::internal)?;
-        let mut session = self.free();
-        let outputs = session.run(ort::inputs![input]).map_err(Error::internal)?;
-        let output = outputs.get(&self.output).ok_or_else(|| Error::internal("the model has no output"))?;
-        values(output).map_err(Error::internal)
+        self.pool.with(|session| {
+            let outputs = session.run(ort::inputs![input]).map_err(Error::internal)?;
+            let output =
+                outputs.get(&self.output).ok_or_else(|| Error::internal("the model has no output"))?;
+            values(output).map_err(Error::internal)
+        })
     }
 }
 

@@ -7,6 +7,8 @@ const FAST: u32 = 10;
 
 /// Several AC coefficients at a time, as far as they can be told from a few bits.
 #[derive(Clone, Copy, Default)]
+// One load for all three.
+#[repr(align(4))]
 pub(super) struct Leap {
     /// How many bits they take; 0 if there is not even one.
     pub(super) bits: u8,

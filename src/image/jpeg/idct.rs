@@ -15,10 +15,31 @@ use std::f32::consts::{FRAC_1_SQRT_2, PI};
 pub(super) fn plane(size: (usize, usize), steps: &[u16], coefficients: &[i16], stride: usize) -> Vec<u8> {
     match size.0 {
         1 => with_columns::<1>(size.1, steps, coefficients, stride),
+        2 if size.1 == 2 => halves(steps, coefficients, stride),
         2 => with_columns::<2>(size.1, steps, coefficients, stride),
         4 => with_columns::<4>(size.1, steps, coefficients, stride),
         _ => with_columns::<8>(size.1, steps, coefficients, stride),
     }
+}
+
+/// Blocks of 2 × 2: all cosines are 1/√8 or its opposite, so that sums are enough.
+fn halves(steps: &[u16], coefficients: &[i16], stride: usize) -> Vec<u8> {
+    let mut samples = vec![0; coefficients.len()];
+    let block_rows = coefficients.chunks_exact(4 * stride).zip(samples.chunks_exact_mut(4 * stride));
+    let step = |at: usize| i32::from(steps[at]);
+    let steps = [step(0), step(1), step(2), step(3)];
+    for (coefficients, samples) in block_rows {
+        let (top, bottom) = samples.split_at_mut(2 * stride);
+        let pairs = top.as_chunks_mut::<2>().0.iter_mut().zip(bottom.as_chunks_mut::<2>().0);
+        for (block, (top, bottom)) in coefficients.as_chunks::<4>().0.iter().zip(pairs) {
+            let value = |at: usize| i32::from(block[at]) * steps[at];
+            let (mean, across, down, both) = (value(0) + 8 * 128 + 4, value(1), value(2), value(3));
+            let sample = |sum: i32| (sum >> 3).clamp(0, 255) as u8;
+            *top = [sample(mean + across + down + both), sample(mean - across + down - both)];
+            *bottom = [sample(mean + across - down - both), sample(mean - across - down + both)];
+        }
+    }
+    samples
 }
 
 fn with_columns<const C: usize>(rows: usize, steps: &[u16], coefficients: &[i16], stride: usize) -> Vec<u8> {

@@ -4,11 +4,11 @@
 //! sampled in an unusual way, it gives other pixels than libjpeg, fails, or panics; `jpeg-decoder` does not.
 
 use jpeg_decoder::{ColorTransform, PixelFormat};
+use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 
 use super::super::limits::check_memory;
-use super::super::splice::Splice;
 use super::super::{Format, flatten};
 use super::file::File;
 use super::frame::Frame;
@@ -64,14 +64,15 @@ pub(super) fn decode(file: &File<'_>) -> Result<Vec<u8>, Error> {
         vec![&[0xff, 0xd8][..], if transform.is_some() { &adobe } else { &[] }, &huffman::STANDARD];
     parts.extend(&file.found.parts);
     parts.push(&[0xff, 0xd9]);
-    let splice = Splice::new(parts);
+    // In one piece: reading the parts as they lie would cost the decoders more than this copy does.
+    let bytes = parts.concat();
     match file.decoder {
-        Decoder::Fast => fast(splice, &file.frame),
-        Decoder::Thorough => thorough(splice, transform),
+        Decoder::Fast => fast(&bytes, &file.frame),
+        Decoder::Thorough => thorough(&bytes, transform),
     }
 }
 
-fn fast(splice: Splice<'_>, frame: &Frame) -> Result<Vec<u8>, Error> {
+fn fast(bytes: &[u8], frame: &Frame) -> Result<Vec<u8>, Error> {
     let options = DecoderOptions::default()
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
@@ -79,15 +80,15 @@ fn fast(splice: Splice<'_>, frame: &Frame) -> Result<Vec<u8>, Error> {
         .jpeg_set_out_colorspace(ColorSpace::RGB)
         // Strict, so that where the decoder would give up quietly it says so.
         .set_strict_mode(true);
-    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(splice, options);
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     let mut pixels = vec![0; frame.width as usize * frame.height as usize * 3];
     // The text of the error is for the log; its type is not `Send`.
     decoder.decode_into(&mut pixels).map_err(|error| Format::Jpeg.corrupt(error.to_string()))?;
     Ok(pixels)
 }
 
-fn thorough(splice: Splice<'_>, transform: Option<u8>) -> Result<Vec<u8>, Error> {
-    let mut decoder = jpeg_decoder::Decoder::new(splice);
+fn thorough(bytes: &[u8], transform: Option<u8>) -> Result<Vec<u8>, Error> {
+    let mut decoder = jpeg_decoder::Decoder::new(bytes);
     let corrupt = |error: jpeg_decoder::Error| Format::Jpeg.corrupt(error.to_string());
     decoder.read_info().map_err(corrupt)?;
     let format = decoder.info().map(|info| info.pixel_format);
