@@ -69,8 +69,8 @@ pub type Target<'a> = &'a dyn Fn(u32, u32) -> (u32, u32);
 /// Decodes one image file; of an animation its first frame, composed on the canvas.
 ///
 /// Nothing is allocated before the dimensions in the header were compared with [`Limits`]. Within 50 million
-/// pixels decoding holds at most 460 MB besides `bytes` and a copy of them, the picture included; kinds of file that would take more
-/// have a lower limit of their own:
+/// pixels decoding holds at most 460 MB besides `bytes` and a copy of them, the picture included; kinds of file that
+/// would take more have a lower limit of their own:
 ///
 /// | kind | bytes a pixel | largest picture |
 /// |---|---|---|
