@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use lambda_image_classifier::image::{Limits, decode};
+use lambda_image_classifier::image::{Limits, Raster, decode, decode_within};
 use lambda_image_classifier::model::{Layout, Preprocessor};
 use libfuzzer_sys::fuzz_target;
 
@@ -29,11 +29,21 @@ fuzz_target!(init: {
     }));
 }, |data: &[u8]| {
     let limits = Limits { max_pixels: 4_000_000 };
-    if let Ok(picture) = decode(data, limits) {
-        let pixels = u64::from(picture.raster.rgb().width()) * u64::from(picture.raster.rgb().height());
-        assert!((1..=limits.max_pixels).contains(&pixels));
-        let tensor = PREPROCESSOR.tensor(&picture.raster, Layout::Nchw).expect("every picture has a tensor");
-        assert_eq!(tensor.len(), 3 * 32 * 32);
-        assert!(tensor.iter().all(|value| (-1.001..=1.001).contains(value)));
+    let small = decode_within(data, &mut limits.budget(), &|_, _| (1, 1));
+    if let Ok(picture) = &small {
+        check(&picture.raster, limits);
+    }
+    if let Ok(whole) = decode(data, limits) {
+        check(&whole.raster, limits);
+        let small = small.expect("what can be decoded whole can be decoded smaller");
+        assert_eq!(small.raster.size(), whole.raster.size());
     }
 });
+
+fn check(raster: &Raster, limits: Limits) {
+    let (width, height) = raster.size();
+    assert!((1..=limits.max_pixels).contains(&(u64::from(width) * u64::from(height))));
+    let tensor = PREPROCESSOR.tensor(raster, Layout::Nchw).expect("every picture has a tensor");
+    assert_eq!(tensor.len(), 3 * 32 * 32);
+    assert!(tensor.iter().all(|value| (-1.001..=1.001).contains(value)));
+}
