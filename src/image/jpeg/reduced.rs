@@ -3,7 +3,8 @@
 //! A block of 8 × 8 samples is the sum of 64 cosines. The same block of n × n samples is the sum of the n × n slowest
 //! ones, at the positions of n samples (the scaled inverse DCT of libjpeg's `jddctmgr.c` and `jidctred.c`). So the walk
 //! keeps only these coefficients, and the others are stepped over. Where chroma has fewer samples than luma, its
-//! blocks are reduced less, and all components come out at one size.
+//! blocks are reduced less, and all components come out at one size; but where even its reduced samples are more than the
+//! resize needs, they are repeated instead.
 
 use ::image::RgbImage;
 
@@ -15,6 +16,9 @@ use crate::error::Error;
 /// The reduced picture keeps at least this many pixels for each of those that it will be scaled to, across and down:
 /// so nearly nothing of the filter that scales it is lost.
 const PIXELS_FOR_ONE: f64 = 2.0;
+
+/// The samples of chroma that are enough for each pixel that the picture will be scaled to, across and down.
+const CHROMA_FOR_ONE: f64 = 1.4;
 
 /// Where in a block, by rows, the coefficients lie in the order in which a scan brings them (ITU-T T.81, A.3.6).
 #[rustfmt::skip]
@@ -35,6 +39,8 @@ pub(super) struct Reduced {
 /// The coefficients that are kept of one component.
 struct Plane {
     kept: Kept,
+    /// How many pixels of the reduced picture a sample is for, across and down.
+    repeat: (usize, usize),
     /// Blocks in a row.
     stride: usize,
     /// What the coefficients are multiples of, in the order of a scan; `None` until a scan brings some.
@@ -112,28 +118,32 @@ impl Reduced {
         let fitting = [8, 4, 2].into_iter().filter(|&factor| {
             suffices(frame.width, target.0, factor) && suffices(frame.height, target.1, factor)
         });
-        fitting.into_iter().find_map(|factor| Self::by(frame, factor))
+        fitting.into_iter().find_map(|factor| Self::by(frame, factor, target))
     }
 
     /// `None` where a component has so few samples that even its whole blocks are too small, or their number does not
     /// go into 8.
-    fn by(frame: &Frame, factor: u32) -> Option<Self> {
+    fn by(frame: &Frame, factor: u32, target: (u32, u32)) -> Option<Self> {
         let largest = |side: fn(&Component) -> u32| frame.components.iter().map(side).max().unwrap_or(1);
-        let (across, down) =
-            (largest(|component| component.sampling.0), largest(|component| component.sampling.1));
-        let samples = |sampling: u32, largest: u32| {
-            let samples = 8 / factor * (largest / sampling);
-            matches!(samples, 1 | 2 | 4 | 8).then_some(samples as usize)
+        let largest = (largest(|component| component.sampling.0), largest(|component| component.sampling.1));
+        // Samples of a block, and pixels for each.
+        let samples = |side: u32, target: u32, fewer: u32| {
+            let enough = f64::from(side) >= f64::from(target) * CHROMA_FOR_ONE * f64::from(factor * fewer);
+            let (samples, repeat) = if enough { (8 / factor, fewer) } else { (8 / factor * fewer, 1) };
+            (matches!(samples, 1 | 2 | 4 | 8) && matches!(repeat, 1 | 2 | 4))
+                .then_some((samples as usize, repeat as usize))
         };
         let plane = |component: &Component| {
-            let size = (samples(component.sampling.0, across)?, samples(component.sampling.1, down)?);
-            // Within the limits: fewer coefficients than the picture has samples.
-            let coefficients = vec![0; component.padded_blocks() as usize * size.0 * size.1];
+            let (h, v) = component.sampling;
+            let (columns, across) = samples(frame.width, target.0, largest.0 / h)?;
+            let (rows, down) = samples(frame.height, target.1, largest.1 / v)?;
             Some(Plane {
-                kept: Kept::new(size),
+                kept: Kept::new((columns, rows)),
+                repeat: (across, down),
                 stride: component.stride as usize,
                 steps: None,
-                coefficients,
+                // Within the limits: fewer coefficients than the picture has samples.
+                coefficients: vec![0; component.padded_blocks() as usize * columns * rows],
             })
         };
         let planes = frame.components.iter().map(plane).collect::<Option<_>>()?;
@@ -166,40 +176,57 @@ impl Reduced {
         let planes = self.planes.iter().map(Plane::samples).collect::<Option<Vec<_>>>();
         let planes = planes.ok_or_else(|| Format::Jpeg.corrupt("a scan without its quantization table"))?;
         let mut picture = RgbImage::new(width, height);
-        let mut rows: Vec<_> = planes.iter().map(|(length, samples)| samples.chunks_exact(*length)).collect();
-        for to in picture.chunks_exact_mut(3 * width as usize) {
-            let row: Vec<&[u8]> = rows.iter_mut().filter_map(Iterator::next).collect();
-            color(&row, transform, to);
+        let mut repeated = vec![Vec::new(); planes.len()];
+        for (y, to) in picture.chunks_exact_mut(3 * width as usize).enumerate() {
+            for ((plane, samples), row) in self.planes.iter().zip(&planes).zip(&mut repeated) {
+                plane.repeat_row(samples, y, row);
+            }
+            color(&repeated, transform, to);
         }
         Ok(picture)
     }
 }
 
 impl Plane {
-    /// The samples of a row, those of its last blocks included, and all rows; `None` where no scan came.
-    fn samples(&self) -> Option<(usize, Vec<u8>)> {
+    /// All samples, row by row, those of the last blocks included; `None` where no scan came.
+    fn samples(&self) -> Option<Vec<u8>> {
         let mut steps = vec![0; self.kept.size.0 * self.kept.size.1];
         for (&place, &step) in self.kept.places.iter().zip(&self.steps?) {
             if let Some(slot) = steps.get_mut(usize::from(place)) {
                 *slot = step;
             }
         }
-        let samples = idct::plane(self.kept.size, &steps, &self.coefficients, self.stride);
-        Some((self.stride * self.kept.size.0, samples))
+        Some(idct::plane(self.kept.size, &steps, &self.coefficients, self.stride))
+    }
+
+    /// The samples for one row of the reduced picture, one for each of its pixels.
+    fn repeat_row(&self, samples: &[u8], y: usize, row: &mut Vec<u8>) {
+        let (across, down) = self.repeat;
+        if y % down > 0 {
+            // As the row before.
+            return;
+        }
+        row.clear();
+        let samples = samples.chunks_exact(self.stride * self.kept.size.0).nth(y / down).unwrap_or_default();
+        match across {
+            1 => row.extend_from_slice(samples),
+            2 => row.extend(samples.iter().flat_map(|&sample| [sample; 2])),
+            _ => row.extend(samples.iter().flat_map(|&sample| [sample; 4])),
+        }
     }
 }
 
 /// One row of samples of each component → RGB. `transform` is that of Adobe's APP14.
-fn color(rows: &[&[u8]], transform: Option<u8>, to: &mut [u8]) {
+fn color(rows: &[Vec<u8>], transform: Option<u8>, to: &mut [u8]) {
     let to = to.as_chunks_mut::<3>().0.iter_mut();
     match (rows, transform) {
-        (&[grey], _) => to.zip(grey).for_each(|(to, &grey)| *to = [grey; 3]),
-        (&[one, two, three], transform) => {
+        ([grey], _) => to.zip(grey).for_each(|(to, &grey)| *to = [grey; 3]),
+        ([one, two, three], transform) => {
             for (((to, &one), &two), &three) in to.zip(one).zip(two).zip(three) {
                 *to = if transform == Some(0) { [one, two, three] } else { rgb_of(one, two, three) };
             }
         }
-        (&[one, two, three, key], transform) => {
+        ([one, two, three, key], transform) => {
             for ((((to, &one), &two), &three), &key) in to.zip(one).zip(two).zip(three).zip(key) {
                 // Stored is what is left of the paper's white; YCCK has the ink itself.
                 let white = if transform == Some(0) {
