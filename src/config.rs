@@ -77,8 +77,7 @@ pub struct Settings {
     #[arg(long, env = "PORT", global = true, value_name = "PORT")]
     port: Option<String>,
 
-    /// Requests for which the local server runs the model at the same time [default: one more than the processors
-    /// available]
+    /// Requests that are worked on at the same time [default: one more than the processors available]
     #[arg(long, env = "MAX_CONCURRENCY", global = true, value_name = "N")]
     max_concurrency: Option<String>,
 
@@ -147,6 +146,8 @@ pub struct Config {
     pub port: u16,
     /// Requests that are worked on at the same time.
     pub max_concurrency: usize,
+    /// Those that this process may use.
+    pub processors: usize,
     /// The process runs under Lambda.
     pub lambda: bool,
 }
@@ -201,6 +202,7 @@ impl Config {
                 processors + 1,
                 1..=1024,
             ),
+            processors,
             lambda: lambda::is_runtime(),
         };
         check.mistakes.extend(lambda::missing_variables());

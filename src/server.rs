@@ -23,7 +23,8 @@ const TRY: &str = "curl --data-binary @tests/fixtures/coffee.png";
 ///
 /// A [`StartError`] if the model cannot be loaded or the address cannot be listened on.
 pub fn run(config: &Config) -> Result<(), StartError> {
-    let classifier = Arc::new(Classifier::load(config, config.max_concurrency)?);
+    // More runs at the same time than that would only take memory, some 20 MB each.
+    let classifier = Arc::new(Classifier::load(config, config.max_concurrency.min(config.processors + 1))?);
     let router = http::router(classifier, config);
     let address = format!("{}:{}", config.host, config.port);
     let failed = |cause| StartError::Listen { address: address.clone(), cause };

@@ -12,8 +12,11 @@ const TELEMETRY_OFF: (&str, &str) = ("ORT_DISABLE_TELEMETRY", "1");
 /// pages have to be zeroed, which for a photo of 12 megapixels takes as long as to run the model.
 const OWN_PAGES: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "8388608");
 
-/// So many free bytes glibc keeps at most at the end of the heap, for the next request.
+/// So many free bytes glibc keeps at most at the end of a heap, for the next request.
 const KEPT: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "33554432");
+
+/// So many heaps there are: one for each thread, as glibc would have it, would each keep that much.
+const HEAPS: (&str, &str) = ("MALLOC_ARENA_MAX", "2");
 
 /// Makes sure that these are in the environment, by starting this program again in place where one is not. Changing
 /// the environment of a running process is unsafe in Rust, and too late here; replacing the process costs a
@@ -23,7 +26,7 @@ const KEPT: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "33554432");
 pub fn prepare() {
     let telemetry_is_off = std::env::var_os(TELEMETRY_OFF.0).is_some_and(|value| value == TELEMETRY_OFF.1);
     let missing: Vec<_> =
-        [OWN_PAGES, KEPT].into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+        [OWN_PAGES, KEPT, HEAPS].into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
     if telemetry_is_off && missing.is_empty() {
         return;
     }

@@ -38,8 +38,7 @@ pub(crate) struct App {
     classifier: Arc<Classifier>,
     config: Config,
     body_limits: body::Limits,
-    /// A place for each request that is worked on: twice as many as run the model at the same time, so that the next
-    /// pictures are decoded meanwhile.
+    /// A place for each request that is worked on at the same time.
     places: Arc<Semaphore>,
 }
 
@@ -47,7 +46,7 @@ pub(crate) struct App {
 pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
     let body_limits =
         body::Limits { max_bytes: config.limits.max_body_bytes, max_images: config.limits.max_images };
-    let places = Arc::new(Semaphore::new(2 * config.max_concurrency));
+    let places = Arc::new(Semaphore::new(config.max_concurrency));
     let app = Arc::new(App { classifier, config: config.clone(), body_limits, places });
     let routes = Router::new()
         .route("/", post(classify::classify))

@@ -17,7 +17,7 @@ use crate::{Error, StartError};
 
 /// A model loaded into ONNX Runtime.
 pub struct Session {
-    pool: Pool,
+    pool: Pool<OrtSession>,
     input: Input,
     output: String,
     is_output_f16: bool,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +73,11 @@ def quantize(bundle: Path, photos: Path, out: Path) -> None:
     content = split(to_qdq(model, seen[0] + seen[1], bounds).SerializeToString(deterministic=True))
     copied = {name: (bundle / name).read_bytes() for name in _COPIED if (bundle / name).exists()}
     card = _card(bundle, sha256(content), agreement)
-    write_files(out, content | copied | {"README.md": card.encode()})
-    verify(out)
+    files = content | copied | {"README.md": card.encode()}
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(Path(folder), files)
+        verify(Path(folder))
+    write_files(out, files)
     print(f"wrote {out}: {sum(map(len, content.values()))} bytes")
 
 
@@ -130,7 +134,8 @@ between two classes, it may name the other one.
 
 | | |
 |---|---|
-| same top-1 as the float model | {agreement} photos that were not calibrated with |
+| same top-1 as the float model | {agreement} photos, each half of them with a model that was calibrated with the other half |
+| calibrated with | all {agreement.photos} of them |
 | mean change of the float model's best probability | {agreement.drift:.3f} |
 | float model | `{name}`, sha256 `{sha256_of(find_model(bundle))}` |
 | input, output, preprocessing, labels | those of `{name}`, f32 outside |

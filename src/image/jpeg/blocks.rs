@@ -79,12 +79,14 @@ impl<'a> Blocks<'a> {
                 let (_, difference) = tables[component].value(bits)?;
                 let prediction = &mut self.predictions[component];
                 *prediction = prediction.wrapping_add(difference);
-                add(&mut kept, 0, *prediction << low);
+                set(&mut kept, 0, *prediction << low);
                 Ok(())
             }
             Procedure::DcRefine => {
-                // The bit below those of a number in two's complement.
-                add(&mut kept, 0, (bits.take(1)? as i32) << low);
+                let bit = (bits.take(1)? as i32) << low;
+                if let Some(kept) = &mut kept {
+                    kept.set_bit(0, bit);
+                }
                 Ok(())
             }
             Procedure::AcFirst(_) if self.end_of_band_run > 0 => {
@@ -107,9 +109,9 @@ impl<'a> Blocks<'a> {
 }
 
 #[inline(always)]
-fn add(kept: &mut Option<Block<'_>>, at: u32, value: i32) {
+fn set(kept: &mut Option<Block<'_>>, at: u32, value: i32) {
     if let Some(kept) = kept {
-        kept.add(at, value);
+        kept.set(at, value);
     }
 }
 
@@ -126,7 +128,7 @@ fn sequential(
     if let Some(mut kept) = kept {
         let (_, difference) = dc.value(bits)?;
         *prediction = prediction.wrapping_add(difference);
-        kept.add(0, *prediction);
+        kept.set(0, *prediction);
         while at < kept.end() {
             let (symbol, value) = ac.value(bits)?;
             let (zeros, size) = (symbol >> 4, symbol & 15);
@@ -134,8 +136,8 @@ fn sequential(
                 *reader = copy;
                 return Ok(());
             }
-            // A run of 16 zeros has the value 0.
-            kept.add(at + zeros, value);
+            // A run of 16 zeros ends with a zero of its own.
+            kept.set(at + zeros, value);
             at += zeros + 1;
         }
     } else {
@@ -184,7 +186,7 @@ fn ac_first(
         if size > 0 {
             // Decoders put a coefficient behind the end of the block onto its last place.
             *nonzero |= 1 << at.min(63);
-            add(&mut kept, at as u32, value << low);
+            set(&mut kept, at as u32, value << low);
         } else if zeros < 15 {
             return Ok(end_of_band_run(zeros, bits)? - 1);
         }
@@ -232,7 +234,7 @@ fn ac_refine(
         }
         if size > 0 {
             *nonzero |= 1 << at.min(63);
-            add(&mut kept, at as u32, value);
+            set(&mut kept, at as u32, value);
         }
         at += 1;
     }

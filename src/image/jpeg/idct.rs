@@ -22,6 +22,9 @@ pub(super) fn plane(size: (usize, usize), steps: &[u16], coefficients: &[i16], s
     }
 }
 
+/// Far beyond what a coefficient of 8-bit samples can be, 16,384, and so small that four can be added.
+const LARGEST: i32 = 1 << 20;
+
 /// Blocks of 2 × 2: all cosines are 1/√8 or its opposite, so that sums are enough.
 fn halves(steps: &[u16], coefficients: &[i16], stride: usize) -> Vec<u8> {
     let mut samples = vec![0; coefficients.len()];
@@ -32,7 +35,8 @@ fn halves(steps: &[u16], coefficients: &[i16], stride: usize) -> Vec<u8> {
         let (top, bottom) = samples.split_at_mut(2 * stride);
         let pairs = top.as_chunks_mut::<2>().0.iter_mut().zip(bottom.as_chunks_mut::<2>().0);
         for (block, (top, bottom)) in coefficients.as_chunks::<4>().0.iter().zip(pairs) {
-            let value = |at: usize| i32::from(block[at]) * steps[at];
+            // Only a broken file has larger ones.
+            let value = |at: usize| (i32::from(block[at]) * steps[at]).clamp(-LARGEST, LARGEST);
             let (mean, across, down, both) = (value(0) + 8 * 128 + 4, value(1), value(2), value(3));
             let sample = |sum: i32| (sum >> 3).clamp(0, 255) as u8;
             *top = [sample(mean + across + down + both), sample(mean - across + down - both)];
@@ -123,6 +127,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn each_of_four_coefficients_has_its_own_pattern() {
+        // The signs are those of the four samples, row by row.
+        for (at, signs) in [(1, [1, -1, 1, -1]), (2, [1, 1, -1, -1]), (3, [1, -1, -1, 1])] {
+            let mut coefficients = vec![0; 4];
+            coefficients[at] = 10;
+            let samples = plane((2, 2), &[8; 4], &coefficients, 1);
+            assert_eq!(samples, signs.map(|sign| (128 + 10 * sign) as u8), "{at}");
+        }
+        assert_eq!(plane((2, 2), &[u16::MAX; 4], &[i16::MAX; 4], 1), [255, 128, 128, 128]);
     }
 
     #[test]

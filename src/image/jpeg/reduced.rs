@@ -89,22 +89,36 @@ impl Block<'_> {
         self.kept.end
     }
 
-    /// Adds to a coefficient, given by its position in the order of a scan; nothing happens where it is not kept.
+    /// Sets a coefficient, given by its position in the order of a scan; nothing happens where it is not kept. One behind
+    /// the end of the block is put onto its last place, as decoders do.
     #[inline(always)]
-    pub(super) fn add(&mut self, at: u32, value: i32) {
-        let place = self.kept.places[at as usize & 63];
-        if let Some(coefficient) = self.coefficients.get_mut(usize::from(place)) {
+    pub(super) fn set(&mut self, at: u32, value: i32) {
+        if let Some(coefficient) = self.at(at) {
             // Only a broken file exceeds 16 bits.
-            *coefficient = coefficient.wrapping_add(value as i16);
+            *coefficient = value as i16;
         }
     }
 
-    /// Adds to a coefficient that is there already, away from zero.
+    /// Sets one more bit of a coefficient in two's complement.
     #[inline(always)]
-    pub(super) fn enlarge(&mut self, at: u32, value: i32) {
-        let place = usize::from(self.kept.places[at as usize & 63]);
-        let negative = self.coefficients.get(place).is_some_and(|&coefficient| coefficient < 0);
-        self.add(at, if negative { -value } else { value });
+    pub(super) fn set_bit(&mut self, at: u32, bit: i32) {
+        if let Some(coefficient) = self.at(at) {
+            *coefficient |= bit as i16;
+        }
+    }
+
+    /// Adds one more bit to a coefficient's distance from zero, unless it is there.
+    #[inline(always)]
+    pub(super) fn enlarge(&mut self, at: u32, bit: i32) {
+        if let Some(coefficient) = self.at(at).filter(|coefficient| **coefficient & bit as i16 == 0) {
+            let more = if *coefficient < 0 { -bit } else { bit };
+            *coefficient = coefficient.wrapping_add(more as i16);
+        }
+    }
+
+    #[inline(always)]
+    fn at(&mut self, at: u32) -> Option<&mut i16> {
+        self.coefficients.get_mut(usize::from(self.kept.places[at.min(63) as usize]))
     }
 }
 
@@ -202,7 +216,7 @@ impl Plane {
     /// The samples for one row of the reduced picture, one for each of its pixels.
     fn repeat_row(&self, samples: &[u8], y: usize, row: &mut Vec<u8>) {
         let (across, down) = self.repeat;
-        if y % down > 0 {
+        if !y.is_multiple_of(down) {
             // As the row before.
             return;
         }
