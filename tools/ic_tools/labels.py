@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from .errors import ExportError
 
-# Columns class_id (0...999, the network's output), wnid (WordNet 3.0 id, "n" and 8 digits) and
-# en (English name, unique): the form of a bundle's labels.tsv.
+# Columns class_id (0...999, the network's output), wnid (WordNet 3.0 id, "n" and 8 digits), en
+# (English name, unique) and zh (simplified Chinese, unique): the form of a bundle's labels.tsv.
 IMAGENET = Path(__file__).with_name("imagenet1k.tsv")
 
 

@@ -1,7 +1,20 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from ic_tools.errors import ExportError
 from ic_tools.labels import IMAGENET, Label, imagenet_labels, read_labels, write_table
+
+MODEL = Path(__file__).resolve().parents[2] / "model"
+# Chinese writes these with Latin letters; every other term does without.
+LATIN = {"CD player": "CD播放器", "iPod": "iPod播放器", "jersey": "T恤", "Model T": "福特T型车"}
+
+
+@pytest.fixture(scope="module")
+def chinese():
+    """The Chinese term of each of the thousand classes, by its English name."""
+    return {label.en: label.zh for label in imagenet_labels()}
 
 
 @pytest.mark.parametrize(
@@ -49,3 +62,40 @@ def test_table_has_the_columns_that_a_label_fills(tmp_path):
     (tmp_path / "labels.tsv").write_text(text, encoding="utf-8")
     assert write_table(read_labels(tmp_path / "labels.tsv")) == text
     assert write_table([Label("", "ant")]) == "class_id\ten\n0\tant\n"
+
+
+def test_table_of_the_committed_model_is_the_one_that_is_written():
+    expected = write_table(imagenet_labels())
+    assert expected.startswith("class_id\twnid\ten\tzh\n")
+    assert (MODEL / "labels.tsv").read_bytes() == expected.encode()
+
+
+def test_every_class_has_a_chinese_term_of_its_own(chinese):
+    assert len(chinese) == len(set(chinese.values())) == 1000
+
+
+def test_chinese_terms_are_chinese_characters_and_full_width_parentheses(chinese):
+    term = re.compile(r"[\u3400-\u9fff]+(（[\u3400-\u9fff]+）)?")
+    others = {en: zh for en, zh in chinese.items() if not term.fullmatch(zh)}
+    assert others == LATIN
+    assert all(re.fullmatch(r"[\u3400-\u9fffA-Za-z]+", zh) for zh in LATIN.values())
+    assert all(re.search(r"[\u3400-\u9fff]", zh) for zh in LATIN.values())
+
+
+@pytest.mark.parametrize(
+    ("wnid", "zh"),
+    [
+        ("n09193705", "高山（阿尔卑斯山）"),
+        ("n04228054", "滑雪板"),
+        ("n09468604", "山谷"),
+        ("n07920052", "浓缩咖啡"),
+        ("n02012849", "鹤"),
+        ("n03126707", "起重机"),
+        ("n02963159", "开襟毛衣"),
+        ("n02113186", "卡迪根威尔士柯基犬"),
+        ("n13133613", "玉米穗"),
+        ("n02108089", "拳师犬"),
+    ],
+)
+def test_chinese_terms_mean_what_the_wordnet_id_does(wnid, zh):
+    assert {label.wnid: label.zh for label in imagenet_labels()}[wnid] == zh
