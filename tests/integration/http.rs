@@ -25,6 +25,7 @@ fn a_photo_comes_back_as_its_three_best_labels() {
     assert_eq!(predictions.len(), 3);
     assert_eq!(predictions[0]["class_id"], 967);
     assert_eq!(predictions[0]["wnid"], "n07920052");
+    assert_eq!(predictions[0]["label_zh"], "浓缩咖啡");
     assert!(predictions.windows(2).all(|pair| pair[0]["score"].as_f64() >= pair[1]["score"].as_f64()));
     assert_eq!(json["image"], json!({"format": "png", "width": 600, "height": 400}));
     assert_eq!(json["model"]["name"], "efficientnet-lite0");
