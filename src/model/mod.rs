@@ -15,6 +15,7 @@ mod pool;
 mod preprocess;
 mod preprocessor_config;
 mod processors;
+mod resize;
 mod runtime;
 mod session;
 mod top_k;

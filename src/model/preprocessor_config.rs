@@ -5,8 +5,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::Preprocessor;
 use super::geometry::{Anchor, Geometry, Resize};
-use super::preprocess::{Filter, Plan};
+use super::preprocess::Plan;
 use super::processors::{self, Kind, Rules};
+use super::resize::Filter;
 
 /// From this size on, in pixels, ConvNeXT squeezes the picture and crops nothing.
 const CONVNEXT_UNCROPPED: u32 = 384;

@@ -1,0 +1,97 @@
+//! A part of a picture → that part at another size.
+
+use ::image::RgbImage;
+use ::image::imageops::thumbnail;
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use super::geometry::Part;
+use crate::error::Cause;
+
+/// Half the width, in target pixels, of the widest filter: Lanczos3.
+const LARGEST_SUPPORT: f64 = 3.0;
+
+/// A side that shrinks by more than this is averaged in whole blocks first: the memory of the filter grows with the
+/// side of the source, which is up to 50 million pixels long where a picture is one pixel wide. No picture of
+/// ordinary proportions within that limit shrinks so much.
+const LARGEST_SHRINK: f64 = 64.0;
+
+/// How much such a side still shrinks afterwards, so that the blocks do not show.
+const SHRINK_AFTER_BLOCKS: f64 = 16.0;
+
+/// How pixels are made of others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Filter {
+    Nearest,
+    /// Antialiased where it shrinks.
+    Convolution(FilterType),
+}
+
+/// The part of a picture that lies `across` and `down`, at the size that these say.
+pub(super) fn scaled(
+    rgb: &RgbImage,
+    across: Part,
+    down: Part,
+    filter: Filter,
+) -> Result<Image<'static>, Cause> {
+    match filter {
+        Filter::Nearest => Ok(nearest(rgb, across, down)),
+        Filter::Convolution(filter) => {
+            let Some(blocks) = in_blocks(rgb, across, down) else {
+                return convolved(rgb, across, down, filter);
+            };
+            let of_blocks = |part: Part, pixels: u32, blocks: u32| {
+                part.of_copy(blocks, f64::from(pixels) / f64::from(blocks), 0.0)
+            };
+            let across = of_blocks(across, rgb.width(), blocks.width());
+            convolved(&blocks, across, of_blocks(down, rgb.height(), blocks.height()), filter)
+        }
+    }
+}
+
+/// The picture with its overlong sides averaged in blocks; `None` where there is none.
+fn in_blocks(rgb: &RgbImage, across: Part, down: Part) -> Option<RgbImage> {
+    let side = |source: u32, part: Part| {
+        let shrink = part.length / f64::from(part.pixels);
+        let blocks = f64::from(source) / (shrink / SHRINK_AFTER_BLOCKS);
+        // Fewer than the source's pixels, which are a u32, and at least one.
+        if shrink > LARGEST_SHRINK { (blocks as u32).max(1) } else { source }
+    };
+    let (columns, rows) = (side(rgb.width(), across), side(rgb.height(), down));
+    ((columns, rows) != rgb.dimensions()).then(|| thumbnail(rgb, columns, rows))
+}
+
+/// Horizontally first, as Pillow does: each pass rounds to whole bytes, so the order shows.
+fn convolved(rgb: &RgbImage, across: Part, down: Part, filter: FilterType) -> Result<Image<'static>, Cause> {
+    let source = ImageRef::new(rgb.width(), rgb.height(), rgb.as_raw(), PixelType::U8x3)?;
+    let options = ResizeOptions::new().use_alpha(false).resize_alg(ResizeAlg::Convolution(filter));
+    let mut resizer = Resizer::new();
+    let (first_row, rows) = down.in_reach(LARGEST_SUPPORT, rgb.height());
+    let mut narrow = Image::new(across.pixels, rows, PixelType::U8x3);
+    let columns = options.crop(across.start, f64::from(first_row), across.length, f64::from(rows));
+    resizer.resize(&source, &mut narrow, &columns)?;
+
+    let top = down.start - f64::from(first_row);
+    let lines = options.crop(0.0, top, f64::from(across.pixels), down.length);
+    let mut scaled = Image::new(across.pixels, down.pixels, PixelType::U8x3);
+    resizer.resize(&narrow, &mut scaled, &lines)?;
+    Ok(scaled)
+}
+
+/// Takes the pixel in which the middle of each new one lies. The resizer could do this, too, but asking it for a second
+/// algorithm makes the program larger by two megabytes.
+fn nearest(rgb: &RgbImage, across: Part, down: Part) -> Image<'static> {
+    let mut scaled = Image::new(across.pixels, down.pixels, PixelType::U8x3);
+    let source = |part: Part, pixel: usize, end: u32| {
+        let middle = part.start + (pixel as f64 + 0.5) * part.length / f64::from(part.pixels);
+        (middle as u32).min(end - 1)
+    };
+    let rows = scaled.buffer_mut().chunks_exact_mut(3 * across.pixels as usize);
+    for (y, row) in rows.enumerate() {
+        let from = source(down, y, rgb.height());
+        for (x, pixel) in row.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+            *pixel = rgb.get_pixel(source(across, x, rgb.width()), from).0;
+        }
+    }
+    scaled
+}
