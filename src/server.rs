@@ -37,15 +37,19 @@ pub fn run(config: &Config) -> Result<(), StartError> {
             io::stdout(),
             "Serving http://{address}. Try it:\n\n    {TRY} http://{address}/classify\n"
         );
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        // Both from the start: a second signal may come right after the first.
+        let mut signals = (
+            signal(SignalKind::interrupt()).map_err(failed)?,
+            signal(SignalKind::terminate()).map_err(failed)?,
+        );
         let (begin, ending) = oneshot::channel::<()>();
         let patience = async {
-            told_to_end(&mut terminate).await;
+            told_to_end(&mut signals).await;
             tracing::info!("finishing the requests under way");
             // The receiver lives as long as the server below.
             let _ = begin.send(());
             tokio::select! {
-                () = told_to_end(&mut terminate) => {}
+                () = told_to_end(&mut signals) => {}
                 () = tokio::time::sleep(PATIENCE) => {}
             }
         };
@@ -60,9 +64,9 @@ pub fn run(config: &Config) -> Result<(), StartError> {
 }
 
 /// Ends with the next SIGINT (Ctrl-C) or SIGTERM.
-async fn told_to_end(terminate: &mut Signal) {
+async fn told_to_end((interrupt, terminate): &mut (Signal, Signal)) {
     tokio::select! {
         _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+        _ = interrupt.recv() => {}
     }
 }
