@@ -10,6 +10,7 @@ ZIG := .venv/stamp-package
 SAM := .venv/stamp-sam
 TOOLS := .venv-tools/stamp
 BENCH := .venv-bench/stamp
+BROWSER := tests/browser/node_modules/stamp
 ARCH ?= x86_64
 
 # Two at a time would make one environment.
@@ -36,8 +37,23 @@ run: $(LIBRARY) ## Serve http://127.0.0.1:5000 (PORT=… for another port)
 	cargo run --release --locked -- serve
 
 .PHONY: test
-test: setup ## Run every test (PHOTOS=DIR for those over labelled photos)
+test: setup ## Run the tests (PHOTOS=DIR for those over labelled photos)
 	PHOTOS="$(abspath $(PHOTOS))" cargo test --locked
+	@if scripts/has-browser; then $(MAKE) --no-print-directory test-page; else echo "The tests of the page are left out."; fi
+
+$(BROWSER): tests/browser/package-lock.json
+	cd tests/browser && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+.PHONY: test-page
+test-page: $(LIBRARY) $(BROWSER) ## Test the web page in Chromium (CHROMIUM=FILE for another than Debian's)
+	cargo build --locked
+	cd tests/browser && node --test --test-reporter=spec
+
+.PHONY: screenshots
+screenshots: $(LIBRARY) $(BROWSER) ## Take the pictures of the page in docs/images anew
+	cargo build --locked
+	cd tests/browser && node screenshots.mjs
 
 .PHONY: evaluate
 evaluate: $(LIBRARY) ## Measure top-1, top-5 and agreement: PHOTOS=DIR

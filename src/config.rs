@@ -69,6 +69,10 @@ pub struct Settings {
     #[arg(long, env = "CORS_ALLOW_ORIGINS", global = true, value_name = "ORIGINS")]
     cors_allow_origins: Option<String>,
 
+    /// Serve the web page at `/`: true or false [default: true]
+    #[arg(long, env = "WEB_UI", global = true, value_name = "BOOL")]
+    web_ui: Option<String>,
+
     /// Address of the local server [default: 127.0.0.1]
     #[arg(long, env = "HOST", global = true, value_name = "ADDRESS")]
     host: Option<String>,
@@ -140,6 +144,8 @@ pub struct Config {
     pub api_token: Option<ApiToken>,
     /// The origins whose pages may read the answers.
     pub cors_allow_origins: CorsOrigins,
+    /// Serve the web page.
+    pub web_ui: bool,
     /// Address of the local server.
     pub host: String,
     /// Port of the local server.
@@ -193,6 +199,7 @@ impl Config {
             intra_threads: check.number("INTRA_THREADS", &settings.intra_threads, processors, 1..=256),
             api_token: check.token(given(&settings.api_token)),
             cors_allow_origins: check.origins(given(&settings.cors_allow_origins)),
+            web_ui: check.switch("WEB_UI", given(&settings.web_ui), true),
             host: given(&settings.host).unwrap_or("127.0.0.1").to_owned(),
             port: check.number("PORT", &settings.port, 5000, 0..=u16::MAX),
             max_concurrency: check.number(
@@ -224,15 +231,16 @@ mod tests {
             top_k: Some("0".into()),
             min_score: Some("NaN".into()),
             port: Some("70000".into()),
+            web_ui: Some("perhaps".into()),
             api_token: Some("a secret".into()),
             cors_allow_origins: Some("example.com".into()),
             ..Settings::default()
         };
         let message = Config::from_settings(&settings).unwrap_err().to_string();
-        for name in ["TOP_K", "MIN_SCORE", "PORT", "API_TOKEN", "CORS_ALLOW_ORIGINS"] {
+        for name in ["TOP_K", "MIN_SCORE", "PORT", "WEB_UI", "API_TOKEN", "CORS_ALLOW_ORIGINS"] {
             assert!(message.contains(name), "{name} is missing in: {message}");
         }
-        assert_eq!(message.lines().count(), 5);
+        assert_eq!(message.lines().count(), 6);
         assert!(!message.contains("a secret"));
     }
 

@@ -7,12 +7,17 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 
 use crate::config::Config;
 use crate::{Classifier, StartError, http};
 
 /// How long requests under way may take to finish once the process is told to end. A second signal ends it at once.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Shorter answers, all but the page and the description of the API, are not worth compressing.
+const COMPRESSED_FROM: u64 = 2048;
 
 /// What a newcomer may type.
 const TRY: &str = "curl --data-binary @tests/fixtures/coffee.png";
@@ -25,7 +30,9 @@ const TRY: &str = "curl --data-binary @tests/fixtures/coffee.png";
 pub fn run(config: &Config) -> Result<(), StartError> {
     // More runs at the same time than that would only take memory, some 20 MB each.
     let classifier = Arc::new(Classifier::load(config, config.max_concurrency.min(config.processors + 1))?);
-    let router = http::router(classifier, config);
+    // Here and not in the router: under Lambda an answer is text, and a gateway that compresses does it itself.
+    let router = http::router(classifier, config)
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_FROM)));
     let address = format!("{}:{}", config.host, config.port);
     let failed = |cause| StartError::Listen { address: address.clone(), cause };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
@@ -33,9 +40,10 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         let listener = TcpListener::bind((config.host.as_str(), config.port)).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         // Nobody may be reading.
+        let open = if config.web_ui { "Open it in a browser, or try" } else { "Try" };
         let _ = writeln!(
             io::stdout(),
-            "Serving http://{address}. Try it:\n\n    {TRY} http://{address}/classify\n"
+            "Serving http://{address}. {open}:\n\n    {TRY} http://{address}/classify\n"
         );
         // Both from the start: a second signal may come right after the first.
         let mut signals = (

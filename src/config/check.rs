@@ -35,6 +35,18 @@ impl Check {
         }
     }
 
+    pub(super) fn switch(&mut self, name: &str, setting: Option<&str>, default: bool) -> bool {
+        let Some(text) = setting else { return default };
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" => true,
+            "false" | "0" => false,
+            _ => {
+                self.mistakes.push(format!("{name} must be true or false, not \"{text}\""));
+                default
+            }
+        }
+    }
+
     pub(super) fn token(&mut self, setting: Option<&str>) -> Option<ApiToken> {
         let token = ApiToken::new(setting?);
         if token.is_none() {

@@ -42,6 +42,8 @@ pub(super) async fn wrap(mut request: Request, next: Next) -> Response {
     if method == Method::HEAD {
         *response.body_mut() = Body::empty();
     }
+    // Whatever was sent comes back as JSON, if at all; no browser may take it for something else.
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

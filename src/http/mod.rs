@@ -12,6 +12,7 @@ mod cors;
 mod envelope;
 mod info;
 mod malformed;
+mod page;
 mod path;
 mod problem;
 mod receive;
@@ -28,6 +29,7 @@ use tokio::sync::Semaphore;
 
 pub use envelope::REQUEST_ID;
 pub use malformed::Malformed;
+pub use page::PublicPath;
 pub use token::Trusted;
 
 use crate::config::Config;
@@ -54,6 +56,7 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         .route("/predict", post(classify::predict))
         .route("/health", get(info::health))
         .route("/info", get(info::info))
+        .merge(if config.web_ui { page::routes() } else { Router::new() })
         .method_not_allowed_fallback(async |method: Method| Error::MethodNotAllowed {
             method: method.to_string(),
         })

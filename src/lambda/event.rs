@@ -21,7 +21,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::uri;
-use crate::http::{Malformed, REQUEST_ID, Trusted};
+use crate::http::{Malformed, PublicPath, REQUEST_ID, Trusted};
 
 /// The front door that an event came through; it decides the form of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +149,9 @@ impl Envelope<'_> {
         *request.uri_mut() = uri::build(&self.path(), &self.query(origin))
             .ok_or("The event's path and query string cannot be those of a request.")?;
         *request.headers_mut() = self.headers();
+        if let Some(path) = self.public_path() {
+            request.extensions_mut().insert(PublicPath(path.to_owned()));
+        }
         Ok(request)
     }
 
@@ -180,6 +183,12 @@ impl Envelope<'_> {
             Some(full) if full != path => path.into(),
             _ => uri::without_stage(&path, stage).to_owned().into(),
         }
+    }
+
+    /// The path with the stage, where the gateway tells it.
+    fn public_path(&self) -> Option<&str> {
+        let context = &self.request_context;
+        context.get("path").or_else(|| context.pointer("/http/path")).and_then(Value::as_str)
     }
 
     fn query(&self, origin: Origin) -> String {

@@ -10,6 +10,7 @@ mod emulator;
 mod http;
 mod lambda;
 mod models;
+mod page;
 mod process;
 mod server;
 mod start_up;

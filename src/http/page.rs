@@ -1,0 +1,110 @@
+//! `GET /`: the web page, which is part of the binary.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::get;
+use sha2::{Digest as _, Sha256};
+
+use super::App;
+
+/// Put into a request's extensions, the path as the client sees it: with the stage that a gateway took off.
+#[derive(Clone, Debug)]
+pub struct PublicPath(pub String);
+
+/// The page needs nothing but its own files, and must not be shown within another one, which could have its visitors
+/// click on what they do not see.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// One file of the page.
+struct Asset {
+    path: &'static str,
+    content_type: &'static str,
+    text: &'static str,
+    /// Weak, since the local server compresses the text for those who ask for it.
+    etag: LazyLock<String>,
+}
+
+macro_rules! asset {
+    ($path:literal is $file:literal, $content_type:literal) => {
+        Asset {
+            path: $path,
+            content_type: $content_type,
+            text: include_str!(concat!("../../web/", $file)),
+            etag: LazyLock::new(|| weak_etag(include_str!(concat!("../../web/", $file)))),
+        }
+    };
+}
+
+static ASSETS: [Asset; 8] = [
+    asset!("/" is "index.html", "text/html; charset=utf-8"),
+    asset!("/style.css" is "style.css", "text/css; charset=utf-8"),
+    asset!("/app.js" is "app.js", "text/javascript; charset=utf-8"),
+    asset!("/card.js" is "card.js", "text/javascript; charset=utf-8"),
+    asset!("/picture.js" is "picture.js", "text/javascript; charset=utf-8"),
+    asset!("/service.js" is "service.js", "text/javascript; charset=utf-8"),
+    asset!("/texts.js" is "texts.js", "text/javascript; charset=utf-8"),
+    asset!("/icon.svg" is "icon.svg", "image/svg+xml"),
+];
+
+/// The routes of the page and its assets.
+pub(super) fn routes() -> Router<Arc<App>> {
+    ASSETS.iter().fold(Router::new(), |routes, asset| {
+        routes.route(asset.path, get(async move |request: Request| answer(asset, &request)))
+    })
+}
+
+fn answer(asset: &Asset, request: &Request) -> Response {
+    if let Some(location) = with_slash(request) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+        response.headers_mut().insert(header::LOCATION, location);
+        return response;
+    }
+    let known = is_known(request.headers(), &asset.etag);
+    let mut response = Response::new(if known { Body::empty() } else { Body::from(asset.text) });
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let headers = response.headers_mut();
+    if let Ok(etag) = HeaderValue::from_str(&asset.etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    let fixed: [(HeaderName, &'static str); 4] = [
+        (header::CONTENT_TYPE, asset.content_type),
+        // Kept, but asked for each time: a new version is seen at once, and an old one costs no transfer.
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    headers.extend(fixed.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    response
+}
+
+/// Where the page is if its own path does not end in a slash, like `/Prod`: its assets have relative addresses, and
+/// would be looked for beside the stage instead of in it.
+fn with_slash(request: &Request) -> Option<HeaderValue> {
+    let PublicPath(path) = request.extensions().get()?;
+    let (_, last) = path.rsplit_once('/')?;
+    if last.is_empty() || request.uri().path() != "/" {
+        return None;
+    }
+    HeaderValue::from_str(&format!("{last}/")).ok()
+}
+
+/// Whether the client has this version already (RFC 9110, section 13.1.2).
+fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let tags = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    tags.flat_map(|tags| tags.split(',')).any(|tag| tag.trim() == "*" || opaque(tag) == opaque(etag))
+}
+
+fn weak_etag(text: &str) -> String {
+    let hash: String = Sha256::digest(text).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    format!("W/\"{hash}\"")
+}

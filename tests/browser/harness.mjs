@@ -1,0 +1,137 @@
+// The real binary, and Debian's Chromium.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import http from "node:http";
+import { createInterface } from "node:readline";
+import { after } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "playwright-core";
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** The path of a file of this repository. */
+export const repository = (path) => fileURLToPath(new URL(path, ROOT));
+
+/** The path of a fixture. */
+export const fixture = (name) => repository(`tests/fixtures/${name}`);
+
+/** The binary as a local server; it ends with `stop`, and at the latest with the tests. */
+export async function startServer(environment = {}) {
+  const binary = process.env.BINARY ?? repository("target/debug/image-classifier");
+  const child = spawn(binary, ["serve"], {
+    cwd: repository("."),
+    env: { PORT: "0", ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stderr.setEncoding("utf8");
+  let log = "";
+  child.stderr.on("data", (text) => (log += text));
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const stop = async () => {
+    child.kill();
+    await ended;
+  };
+  process.once("exit", () => child.kill("SIGKILL"));
+  for await (const line of createInterface(child.stdout)) {
+    const url = line.match(/^Serving (http:\S+?)\. /)?.[1];
+    if (url) return { url, stop, port: Number(new URL(url).port) };
+  }
+  throw new Error(`the server did not start: ${log}`);
+}
+
+/** What stands between the browser and a server: `answer(request)` may give an answer instead, as [status, type, body]. */
+export async function startProxy(target, { prefix = "", answer = () => undefined } = {}) {
+  const proxy = http.createServer((request, response) => {
+    const own = answer(request);
+    if (own || !request.url.startsWith(prefix)) {
+      const [status, type, body] = own ?? [404, "text/plain", "not below the prefix"];
+      request.resume();
+      request.on("end", () => response.writeHead(status, { "content-type": type }).end(body));
+      return;
+    }
+    const { method, headers } = request;
+    const options = { method, headers, path: request.url.slice(prefix.length) || "/" };
+    const onward = http.request(target, options, (incoming) => {
+      response.writeHead(incoming.statusCode, incoming.headers);
+      incoming.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    request.pipe(onward);
+  });
+  await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  const stop = () => {
+    proxy.closeAllConnections();
+    return new Promise((resolve) => proxy.close(resolve));
+  };
+  return { url: `http://127.0.0.1:${proxy.address().port}${prefix}`, stop };
+}
+
+export const launch = () =>
+  chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    // It must not call home, and has no sandbox of its own where it runs as root.
+    args: [
+      "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+      "--disable-component-update", "--disable-sync",
+    ],
+  });
+
+/** One browser and one server for a file of tests. */
+export async function stage() {
+  const [browser, server] = await Promise.all([launch(), startServer()]);
+  after(() => Promise.all([browser.close(), server.stop()]));
+  return { browser, server, visit: (options) => visit(browser, { url: server.url, ...options }) };
+}
+
+/**
+ * Opens the page for the length of `work`. Afterwards nothing may have been asked of another origin, and nothing may
+ * have been reported on the console, violations of the page's security policy among it; `mayReport` names exceptions.
+ */
+export async function visit(browser, { url, work, context: options = {}, mayReport = /$^/ }) {
+  const context = await browser.newContext({ locale: "en-GB", ...options });
+  const page = await context.newPage();
+  // With a listener from the start no chooser can be opened before it is waited for.
+  page.on("filechooser", () => {});
+  const elsewhere = [];
+  const reports = [];
+  const { origin } = new URL(url);
+  page.on("request", (request) => {
+    const address = request.url();
+    if (!address.startsWith(`${origin}/`) && !address.startsWith(`blob:${origin}/`)) elsewhere.push(address);
+  });
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) reports.push(message.text());
+  });
+  page.on("pageerror", (error) => reports.push(String(error)));
+  try {
+    await page.goto(url.endsWith("/") ? url : `${url}/`);
+    await work(page);
+    assert.deepEqual(elsewhere, [], "requests to another origin");
+    // Chromium reports each answer of 400 and above.
+    const unexpected = reports.filter((text) => !/status of 4\d\d/.test(text) && !mayReport.test(text));
+    assert.deepEqual(unexpected, [], "reports on the console");
+  } finally {
+    await context.close();
+  }
+}
+
+/** Waits until so many pictures are done or failed. */
+export async function finished(page, count) {
+  const over = page.locator("#results > li:is([data-state=done], [data-state=failed])");
+  await over.nth(count - 1).waitFor();
+  assert.equal(await over.count(), count);
+}
+
+/** The card of a file, by its name. */
+export const card = (page, name) => page.locator("#results > li", { has: page.locator(`.name[title=${JSON.stringify(name)}]`) });
+
+/** The first label of a card. */
+export const best = (page, name) => card(page, name).locator(".labels .label").first().textContent();
+
+/** Files for `setInputFiles`. */
+export const file = (name, mimeType, buffer) => ({ name, mimeType, buffer: Buffer.from(buffer) });
+
+export const bytes = (name) => readFileSync(fixture(name));

@@ -1,0 +1,192 @@
+// What a visitor does with pictures.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { best, bytes, card, file, finished, fixture, stage, startProxy, startServer, visit as visitAt } from "./harness.mjs";
+
+const { browser, server, visit } = await stage();
+
+/** Puts files into a DataTransfer of the page's, and sends it as an event of this kind to the element. */
+async function transfer(page, selector, kind, files) {
+  const given = files.map(({ name, mimeType, buffer }) => ({ name, mimeType, base64: buffer.toString("base64") }));
+  await page.evaluate(
+    ({ selector, kind, given }) => {
+      const dataTransfer = new DataTransfer();
+      for (const { name, mimeType, base64 } of given) {
+        const content = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+        dataTransfer.items.add(new File([content], name, { type: mimeType }));
+      }
+      if (given.length === 0) dataTransfer.setData("text/plain", "no picture");
+      const options = { bubbles: true, cancelable: true };
+      const event =
+        kind === "paste"
+          ? new ClipboardEvent(kind, { ...options, clipboardData: dataTransfer })
+          : new DragEvent(kind, { ...options, dataTransfer });
+      document.querySelector(selector).dispatchEvent(event);
+    },
+    { selector, kind, given },
+  );
+}
+
+const coffee = () => file("coffee.png", "image/png", bytes("coffee.png"));
+
+test("a dropped picture gets its three labels, with their Chinese names, percentages, bars and facts", () =>
+  visit({
+    work: async (page) => {
+      await transfer(page, "#drop", "dragover", [coffee()]);
+      assert.equal(await page.locator("body.dragging").count(), 1, "the zone shows that it takes the picture");
+      await transfer(page, "#drop", "drop", [coffee()]);
+      assert.equal(await page.locator("body.dragging").count(), 0);
+      await finished(page, 1);
+      const picture = card(page, "coffee.png");
+      const texts = (selector) => picture.locator(selector).allTextContents();
+      assert.deepEqual(await texts(".label"), ["espresso", "cup", "consomme"]);
+      assert.deepEqual(await texts(".label-zh"), ["浓缩咖啡", "杯子", "清炖肉汤"]);
+      assert.deepEqual(await texts(".percent"), ["95.0\u00a0%", "1.5\u00a0%", "0.8\u00a0%"]);
+      const widths = await picture.locator(".bar div").evaluateAll((bars) => bars.map((bar) => parseFloat(bar.style.width)));
+      assert.deepEqual(widths.map(Math.round), [95, 2, 1]);
+      assert.match(await picture.locator(".facts").textContent(), /^efficientnet-lite0 · [\d.]+ ms · 600 × 400 · PNG/);
+      const preview = picture.locator("img.preview");
+      assert.equal(await preview.getAttribute("alt"), "coffee.png");
+      assert.ok(await preview.evaluate((image) => image.decode().then(() => image.naturalWidth > 100)));
+      assert.match(await page.locator("#status").textContent(), /coffee\.png: espresso 95\.0.%/);
+    },
+  }));
+
+test("a picture dropped beside the zone is taken, too, and the page stays", () =>
+  visit({
+    work: async (page) => {
+      await transfer(page, "footer", "drop", [coffee()]);
+      await finished(page, 1);
+      assert.equal(await best(page, "coffee.png"), "espresso");
+    },
+  }));
+
+test("a pasted picture is classified, and pasted text says that there is no picture", () =>
+  visit({
+    work: async (page) => {
+      await transfer(page, "body", "paste", []);
+      assert.match(await page.locator("#status").textContent(), /no picture/);
+      await transfer(page, "body", "paste", [file("image.png", "image/png", bytes("coffee.png"))]);
+      await finished(page, 1);
+      assert.equal(await best(page, "image.png"), "espresso");
+    },
+  }));
+
+test("of several chosen pictures each gets its own labels, the last one on top", () =>
+  visit({
+    work: async (page) => {
+      const expected = {
+        "coffee.jpg": "espresso", "chelsea.png": "tiger cat", "rocket.jpg": "missile", "camera.png": "tripod",
+        "flower.jpg": "daisy", "china.jpg": "palace",
+      };
+      await page.locator("#file").setInputFiles(Object.keys(expected).map(fixture));
+      await finished(page, 6);
+      for (const [name, label] of Object.entries(expected)) assert.equal(await best(page, name), label, name);
+      const order = await page.locator("#results .name").allTextContents();
+      assert.deepEqual(order, Object.keys(expected).reverse());
+      assert.match(await page.locator("#status").textContent(), /6 of 6 pictures done/);
+
+      await page.getByRole("button", { name: "Clear" }).click();
+      assert.equal(await page.locator("#results > li").count(), 0);
+      // The same file may be chosen again.
+      await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
+      await finished(page, 1);
+    },
+  }));
+
+test("a hundred pictures at once are all answered, two at a time", async () => {
+  let under = 0;
+  let most = 0;
+  const answer = (request) => {
+    if (request.method !== "POST") return undefined;
+    most = Math.max(most, (under += 1));
+    request.on("close", () => (under -= 1));
+    return undefined;
+  };
+  const proxy = await startProxy(server.url, { answer });
+  const many = Array.from({ length: 100 }, (_, at) => file(`${at}.jpg`, "image/jpeg", bytes("coffee.jpg")));
+  await visitAt(browser, {
+    url: proxy.url,
+    work: async (page) => {
+      await page.locator("#file").setInputFiles(many);
+      await finished(page, 100);
+      assert.equal(await page.locator("#results > [data-state=done]").count(), 100);
+      assert.ok(most >= 1 && most <= 2, `${most} at a time`);
+    },
+  }).finally(proxy.stop);
+});
+
+test("while a picture is worked on its progress is shown", () =>
+  visit({
+    work: async (page) => {
+      let release;
+      const held = new Promise((resolve) => (release = resolve));
+      await page.route("**/classify*", async (route) => {
+        await held;
+        await route.continue();
+      });
+      await page.locator("#file").setInputFiles(["coffee.jpg", "flower.jpg", "china.jpg"].map(fixture));
+      await page.locator("#results > [data-state=sending]").nth(1).waitFor();
+      await page.getByRole("progressbar", { name: "coffee.jpg: Classifying" }).waitFor();
+      await page.getByRole("progressbar", { name: "china.jpg: Waiting" }).waitFor();
+      release();
+      await finished(page, 3);
+      assert.equal(await page.getByRole("progressbar").count(), 0);
+    },
+  }));
+
+test("a kind of picture that only the browser can show is converted, and that is said", () =>
+  visit({
+    work: async (page) => {
+      const href = `data:image/jpeg;base64,${bytes("coffee.jpg").toString("base64")}`;
+      const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="600" height="400"><image href="${href}" width="600" height="400"/></svg>`;
+      await page.locator("#file").setInputFiles(file("drawing.svg", "image/svg+xml", svg));
+      await finished(page, 1);
+      assert.equal(await best(page, "drawing.svg"), "espresso");
+      const notice = await card(page, "drawing.svg").locator(".notice").textContent();
+      assert.equal(notice, "Converted from SVG to JPEG in the browser, 600 × 400 pixels.");
+    },
+  }));
+
+test("a picture of more bytes or pixels than are accepted is scaled down first, and that is said", async () => {
+  const small = await startServer({ MAX_PIXELS: "100000" });
+  await visitAt(browser, {
+    url: small.url,
+    work: async (page) => {
+      await page.locator("#file").setInputFiles(fixture("coffee.png"));
+      await finished(page, 1);
+      assert.equal(await best(page, "coffee.png"), "espresso");
+      const notice = await card(page, "coffee.png").locator(".notice").textContent();
+      assert.match(notice, /^Scaled down from 600 × 400 to 316 × 210 pixels in the browser\.$/);
+    },
+  }).finally(small.stop);
+  await visit({
+    work: async (page) => {
+      // 24-bit BMP, 5.8 MB.
+      const [width, height] = [1600, 1200];
+      const bmp = Buffer.alloc(54 + width * height * 3, 160);
+      bmp.write("BM");
+      [54 + width * height * 3, 0, 54, 40, width, height, 1 | (24 << 16), 0, 0, 0, 0, 0, 0].forEach((value, at) =>
+        bmp.writeUInt32LE(value, 2 + at * 4),
+      );
+      await page.locator("#file").setInputFiles(file("wall.bmp", "image/bmp", bmp));
+      await finished(page, 1);
+      assert.equal(await card(page, "wall.bmp").getAttribute("data-state"), "done");
+      const notice = await card(page, "wall.bmp").locator(".notice").textContent();
+      assert.match(notice, /^Compressed in the browser/);
+    },
+  });
+});
+
+test("a file name is shown as it is, whatever stands in it", () =>
+  visit({
+    work: async (page) => {
+      const name = "<img src=x onerror=alert(1)>&amp;.png";
+      await page.locator("#file").setInputFiles(file(name, "image/png", bytes("coffee.png")));
+      await finished(page, 1);
+      assert.equal(await page.locator("#results .name").textContent(), name);
+      assert.equal(await page.locator("#results img").count(), 1);
+    },
+  }));

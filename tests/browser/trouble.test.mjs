@@ -1,0 +1,147 @@
+// What goes wrong, and what the page says then.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { best, bytes, card, file, finished, fixture, stage, startProxy, startServer, visit as visitAt } from "./harness.mjs";
+
+const { browser, server, visit } = await stage();
+
+test("what is refused is told in the service's own words, with what to do, and spoils nothing else", () =>
+  visit({
+    work: async (page) => {
+      const broken = [
+        ["cut.jpg", "image/jpeg", bytes("coffee.jpg").subarray(0, 5000), "truncated_image", /its end is missing/],
+        ["notes.txt", "text/plain", "some notes", "missing_image|invalid_base64|unsupported_format", /./],
+        ["paper.pdf", "application/pdf", "%PDF-1.7\n", "unsupported_format", /as JPEG or PNG/],
+        ["empty.png", "image/png", "", "empty_body", /not empty/],
+      ];
+      const files = broken.map(([name, type, content]) => file(name, type, content));
+      await page.locator("#file").setInputFiles([...files, file("good.jpg", "image/jpeg", bytes("coffee.jpg"))]);
+      await finished(page, 5);
+      assert.equal(await best(page, "good.jpg"), "espresso");
+      for (const [name, type, content, code, advice] of broken) {
+        const headers = { "content-type": type };
+        const answer = await fetch(`${server.url}/classify`, { method: "POST", headers, body: content });
+        const problem = await answer.json();
+        const error = card(page, name).locator(".error");
+        assert.equal(await error.textContent(), problem.detail, name);
+        assert.match(problem.code, new RegExp(`^(${code})$`), name);
+        assert.equal(await error.getAttribute("data-code"), problem.code, name);
+        assert.match(await card(page, name).locator(".advice").textContent(), advice, name);
+        assert.equal(await card(page, name).getByRole("button").count(), 0, "trying again would not help");
+      }
+    },
+  }));
+
+test("where the service is gone that is said, and trying again works once it is back", async () => {
+  const first = await startServer();
+  await visitAt(browser, {
+    url: first.url,
+    mayReport: /ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/,
+    work: async (page) => {
+      await page.locator("#model").getByText("efficientnet-lite0").waitFor();
+      await first.stop();
+      await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
+      await finished(page, 1);
+      const error = card(page, "coffee.jpg").locator(".error");
+      assert.equal(await error.getAttribute("data-code"), "network");
+      assert.equal(await error.textContent(), "The service cannot be reached.");
+      const second = await startServer({ PORT: String(first.port) });
+      await card(page, "coffee.jpg").getByRole("button", { name: "Try again" }).click();
+      await page.locator("#results > [data-state=done]").waitFor();
+      assert.equal(await best(page, "coffee.jpg"), "espresso");
+      await second.stop();
+    },
+  });
+});
+
+test("a gateway's own answers, which are no JSON or another one, are understood", async () => {
+  const gateway = [
+    [502, "text/html", "<html><h1>Bad Gateway</h1></html>", "The service answered with status 502.", 1],
+    [413, "application/json", '{"message":"Request Too Long"}', "The service answered with status 413.", 0],
+    [429, "application/json", '{"message":"Too Many Requests"}', "The service answered with status 429.", 1],
+    [200, "text/html", "<p>a login page</p>", "The service answered with status 200.", 0],
+    [200, "application/json", "null", "The service answered with status 200.", 0],
+  ];
+  const queue = [...gateway];
+  const answer = (request) => (request.method === "POST" ? queue.shift() : undefined);
+  const proxy = await startProxy(server.url, { answer });
+  await visitAt(browser, {
+    url: proxy.url,
+    mayReport: /status of 502/,
+    work: async (page) => {
+      for (const [status, , , words, retries] of gateway) {
+        await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
+        await finished(page, 1);
+        assert.equal(await page.locator(".error").textContent(), words);
+        assert.equal(await page.locator(".error").getAttribute("data-code"), `status_${status}`);
+        assert.equal(await page.locator(".retry").count(), retries, `${status}`);
+        await page.getByRole("button", { name: "Clear" }).click();
+      }
+    },
+  }).finally(proxy.stop);
+});
+
+test("a service that wants a token asks for it, and what was refused is sent again with it", async () => {
+  const guarded = await startServer({ API_TOKEN: "s3cret" });
+  await visitAt(browser, {
+    url: guarded.url,
+    work: async (page) => {
+      assert.equal(await page.getByLabel("API token").isVisible(), false);
+      await page.locator("#file").setInputFiles([fixture("coffee.jpg"), fixture("flower.jpg")]);
+      await finished(page, 2);
+      assert.equal(await page.locator('.error[data-code="unauthorized"]').count(), 2);
+      await page.getByLabel("API token").fill("wrong");
+      await page.keyboard.press("Enter");
+      await page.locator("#token:not([hidden])").waitFor();
+      await finished(page, 2);
+      await page.getByLabel("API token").fill("s3cret");
+      await page.getByRole("button", { name: "Use token" }).click();
+      await page.locator("#results > [data-state=done]").nth(1).waitFor();
+      assert.equal(await best(page, "coffee.jpg"), "espresso");
+      assert.equal(await page.getByLabel("API token").isVisible(), false);
+      // It is remembered in this tab.
+      await page.reload();
+      await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
+      await finished(page, 1);
+      assert.equal(await best(page, "coffee.jpg"), "espresso");
+    },
+  }).finally(guarded.stop);
+});
+
+test("the page works below a prefix, as behind a gateway's stage", async () => {
+  const proxy = await startProxy(server.url, { prefix: "/Prod" });
+  await visitAt(browser, {
+    url: proxy.url,
+    work: async (page) => {
+      await page.locator("#model").getByText("efficientnet-lite0").waitFor();
+      await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
+      await finished(page, 1);
+      assert.equal(await best(page, "coffee.jpg"), "espresso");
+      const description = await page.getByRole("link", { name: "API description" }).evaluate((link) => link.href);
+      assert.equal((await fetch(description)).status, 200);
+    },
+  }).finally(proxy.stop);
+});
+
+test("a picture that is removed while it is worked on comes to nothing", () =>
+  visit({
+    work: async (page) => {
+      let release;
+      const held = new Promise((resolve) => (release = resolve));
+      await page.route("**/classify*", async (route) => {
+        await held;
+        await route.continue();
+      });
+      await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
+      await page.locator("#results > [data-state=sending]").waitFor();
+      await page.getByRole("button", { name: "Clear" }).click();
+      const answered = page.waitForResponse("**/classify*");
+      release();
+      await answered;
+      await page.waitForTimeout(100);
+      assert.equal(await page.locator("#results > li").count(), 0);
+      assert.equal(await page.locator("#status").textContent(), "All results are removed.");
+    },
+  }));

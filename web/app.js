@@ -1,0 +1,203 @@
+// Takes pictures in, has them classified two at a time, and shows what comes back.
+
+import { names, percent, show } from "./card.js";
+import { prepare } from "./picture.js";
+import { classify, info } from "./service.js";
+import { firstLanguage, textsOf } from "./texts.js";
+
+/** Pictures that are worked on at the same time; more would only wait in the service. */
+const AT_A_TIME = 2;
+
+const element = (id) => document.getElementById(id);
+const results = element("results");
+const status = element("status");
+
+let language = firstLanguage();
+let texts = textsOf(language);
+let service = null;
+let token = stored();
+let pictures = [];
+let working = 0;
+
+const infoArrived = info().then((answer) => {
+  service = answer;
+  showService();
+});
+
+function add(files) {
+  if (files.length === 0) {
+    status.textContent = texts.nothing;
+    return;
+  }
+  // Counted anew once all of the last lot are done.
+  if (pictures.every(isOver)) pictures.forEach((picture) => (picture.isCounted = false));
+  for (const file of files) {
+    const card = document.createElement("li");
+    card.className = "picture";
+    const picture = { file, card, state: "waiting", preview: null, notice: null, isCounted: true };
+    pictures.push(picture);
+    results.prepend(card);
+    refresh(picture);
+  }
+  element("clear").hidden = false;
+  work();
+}
+
+const isOver = ({ state }) => state === "done" || state === "failed";
+
+function refresh(picture, state = picture.state) {
+  picture.state = state;
+  show(picture, language, texts, again);
+}
+
+/** Begins with what waits, in the order in which it came. */
+function work() {
+  while (working < AT_A_TIME) {
+    const next = pictures.find(({ state }) => state === "waiting");
+    if (!next) return;
+    working += 1;
+    refresh(next, "scaling");
+    look(next).finally(() => {
+      working -= 1;
+      work();
+    });
+  }
+}
+
+async function look(picture) {
+  await infoArrived;
+  let outcome;
+  try {
+    const { body, notice, preview } = await prepare(picture.file, service?.limits);
+    if (picture.isRemoved) return;
+    picture.notice = notice;
+    if (preview) picture.preview ??= URL.createObjectURL(preview);
+    refresh(picture, "sending");
+    outcome = await classify(body, token);
+  } catch {
+    outcome = { error: { code: "unreadable", detail: null } };
+  }
+  if (picture.isRemoved) return;
+  Object.assign(picture, { answer: null, error: null }, outcome);
+  refresh(picture, outcome.answer ? "done" : "failed");
+  if (outcome.error?.status === 401) askForToken();
+  announce(picture);
+}
+
+/** Says what became of a picture, to those who hear the page, too. */
+function announce({ file, answer }) {
+  const counted = pictures.filter(({ isCounted }) => isCounted);
+  const [best] = answer?.predictions ?? [];
+  const outcome = best
+    ? `${file.name}: ${names(best, language)[0].text} ${percent(best.score)}.`
+    : answer
+      ? `${file.name}: ${texts.none}`
+      : texts.failed(file.name);
+  status.textContent = `${outcome} ${texts.done(counted.filter(isOver).length, counted.length)}`;
+}
+
+/** Sends a picture once more. */
+function again(picture) {
+  refresh(picture, "waiting");
+  // Its button is gone.
+  element("choose").focus();
+  work();
+}
+
+function clear() {
+  for (const picture of pictures) {
+    picture.isRemoved = true;
+    if (picture.preview) URL.revokeObjectURL(picture.preview);
+  }
+  pictures = [];
+  results.replaceChildren();
+  element("clear").hidden = true;
+  status.textContent = texts.cleared;
+  element("choose").focus();
+}
+
+function stored() {
+  try {
+    return sessionStorage.getItem("token");
+  } catch {
+    return null;
+  }
+}
+
+function askForToken() {
+  const form = element("token");
+  if (!form.hidden) return;
+  form.hidden = false;
+  element("secret").focus();
+}
+
+function useToken(event) {
+  event.preventDefault();
+  token = element("secret").value.trim();
+  try {
+    sessionStorage.setItem("token", token);
+  } catch {
+    // Storage may be forbidden; then it is asked for after each reload.
+  }
+  element("token").hidden = true;
+  element("choose").focus();
+  for (const picture of pictures.filter(({ error, state }) => state === "failed" && error.status === 401)) {
+    refresh(picture, "waiting");
+  }
+  work();
+}
+
+function showService() {
+  if (!service) return;
+  const { model, limits } = service;
+  const number = (value) => value.toLocaleString(language, { maximumFractionDigits: 1 });
+  element("model").textContent = texts.model(
+    model.name, number(model.classes), number(limits.max_body_bytes / 2 ** 20), number(limits.max_pixels / 1e6),
+  );
+}
+
+function speak(chosen) {
+  language = chosen;
+  texts = textsOf(language);
+  document.documentElement.lang = language;
+  document.title = texts.title;
+  for (const node of document.querySelectorAll("[data-text]")) node.textContent = texts[node.dataset.text];
+  element("language").value = language;
+  showService();
+  pictures.forEach((picture) => refresh(picture));
+}
+
+const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+
+for (const [button, input] of [["choose", "file"], ["shoot", "camera"]]) {
+  element(button).addEventListener("click", () => element(input).click());
+  element(input).addEventListener("change", ({ target }) => {
+    const files = [...target.files];
+    // So that the same file can be chosen again.
+    target.value = "";
+    if (files.length > 0) add(files);
+  });
+}
+addEventListener("dragover", (event) => {
+  if (!hasFiles(event)) return;
+  event.preventDefault();
+  document.body.classList.add("dragging");
+});
+addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dragging");
+});
+addEventListener("drop", (event) => {
+  document.body.classList.remove("dragging");
+  if (!event.dataTransfer) return;
+  event.preventDefault();
+  add([...event.dataTransfer.files]);
+});
+addEventListener("paste", (event) => {
+  // Into the field of the token, text is pasted.
+  if (event.target === element("secret")) return;
+  add([...(event.clipboardData?.files ?? [])]);
+});
+element("clear").addEventListener("click", clear);
+element("token").addEventListener("submit", useToken);
+element("language").addEventListener("change", ({ target }) => speak(target.value));
+speak(language);

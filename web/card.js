@@ -1,0 +1,107 @@
+// How a picture and its labels are shown.
+
+import { isPassing } from "./service.js";
+
+/** An element with a class and content; texts are never read as HTML. */
+function make(tag, className, ...content) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...content);
+  return element;
+}
+
+/** `95.0 %` of 0.95. */
+export function percent(score) {
+  return score < 0.0005 ? "< 0.1\u00a0%" : `${(score * 100).toFixed(1)}\u00a0%`;
+}
+
+/** The name that comes first in the language, and the other one. */
+export function names({ label, label_zh: chinese }, language) {
+  if (!chinese) return [{ text: label }];
+  const both = [
+    { text: label, className: "label", lang: "en" },
+    { text: chinese, className: "label-zh", lang: "zh" },
+  ];
+  return language === "zh" ? both.reverse() : both;
+}
+
+/** Fills a picture's card with its state, anew for each change. */
+export function show(picture, language, texts, retry) {
+  const { card, file, state, preview, notice } = picture;
+  card.dataset.state = state;
+  const thumb = make("div", "thumb");
+  if (preview) {
+    const image = make("img", "preview");
+    image.src = preview;
+    image.alt = file.name;
+    thumb.append(image);
+  } else if (state === "failed" || state === "done") {
+    // The end of the file's name; it is read out with the whole of it.
+    const kind = make("span", "kind", file.name.split(".").pop().slice(0, 4).toUpperCase());
+    kind.setAttribute("aria-hidden", "true");
+    thumb.append(kind);
+  }
+  const name = make("p", "name", file.name);
+  name.title = file.name;
+  const body = make("div", "body", name);
+  if (state === "done") {
+    body.append(labels(picture.answer.predictions, language, texts), facts(picture.answer, texts));
+  } else if (state === "failed") {
+    body.append(...failure(picture.error, texts, () => retry(picture)));
+  } else {
+    const progress = make("progress");
+    progress.setAttribute("aria-label", `${file.name}: ${texts[state]}`);
+    if (state === "waiting") progress.value = 0;
+    body.append(make("div", "working", progress, make("span", "muted", texts[state])));
+  }
+  if (notice) body.append(make("p", "notice", texts[notice.key](notice.from, notice.to)));
+  card.replaceChildren(thumb, body);
+}
+
+function labels(predictions, language, texts) {
+  if (predictions.length === 0) return make("p", "muted", texts.none);
+  const items = predictions.map((prediction) => {
+    const first = make("span", "first");
+    names(prediction, language).forEach(({ text, className, lang }, at) => {
+      const name = make("span", `${className ?? "label"} ${at ? "second" : ""}`.trim(), text);
+      if (lang) name.lang = lang;
+      if (at) first.append(" ");
+      first.append(name);
+    });
+    const filled = make("div");
+    filled.style.width = `${prediction.score * 100}%`;
+    const bar = make("div", "bar", filled);
+    // The percentage says the same.
+    bar.setAttribute("aria-hidden", "true");
+    return make("li", "", first, make("span", "percent", percent(prediction.score)), bar);
+  });
+  return make("ol", "labels", ...items);
+}
+
+function facts({ model, timing_ms: timing, image, cached }, texts) {
+  const milliseconds = `${timing.total.toFixed(1)} ms`;
+  const parts = [model.name, milliseconds, `${image.width} × ${image.height}`, image.format.toUpperCase()];
+  if (cached) parts.push(texts.cached);
+  return make("p", "facts", parts.join(" · "));
+}
+
+/** What a person reads where the service's own words are missing. */
+function detailOf({ code, detail, status }, texts) {
+  return detail ?? texts.details[code] ?? texts.details.status(status);
+}
+
+function failure(error, texts, again) {
+  const { advice } = texts;
+  const message = make("p", "error", detailOf(error, texts));
+  message.dataset.code = error.code;
+  // The service speaks English.
+  if (error.detail) message.lang = "en";
+  const shown = [message, make("p", "advice", advice[error.code] ?? advice.other)];
+  if (isPassing(error)) {
+    const button = make("button", "retry", texts.retry);
+    button.type = "button";
+    button.addEventListener("click", again);
+    shown.push(button);
+  }
+  return shown;
+}

@@ -1,0 +1,90 @@
+// A file as it was chosen → the bytes that are sent, and a small preview.
+
+/** What a front door of Lambda takes: 6 MB of event, of which base64 takes a quarter. In bytes. */
+const LARGEST_FILE = 4_500_000;
+
+/** Long side of what is made here, in pixels: more than any model looks at. */
+const LONG_SIDE = 2048;
+
+/** Long side of a preview, in pixels of the screen's. */
+const PREVIEW_SIDE = 480;
+
+/** What the service decodes, by its first bytes; `.` is any byte. */
+const ACCEPTED = ["\xff\xd8\xff", "\x89PNG", "GIF8", "BM", "RIFF....WEBP"];
+
+/**
+ * Reads a file and makes it smaller, or another format, where it would be refused as it is.
+ *
+ * `limits` are those of `GET info`. The notice says what was done: `{ key, from, to }`, or is null. The preview is
+ * a blob, or null where the browser cannot show the picture. Throws if the file cannot be read.
+ */
+export async function prepare(file, limits) {
+  const start = new Uint8Array(await file.slice(0, 16).arrayBuffer());
+  const isAccepted = ACCEPTED.some((magic) => begins(start, magic));
+  const image = await load(file);
+  if (!image) return { body: file, notice: null, preview: null };
+  try {
+    const pixels = image.width * image.height;
+    const isTooLarge =
+      file.size > Math.min(LARGEST_FILE, limits?.max_body_bytes ?? Infinity) || pixels > (limits?.max_pixels ?? Infinity);
+    const preview = await drawn(image, PREVIEW_SIDE);
+    if (isAccepted && !isTooLarge) return { body: file, notice: null, preview: preview?.blob ?? null };
+    const side = Math.min(LONG_SIDE, Math.sqrt(limits?.max_pixels ?? Infinity));
+    const made = await drawn(image, side);
+    if (!made) return { body: file, notice: null, preview: preview?.blob ?? null };
+    const from = isAccepted ? size(image) : formatName(file);
+    const to = size(made);
+    const key = isAccepted ? (from === to ? "compressed" : "scaled") : "converted";
+    const notice = { key, from, to };
+    return { body: made.blob, notice, preview: preview?.blob ?? null };
+  } finally {
+    image.release();
+  }
+}
+
+function begins(bytes, magic) {
+  return [...magic].every((character, at) => character === "." || bytes[at] === character.charCodeAt(0));
+}
+
+/** The picture as the browser shows it, upright, or null. */
+async function load(file) {
+  const url = URL.createObjectURL(file);
+  const element = new Image();
+  element.src = url;
+  try {
+    await element.decode();
+  } catch {
+    URL.revokeObjectURL(url);
+    return null;
+  }
+  // A drawing without a size of its own has none.
+  const width = element.naturalWidth || LONG_SIDE / 2;
+  const height = element.naturalHeight || LONG_SIDE / 2;
+  return { element, width, height, release: () => URL.revokeObjectURL(url) };
+}
+
+/** The picture as a JPEG on white, its long side no longer than that, or null where the browser has not the memory. */
+async function drawn({ element, width, height }, longSide) {
+  const scale = Math.min(1, longSide / Math.max(width, height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.floor(width * scale));
+  canvas.height = Math.max(1, Math.floor(height * scale));
+  const context = canvas.getContext("2d");
+  if (!context) return null;
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(element, 0, 0, canvas.width, canvas.height);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+  return blob && { blob, width: canvas.width, height: canvas.height };
+}
+
+function size({ width, height }) {
+  return `${width} × ${height}`;
+}
+
+/** `AVIF` of `image/avif`, else the end of the file's name. */
+function formatName(file) {
+  const kind = file.type.match(/^image\/(?:x-)?(\w+)/)?.[1] ?? file.name.split(".").pop();
+  return kind.slice(0, 8).toUpperCase();
+}

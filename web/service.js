@@ -1,0 +1,50 @@
+// Talks to the service. It is where the page is, whatever stands before that in the address.
+
+const BASE = new URL(".", document.baseURI);
+
+/** In milliseconds. */
+const PATIENCE = 60_000;
+
+/** What `GET info` answers, or null. */
+export async function info() {
+  try {
+    const response = await fetch(new URL("info", BASE));
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Has a picture classified: `{ answer }` or `{ error: { code, detail, status } }`. Never throws.
+ *
+ * `detail` is null where the service did not say it; `code` is then `network`, `timeout` or `status_` and a number:
+ * gateways have answers of their own.
+ */
+export async function classify(body, token) {
+  const headers = { "Content-Type": body.type || "application/octet-stream" };
+  if (token) headers.Authorization = `Bearer ${token}`;
+  let response, text;
+  try {
+    const signal = AbortSignal.timeout(PATIENCE);
+    response = await fetch(new URL("classify?top_k=3", BASE), { method: "POST", body, headers, signal });
+    text = await response.text();
+  } catch (error) {
+    return { error: { code: error.name === "TimeoutError" ? "timeout" : "network", detail: null } };
+  }
+  let json = null;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    // Not of this service.
+  }
+  if (response.ok && Array.isArray(json?.predictions)) return { answer: json };
+  const { status } = response;
+  const code = typeof json?.code === "string" ? json.code : `status_${status}`;
+  return { error: { code, detail: json?.detail ?? null, status } };
+}
+
+/** Whether the same picture may be answered when it is sent once more. */
+export function isPassing({ code, status }) {
+  return code === "network" || code === "timeout" || status === 408 || status === 429 || status >= 500;
+}
