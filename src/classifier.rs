@@ -28,15 +28,29 @@ pub struct Classification {
 }
 
 /// What an image is, by its own bytes.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[derive(Clone, Copy, Debug, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = ImageInfo)]
 pub struct ImageInfo {
     /// Format by the magic bytes.
+    #[schema(schema_with = formats)]
     #[serde(serialize_with = "format_name")]
     pub format: Format,
     /// Width of the upright image in pixels.
+    #[schema(minimum = 1)]
     pub width: u32,
     /// Height of the upright image in pixels.
+    #[schema(minimum = 1)]
     pub height: u32,
+}
+
+/// The names of all formats.
+fn formats() -> utoipa::openapi::Object {
+    let names = Format::ALL.iter().map(|format| format.name());
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::Type::String)
+        .description(Some("Format by the magic bytes."))
+        .enum_values(Some(names))
+        .build()
 }
 
 fn format_name<S: serde::Serializer>(format: &Format, serializer: S) -> Result<S::Ok, S::Error> {
@@ -44,7 +58,7 @@ fn format_name<S: serde::Serializer>(format: &Format, serializer: S) -> Result<S
 }
 
 /// Milliseconds of each step.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, utoipa::ToSchema)]
 pub struct Timing {
     /// Bytes to upright RGB pixels.
     pub decode: f64,

@@ -142,41 +142,67 @@ impl Error {
 
     /// The HTTP status of the answer.
     pub fn status(&self) -> u16 {
-        self.row().0
+        self.kind().status
     }
 
     /// The machine-readable name of the error, as `snake_case`.
     pub fn code(&self) -> &'static str {
-        self.row().1
+        self.kind().code
     }
 
     /// The short text that is the same for every error of this kind.
     pub fn title(&self) -> &'static str {
-        self.row().2
+        self.kind().title
     }
+}
 
-    fn row(&self) -> (u16, &'static str, &'static str) {
-        match self {
-            Self::EmptyBody { .. } => (400, "empty_body", "Empty body"),
-            Self::MissingImage(_) => (400, "missing_image", "No image in the request"),
-            Self::InvalidBase64(_) => (400, "invalid_base64", "Invalid base64"),
-            Self::InvalidJson(_) => (400, "invalid_json", "Invalid JSON"),
-            Self::InvalidMultipart(_) => (400, "invalid_multipart", "Invalid multipart body"),
-            Self::InvalidParameter(_) => (400, "invalid_parameter", "Invalid parameter"),
-            Self::MangledBody => (400, "mangled_body", "Body mangled by the gateway"),
-            Self::TooManyImages { .. } => (400, "too_many_images", "Too many images"),
-            Self::InvalidEvent(_) => (400, "invalid_event", "Invalid event"),
-            Self::Unauthorized(_) => (401, "unauthorized", "Unauthorized"),
-            Self::NotFound => (404, "not_found", "Not found"),
-            Self::MethodNotAllowed { .. } => (405, "method_not_allowed", "Method not allowed"),
-            Self::BodyTooLarge { .. } => (413, "body_too_large", "Body too large"),
-            Self::ImageTooLarge { .. } => (413, "image_too_large", "Image too large"),
-            Self::UnsupportedFormat { .. } => (415, "unsupported_format", "Unsupported format"),
-            Self::UndecodableImage { .. } => (422, "undecodable_image", "Undecodable image"),
-            Self::TruncatedImage { .. } => (422, "truncated_image", "Truncated image"),
-            Self::Internal(_) => (500, "internal", "Internal error"),
+/// What all errors of one variant share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// The machine-readable name, as `snake_case`.
+    pub code: &'static str,
+    /// The short text for people.
+    pub title: &'static str,
+}
+
+/// Writes the table of errors down once: it becomes the list of all kinds and the `match` that finds the kind of an
+/// error. The compiler refuses a variant without a row, so that the list cannot lack one.
+macro_rules! kinds {
+    ($($variant:pat => ($status:literal, $code:literal, $title:literal),)*) => {
+        impl Error {
+            /// Every kind of error, by status.
+            pub const KINDS: &[Kind] = &[$(Kind { status: $status, code: $code, title: $title }),*];
+
+            fn kind(&self) -> Kind {
+                match self {
+                    $($variant => Kind { status: $status, code: $code, title: $title },)*
+                }
+            }
         }
-    }
+    };
+}
+
+kinds! {
+    Self::EmptyBody { .. } => (400, "empty_body", "Empty body"),
+    Self::MissingImage(_) => (400, "missing_image", "No image in the request"),
+    Self::InvalidBase64(_) => (400, "invalid_base64", "Invalid base64"),
+    Self::InvalidJson(_) => (400, "invalid_json", "Invalid JSON"),
+    Self::InvalidMultipart(_) => (400, "invalid_multipart", "Invalid multipart body"),
+    Self::InvalidParameter(_) => (400, "invalid_parameter", "Invalid parameter"),
+    Self::MangledBody => (400, "mangled_body", "Body mangled by the gateway"),
+    Self::TooManyImages { .. } => (400, "too_many_images", "Too many images"),
+    Self::InvalidEvent(_) => (400, "invalid_event", "Invalid event"),
+    Self::Unauthorized(_) => (401, "unauthorized", "Unauthorized"),
+    Self::NotFound => (404, "not_found", "Not found"),
+    Self::MethodNotAllowed { .. } => (405, "method_not_allowed", "Method not allowed"),
+    Self::BodyTooLarge { .. } => (413, "body_too_large", "Body too large"),
+    Self::ImageTooLarge { .. } => (413, "image_too_large", "Image too large"),
+    Self::UnsupportedFormat { .. } => (415, "unsupported_format", "Unsupported format"),
+    Self::UndecodableImage { .. } => (422, "undecodable_image", "Undecodable image"),
+    Self::TruncatedImage { .. } => (422, "truncated_image", "Truncated image"),
+    Self::Internal(_) => (500, "internal", "Internal error"),
 }
 
 /// Why the program did not start: one message for the operator, who may see paths.

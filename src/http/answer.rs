@@ -4,57 +4,93 @@ use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::problem::Problem;
+use crate::Error;
 use crate::classifier::{Classification, ImageInfo, Timing};
 use crate::model::{Card, Prediction};
-use crate::{Classifier, Error};
 
 /// `POST /classify`: the answer for one image. `model` and `request_id` are left out within `results`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Classification, description = "The answer for one image.")]
 pub(super) struct Full<'a> {
+    /// Highest score first.
     predictions: &'a [Prediction],
+    /// The model that answered. Left out within `results`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     model: Option<ModelName<'a>>,
+    /// What the image is.
     image: ImageInfo,
+    /// Where the time went, in milliseconds.
     timing_ms: Timing,
+    /// The answer was remembered from an earlier request with the same image.
     cached: bool,
+    /// As in the header `x-request-id`. Left out within `results`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request_id: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// Which model answered.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ModelName)]
 struct ModelName<'a> {
+    /// What it is called.
     name: &'a str,
+    /// SHA-256 of its ONNX file, in hexadecimal.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     sha256: &'a str,
 }
 
 /// `POST /predict`: what a Flask service and the Hugging Face API answer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LabelScore, description = "One label of a bare answer.")]
 pub(super) struct BarePrediction<'a> {
+    /// What the class is called.
     label: &'a str,
+    /// Probability, 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
     score: f32,
 }
 
+/// All of it for one image.
+#[derive(Serialize, ToSchema)]
+#[serde(transparent)]
+#[schema(as = LabelScores, description = "The labels of one image, highest score first.")]
+pub(super) struct Bare<'a>(Vec<BarePrediction<'a>>);
+
 /// `{"results": […]}`: the answers for several images, in their order.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(description = "The answers for several images, in their order.")]
 pub(super) struct Results<T> {
+    /// An entry for each image.
     pub(super) results: Vec<T>,
 }
 
 /// One of several: its answer, or what is wrong with it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = ResultEntry, description = "The answer for one of several images.")]
 pub(super) enum OneOf<'a, T> {
     Answer(T),
-    Failure { error: Problem<'a> },
+    Failure(Failure<'a>),
+}
+
+/// What is wrong with one of several images.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Failure)]
+pub(super) struct Failure<'a> {
+    /// As the request would have been answered if it had held this image alone.
+    error: Problem<'a>,
 }
 
 impl<'a, T> OneOf<'a, T> {
     pub(super) fn new<C>(result: &'a Result<C, Error>, id: &'a str, answer: impl Fn(&'a C) -> T) -> Self {
         match result {
             Ok(classification) => Self::Answer(answer(classification)),
-            Err(error) => Self::Failure { error: Problem::new(error, id) },
+            Err(error) => Self::Failure(Failure { error: Problem::new(error, id) }),
         }
     }
 }
@@ -73,19 +109,20 @@ impl<'a> Full<'a> {
     }
 
     /// The answer for the one image of a request.
-    pub(super) fn whole(classification: &'a Classification, classifier: &'a Classifier, id: &'a str) -> Self {
-        let Card { name, sha256, .. } = classifier.card();
+    pub(super) fn whole(classification: &'a Classification, card: &'a Card, id: &'a str) -> Self {
+        let Card { name, sha256, .. } = card;
         Self { model: Some(ModelName { name, sha256 }), request_id: Some(id), ..Self::part(classification) }
     }
 }
 
 /// The bare list for one image.
-pub(super) fn bare(classification: &Classification) -> Vec<BarePrediction<'_>> {
-    classification
-        .predictions
-        .iter()
-        .map(|prediction| BarePrediction { label: &prediction.label.name, score: prediction.score })
-        .collect()
+pub(super) fn bare(classification: &Classification) -> Bare<'_> {
+    let predictions = classification.predictions.iter();
+    Bare(
+        predictions
+            .map(|Prediction { label, score, .. }| BarePrediction { label: &label.name, score: *score })
+            .collect(),
+    )
 }
 
 /// A 200 with a JSON body.

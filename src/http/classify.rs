@@ -32,7 +32,7 @@ pub(super) async fn classify(
     body: Bytes,
 ) -> Result<Response, Error> {
     match outcome(&app, query, headers, body).await? {
-        Outcome::One(one) => answer::json(&Full::whole(&one, &app.classifier, &id)),
+        Outcome::One(one) => answer::json(&Full::whole(&one, app.classifier.card(), &id)),
         Outcome::Several(several) => {
             envelope::log_failures(&id, &several);
             let results = several.iter().map(|result| OneOf::new(result, &id, Full::part)).collect();
@@ -125,7 +125,7 @@ fn work(
 }
 
 /// `top_k` and `min_score` of the query string. They win over those in the body, since a link is easier to change.
-fn query_options(query: &str) -> Result<RawOptions, Error> {
+pub(super) fn query_options(query: &str) -> Result<RawOptions, Error> {
     let mut options = RawOptions::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         options.set(&name, &value)?;

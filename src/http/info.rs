@@ -5,71 +5,108 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{App, answer};
 use crate::Error;
 
-#[derive(Serialize)]
-struct Health {
+/// The process lives.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`.
+    #[schema(pattern = "^ok$")]
     status: &'static str,
 }
 
-#[derive(Serialize)]
-struct Info<'a> {
+/// What runs, and within which limits.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Info)]
+pub(super) struct Info<'a> {
+    /// The model.
     model: ModelInfo<'a>,
+    /// What a request may hold at most.
     limits: LimitsInfo,
+    /// Of this program.
     version: &'static str,
+    /// Of ONNX Runtime.
     onnxruntime_version: &'a str,
 }
 
-#[derive(Serialize)]
+/// The model, by its card.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ModelInfo)]
 struct ModelInfo<'a> {
+    /// What it is called.
     name: &'a str,
+    /// SHA-256 of its ONNX file, in hexadecimal.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     sha256: &'a str,
+    /// SPDX identifier, where the card has one.
+    #[schema(required)]
     license: Option<&'a str>,
+    /// Where it comes from, where the card says so.
+    #[schema(required)]
     source: Option<&'a str>,
+    /// How many classes it tells apart.
+    #[schema(minimum = 1)]
     classes: usize,
+    /// What it sees of an image.
     input: InputInfo,
 }
 
-#[derive(Serialize)]
+/// The model's input.
+#[derive(Serialize, ToSchema)]
 struct InputInfo {
+    /// In pixels.
     width: u32,
+    /// In pixels.
     height: u32,
 }
 
-#[derive(Serialize)]
+/// What a request may hold at most.
+#[derive(Serialize, ToSchema)]
 struct LimitsInfo {
+    /// Bytes of all images together, after base64 is undone.
     max_body_bytes: usize,
+    /// Pixels of one image, from its header.
     max_pixels: u64,
+    /// Images.
     max_images: usize,
 }
 
+pub(super) const HEALTH: Health = Health { status: "ok" };
+
 /// The process lives. Never runs the model, so it costs nothing to ask.
 pub(super) async fn health() -> Result<Response, Error> {
-    answer::json(&Health { status: "ok" })
+    answer::json(&HEALTH)
 }
 
 /// Which model answers, and within which limits.
 pub(super) async fn info(State(app): State<Arc<App>>) -> Result<Response, Error> {
-    let card = app.classifier.card();
-    let (width, height) = app.classifier.input_size();
-    let limits = app.config.limits;
-    answer::json(&Info {
-        model: ModelInfo {
-            name: &card.name,
-            sha256: &card.sha256,
-            license: card.license.as_deref(),
-            source: card.source.as_deref(),
-            classes: app.classifier.classes(),
-            input: InputInfo { width, height },
-        },
-        limits: LimitsInfo {
-            max_body_bytes: limits.max_body_bytes,
-            max_pixels: limits.max_pixels,
-            max_images: limits.max_images,
-        },
-        version: env!("CARGO_PKG_VERSION"),
-        onnxruntime_version: app.classifier.runtime_version(),
-    })
+    answer::json(&Info::of(&app))
+}
+
+impl<'a> Info<'a> {
+    pub(super) fn of(app: &'a App) -> Self {
+        let card = app.classifier.card();
+        let (width, height) = app.classifier.input_size();
+        let limits = app.config.limits;
+        Self {
+            model: ModelInfo {
+                name: &card.name,
+                sha256: &card.sha256,
+                license: card.license.as_deref(),
+                source: card.source.as_deref(),
+                classes: app.classifier.classes(),
+                input: InputInfo { width, height },
+            },
+            limits: LimitsInfo {
+                max_body_bytes: limits.max_body_bytes,
+                max_pixels: limits.max_pixels,
+                max_images: limits.max_images,
+            },
+            version: env!("CARGO_PKG_VERSION"),
+            onnxruntime_version: app.classifier.runtime_version(),
+        }
+    }
 }

@@ -12,19 +12,21 @@ mod cors;
 mod envelope;
 mod info;
 mod malformed;
+mod openapi;
 mod page;
 mod path;
 mod problem;
 mod receive;
 mod token;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware;
 use axum::routing::{get, post};
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 pub use envelope::REQUEST_ID;
@@ -42,6 +44,8 @@ pub(crate) struct App {
     body_limits: body::Limits,
     /// A place for each request that is worked on at the same time.
     places: Arc<Semaphore>,
+    /// The OpenAPI document, from when it is first asked for.
+    openapi: OnceLock<Bytes>,
 }
 
 /// The router over a loaded classifier.
@@ -49,7 +53,8 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
     let body_limits =
         body::Limits { max_bytes: config.limits.max_body_bytes, max_images: config.limits.max_images };
     let places = Arc::new(Semaphore::new(config.max_concurrency));
-    let app = Arc::new(App { classifier, config: config.clone(), body_limits, places });
+    let app =
+        Arc::new(App { classifier, config: config.clone(), body_limits, places, openapi: OnceLock::new() });
     let routes = Router::new()
         .route("/", post(classify::classify))
         .route("/classify", post(classify::classify))
@@ -57,6 +62,7 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         .route("/health", get(info::health))
         .route("/info", get(info::info))
         .merge(if config.web_ui { page::routes() } else { Router::new() })
+        .route("/openapi.json", get(openapi::answer))
         .method_not_allowed_fallback(async |method: Method| Error::MethodNotAllowed {
             method: method.to_string(),
         })

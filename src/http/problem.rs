@@ -6,17 +6,27 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Error;
 
 /// The public half of an error.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem, description = "What was wrong, as RFC 9457 has it.")]
 pub(super) struct Problem<'a> {
+    /// The code as a URN.
+    #[schema(pattern = "^urn:image-classifier:[a-z0-9-]+$")]
     r#type: String,
+    /// The same for every error of this code.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// What was wrong with this request, what was found and what is accepted.
     detail: String,
+    /// What a program decides by.
+    #[schema(schema_with = super::openapi::codes)]
     code: &'static str,
+    /// As in the header `x-request-id`.
     request_id: &'a str,
 }
 

@@ -9,6 +9,9 @@ use super::receive;
 use crate::Error;
 use crate::config::ApiToken;
 
+/// What is told to who sends no token.
+pub(super) const MISSING: &str = "This service wants a token: send it as \"Authorization: Bearer TOKEN\".";
+
 /// Put into a request's extensions, it needs no token: the caller was let in by something else.
 #[derive(Clone, Copy, Debug)]
 pub struct Trusted;
@@ -22,7 +25,7 @@ pub(super) async fn check(State(token): State<Option<ApiToken>>, request: Reques
     let reason = match bearer(request.headers()) {
         Some(sent) if token.matches(sent) => return next.run(request).await,
         Some(_) => "The token in the Authorization header is not the right one.",
-        None => "This service wants a token: send it as \"Authorization: Bearer TOKEN\".",
+        None => MISSING,
     };
     let (parts, body) = request.into_parts();
     receive::drain(&parts.headers, body).await;

@@ -18,6 +18,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// Every format that is decoded.
+    pub const ALL: [Self; 5] = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif, Self::Bmp];
+
     /// As the answer's JSON names it.
     pub fn name(self) -> &'static str {
         match self {

@@ -12,6 +12,7 @@ mod geometry;
 mod head;
 mod labels;
 mod pool;
+mod prediction;
 mod preprocess;
 mod preprocessor_config;
 mod processors;
@@ -24,47 +25,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::image::RgbImage;
-use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 pub use bundle::{Bundle, Card};
 use denied::Denied;
 use head::Head;
 pub use labels::{Label, Labels};
+pub use prediction::Prediction;
 pub use preprocess::{Layout, Preprocessor};
 pub use runtime::Runtime;
 pub use session::Session;
 
 use crate::image::Raster;
 use crate::{Error, StartError};
-
-/// One label of an answer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Prediction {
-    /// Index of the class in the model's output.
-    pub class_id: usize,
-    /// Softmax probability over all classes, 0 to 1.
-    pub score: f32,
-    /// What the class is called.
-    pub label: Arc<Label>,
-}
-
-impl Serialize for Prediction {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Label { name, wnid, name_zh } = &*self.label;
-        let fields = 3 + usize::from(wnid.is_some()) + usize::from(name_zh.is_some());
-        let mut object = serializer.serialize_struct("Prediction", fields)?;
-        object.serialize_field("label", name)?;
-        object.serialize_field("score", &self.score)?;
-        object.serialize_field("class_id", &self.class_id)?;
-        if let Some(wnid) = wnid {
-            object.serialize_field("wnid", wnid)?;
-        }
-        if let Some(name_zh) = name_zh {
-            object.serialize_field("label_zh", name_zh)?;
-        }
-        object.end()
-    }
-}
 
 /// A model that is ready to serve: loaded, checked, and warmed up.
 pub struct Model {

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::intake::Intake;
 use super::options::{RawOptions, parse_min_score, parse_top_k};
@@ -18,28 +19,56 @@ use super::{Limits, Submission, Upload};
 use crate::error::Error;
 
 /// All fields that mean something; others are ignored, and `null` is as good as absent.
-#[derive(Deserialize)]
-struct Document<'a> {
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ClassifyRequest, description = "Images as base64 or data URLs, one or several, and options.")]
+pub(in crate::http) struct Document<'a> {
+    /// One image, as base64 or a data URL.
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     image: Option<&'a RawValue>,
+    /// Several images; the answer is a list, even of one.
     #[serde(borrow)]
+    #[schema(value_type = Option<Vec<String>>)]
     images: Option<&'a RawValue>,
+    /// One image or several, as the Hugging Face API names them.
     #[serde(borrow)]
+    #[schema(value_type = Option<OneOrMany>)]
     inputs: Option<&'a RawValue>,
+    /// Options, as the Hugging Face API has them.
     #[serde(borrow)]
+    #[schema(value_type = Option<Parameters>)]
     parameters: Option<&'a RawValue>,
+    /// How many labels; more than there are classes gives all.
     #[serde(borrow)]
+    #[schema(value_type = Option<u32>, minimum = 1)]
     top_k: Option<&'a RawValue>,
+    /// Leaves out labels whose score is lower.
     #[serde(borrow)]
+    #[schema(value_type = Option<f32>, minimum = 0, maximum = 1)]
     min_score: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
+/// Options of a request.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Parameters)]
 struct Parameters<'a> {
+    /// How many labels; more than there are classes gives all.
     #[serde(borrow)]
+    #[schema(value_type = Option<u32>, minimum = 1)]
     top_k: Option<&'a RawValue>,
+    /// Leaves out labels whose score is lower.
     #[serde(borrow)]
+    #[schema(value_type = Option<f32>, minimum = 0, maximum = 1)]
     min_score: Option<&'a RawValue>,
+}
+
+/// What `inputs` may hold.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
 }
 
 /// Reads a body that begins with `{` or `[`.

@@ -32,6 +32,7 @@ use self::declared::Declared;
 use self::layer::{Layer, Step};
 use crate::error::Error;
 
+pub(super) use self::json::Document;
 pub use self::options::RawOptions;
 
 /// Wrappings that are undone: base64 three times over, and one JSON string or change of encoding around it.

@@ -1,0 +1,252 @@
+//! What comes out.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use utoipa::openapi::content::{Content, ContentBuilder};
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, Array, OneOfBuilder};
+use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Response, Schema, Type};
+use utoipa::{PartialSchema as _, ToSchema as _};
+
+use super::super::answer::{Bare, Full, OneOf, Results};
+use super::super::envelope;
+use super::super::info::{Health, Info};
+use super::super::problem::Problem;
+use super::{Facts, examples};
+use crate::Error;
+use crate::config::CorsOrigins;
+use crate::error::Kind;
+
+/// The name of the header of every answer.
+pub(super) const REQUEST_ID: &str = "RequestId";
+
+/// The name of what `POST /classify` answers.
+pub(super) const CLASSIFIED: &str = "Classified";
+
+/// The name of what `POST /predict` answers.
+pub(super) const PREDICTED: &str = "Predicted";
+
+/// The name of the answer to every `OPTIONS`.
+pub(super) const PREFLIGHT: &str = "Preflight";
+
+const JSON: &str = "application/json";
+
+/// What a request can be refused for depends on what it asks.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Route {
+    /// It sends an image.
+    Image,
+    /// It reads.
+    Read,
+    /// It asks for what is not there.
+    Nowhere,
+}
+
+impl Route {
+    fn of(code: &str) -> &'static [Self] {
+        match code {
+            "not_found" | "method_not_allowed" => &[Self::Nowhere],
+            // What comes before any route.
+            "invalid_event" | "body_too_large" | "internal" => &[Self::Image, Self::Read],
+            _ => &[Self::Image],
+        }
+    }
+
+    /// The kinds of errors by status, of those that this service can answer.
+    fn kinds(self, facts: &Facts<'_>) -> BTreeMap<u16, Vec<Kind>> {
+        let mut kinds: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
+        for kind in Error::KINDS {
+            let possible = kind.code != "unauthorized" || facts.config.api_token.is_some();
+            if possible && Self::of(kind.code).contains(&self) {
+                kinds.entry(kind.status).or_default().push(*kind);
+            }
+        }
+        kinds
+    }
+
+    /// The name of what all routes of this sort answer with a status.
+    fn name(self, status: u16) -> String {
+        let words = reason(status).replace([' ', '-', '\''], "");
+        // A read has fewer reasons to be refused with these.
+        if self == Self::Read && status != 500 { format!("{words}OfRead") } else { words }
+    }
+}
+
+fn reason(status: u16) -> &'static str {
+    StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error")
+}
+
+/// The errors of a sort of routes, as references.
+pub(super) fn refusals(facts: &Facts<'_>, route: Route) -> Vec<(String, Ref)> {
+    let statuses = route.kinds(facts).into_keys();
+    statuses.map(|status| (status.to_string(), Ref::from_response_name(route.name(status)))).collect()
+}
+
+/// The answers that operations refer to, and those of no operation: other paths and other methods.
+pub(super) fn shared(facts: &Facts<'_>) -> Result<BTreeMap<String, Response>, Error> {
+    let mut shared = BTreeMap::from([
+        (PREFLIGHT.to_owned(), preflight(facts)),
+        (CLASSIFIED.to_owned(), classified(facts)?),
+        (PREDICTED.to_owned(), predicted()?),
+    ]);
+    let examples = examples::problems(facts)?;
+    for route in [Route::Image, Route::Read, Route::Nowhere] {
+        for (status, kinds) in route.kinds(facts) {
+            shared.insert(route.name(status), problem(status, &kinds, &examples)?);
+        }
+    }
+    Ok(shared)
+}
+
+fn problem(status: u16, kinds: &[Kind], examples: &[Error]) -> Result<Response, Error> {
+    let narrowed = ObjectBuilder::new()
+        .property("status", ObjectBuilder::new().schema_type(Type::Integer).enum_values(Some([status])))
+        .property(
+            "code",
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .enum_values(Some(kinds.iter().map(|kind| kind.code))),
+        );
+    let schema = AllOfBuilder::new().item(Ref::from_schema_name(Problem::name())).item(narrowed);
+    let mut shown = Vec::new();
+    for error in examples.iter().filter(|error| kinds.iter().any(|kind| kind.code == error.code())) {
+        shown.push((error.code(), ExampleBuilder::new().value(Some(examples::problem(error)?))));
+    }
+    let titles: Vec<String> = kinds.iter().map(|kind| format!("`{}`: {}", kind.code, kind.title)).collect();
+    let mut response = answer(&format!("{}. {}", reason(status), titles.join("; ")))
+        .content("application/problem+json", with_examples(schema, shown));
+    for (of, name, description) in [
+        (401, "WWW-Authenticate", "`Bearer`."),
+        (405, "Allow", "The methods that the path answers, separated by commas."),
+        (503, "Retry-After", "Seconds to wait before the next attempt."),
+    ] {
+        if of == status {
+            response = response.header(name, header(description));
+        }
+    }
+    Ok(response.build())
+}
+
+/// `POST /classify`.
+fn classified(facts: &Facts<'_>) -> Result<Response, Error> {
+    // Alone, an image is answered with these, too.
+    let whole = AllOfBuilder::new()
+        .item(Ref::from_schema_name(Full::name()))
+        .item(ObjectBuilder::new().required("model").required("request_id"));
+    let results = Ref::from_schema_name(Results::<OneOf<'_, Full<'_>>>::name());
+    let schema = OneOfBuilder::new().item(whole).item(results);
+    Ok(answer("The labels of one image, or an entry for each of several.")
+        .content(JSON, with_examples(schema, examples::classified(facts)?))
+        .build())
+}
+
+/// `POST /predict`.
+fn predicted() -> Result<Response, Error> {
+    let one = Ref::from_schema_name(Bare::name());
+    let several = Array::new(OneOf::<Bare<'_>>::schema());
+    // An empty list is both.
+    let schema = AnyOfBuilder::new().item(one).item(several);
+    Ok(answer("The labels of one image, or a list for each of several.")
+        .content(JSON, with_examples(schema, examples::predicted()?))
+        .build())
+}
+
+/// `GET /health`.
+pub(super) fn health() -> Result<Response, Error> {
+    let example = serde_json::to_value(super::super::info::HEALTH).map_err(Error::internal)?;
+    let shown = [("alive", ExampleBuilder::new().value(Some(example)))];
+    let schema = Ref::from_schema_name(Health::name());
+    Ok(answer("The process lives. The model is not run.").content(JSON, with_examples(schema, shown)).build())
+}
+
+/// `GET /info`.
+pub(super) fn info(facts: &Facts<'_>) -> Response {
+    let shown = [("this", ExampleBuilder::new().summary("This service").value(Some(facts.info.clone())))];
+    let schema = Ref::from_schema_name(Info::name());
+    answer("What runs, and within which limits.").content(JSON, with_examples(schema, shown)).build()
+}
+
+/// `GET /openapi.json`.
+pub(super) fn openapi() -> Response {
+    let schema = ObjectBuilder::new()
+        .property("openapi", ObjectBuilder::new().schema_type(Type::String).pattern(Some("^3\\.1\\.")))
+        .required("openapi");
+    answer("An OpenAPI 3.1 document.")
+        .content(JSON, ContentBuilder::new().schema(Some(schema)).build())
+        .build()
+}
+
+/// `GET /`, where the page is served.
+pub(super) fn page() -> Vec<(&'static str, RefOr<Response>)> {
+    let etag = |response: ResponseBuilder| response.header("ETag", header("The version of the page."));
+    let html = ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).build();
+    let moved = "Behind a stage whose path lacks its slash: the page is at `Location`.";
+    vec![
+        ("200", etag(answer("The page.").content("text/html", html)).into()),
+        ("304", etag(answer("The version of `If-None-Match` is the latest one.")).into()),
+        ("308", answer(moved).header("Location", header("Relative to the path of the request.")).into()),
+    ]
+}
+
+fn preflight(facts: &Facts<'_>) -> Response {
+    if facts.config.cors_allow_origins == CorsOrigins::None {
+        return answer("No page of another origin may call: `CORS_ALLOW_ORIGINS` is not set.").build();
+    }
+    let text = "What a page of another origin may do. The headers of CORS are there if its origin is one of \
+                `CORS_ALLOW_ORIGINS`; `Access-Control-Allow-Origin` and `Access-Control-Expose-Headers` are then on \
+                all other answers, too, errors included.";
+    [
+        ("Access-Control-Allow-Origin", "`*`, or the origin of the request."),
+        ("Access-Control-Allow-Methods", "Methods of cross-origin requests."),
+        ("Access-Control-Allow-Headers", "Headers of cross-origin requests."),
+        ("Access-Control-Max-Age", "Seconds for which this holds."),
+        ("Vary", "The answer depends on the origin and what the page asks for."),
+    ]
+    .into_iter()
+    .fold(answer(text), |response, (name, description)| response.header(name, header(description)))
+    .build()
+}
+
+/// The same answer to `HEAD`.
+pub(super) fn without_content(response: &RefOr<Response>) -> Response {
+    let mut response = match response {
+        RefOr::T(response) => response.clone(),
+        RefOr::Ref(_) => Response::default(),
+    };
+    response.content.clear();
+    response
+}
+
+/// An error as it is answered to `HEAD`.
+pub(super) fn refused_without_content(status: &str) -> Response {
+    answer(status.parse().map_or("Error", reason)).build()
+}
+
+/// The header of every answer.
+pub(super) fn request_id() -> Header {
+    header("The id of the request, as in the log: that of the request, or a new one.")
+}
+
+/// An answer, to be filled.
+fn answer(description: &str) -> ResponseBuilder {
+    ResponseBuilder::new()
+        .description(description)
+        .header_ref(envelope::REQUEST_ID, Ref::new(format!("#/components/headers/{REQUEST_ID}")))
+}
+
+fn header(description: &str) -> Header {
+    HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .description(Some(description))
+        .build()
+}
+
+fn with_examples<'a>(
+    schema: impl Into<RefOr<Schema>>,
+    examples: impl IntoIterator<Item = (&'a str, ExampleBuilder)>,
+) -> Content {
+    ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
+}

@@ -1,0 +1,143 @@
+//! Real examples. `tests/api` compares them with what the service answers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use utoipa::openapi::example::ExampleBuilder;
+
+use super::super::answer::{self, Full, OneOf, Results};
+use super::super::problem::Problem;
+use super::super::{body, classify, token};
+use super::Facts;
+use crate::Error;
+use crate::classifier::{Classification, ImageInfo, Timing};
+use crate::image::Format;
+use crate::model::{Label, Prediction};
+
+type Examples = Vec<(&'static str, ExampleBuilder)>;
+
+/// The id of all example requests.
+const REQUEST_ID: &str = "6f1c0a9e-2b1d-4c53-9d0e-8a3f5f6c7b21";
+
+/// A PNG of one pixel.
+const PIXEL: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mNgZGIGAAAOAAfpkjfUAAAAAElFTkSuQmCC";
+
+/// An error of every kind. Where the text is made while a body is read, such a body is read.
+pub(super) fn problems(facts: &Facts<'_>) -> Result<Vec<Error>, Error> {
+    let limits = facts.config.limits;
+    Ok(vec![
+        refusal("", "")?,
+        refusal("application/json", "{\"top_k\": 5}")?,
+        refusal("application/json", "{\"image\": \"espresso?\"}")?,
+        refusal("application/json", "{\"image\":")?,
+        refusal("multipart/form-data", "photo")?,
+        parameter("top_k=0")?,
+        Error::MangledBody,
+        Error::TooManyImages { found: limits.max_images + 1, max: limits.max_images },
+        Error::InvalidEvent("The event does not name the method of the request.".to_owned()),
+        Error::Unauthorized(token::MISSING),
+        Error::NotFound,
+        Error::MethodNotAllowed { method: "DELETE".to_owned() },
+        Error::BodyTooLarge { max: limits.max_body_bytes },
+        Error::ImageTooLarge { width: 60_000, height: 60_000, max: limits.max_pixels, of_kind: "" },
+        Error::UnsupportedFormat { found: "An HTML page".to_owned() },
+        Error::UndecodableImage { format: Format::Png.label(), cause: "the data are corrupt".into() },
+        Error::TruncatedImage { format: Format::Jpeg.label() },
+        Error::internal("a fault"),
+    ])
+}
+
+/// What a body is refused with.
+fn refusal(content_type: &str, text: &'static str) -> Result<Error, Error> {
+    let limits = body::Limits { max_bytes: 1 << 20, max_images: 16 };
+    match body::parse(Some(content_type), Bytes::from_static(text.as_bytes()), limits) {
+        Err(error) => Ok(error),
+        Ok(_) => Err(Error::internal("the example of a bad body is a good one")),
+    }
+}
+
+fn parameter(query: &str) -> Result<Error, Error> {
+    match classify::query_options(query) {
+        Err(error) => Ok(error),
+        Ok(_) => Err(Error::internal("the example of a bad parameter is a good one")),
+    }
+}
+
+/// An error as it is sent.
+pub(super) fn problem(error: &Error) -> Result<Value, Error> {
+    value(&Problem::new(error, REQUEST_ID))
+}
+
+/// What `POST /classify` answers.
+pub(super) fn classified(facts: &Facts<'_>) -> Result<Examples, Error> {
+    let (espresso, cut) = outcomes();
+    let one = Full::whole(&espresso, facts.card, REQUEST_ID);
+    let several = [Ok(espresso.clone()), Err(cut)];
+    let results = several.iter().map(|result| OneOf::new(result, REQUEST_ID, Full::part)).collect();
+    Ok(vec![
+        ("one", ExampleBuilder::new().summary("An espresso").value(Some(value(&one)?))),
+        ("several", ExampleBuilder::new().summary(SEVERAL).value(Some(value(&Results { results })?))),
+    ])
+}
+
+/// What `POST /predict` answers.
+pub(super) fn predicted() -> Result<Examples, Error> {
+    let (espresso, cut) = outcomes();
+    let one = answer::bare(&espresso);
+    let several = [Ok(espresso.clone()), Err(cut)];
+    let lists: Vec<_> = several.iter().map(|result| OneOf::new(result, REQUEST_ID, answer::bare)).collect();
+    Ok(vec![
+        ("one", ExampleBuilder::new().summary("An espresso").value(Some(value(&one)?))),
+        ("several", ExampleBuilder::new().summary(SEVERAL).value(Some(value(&lists)?))),
+    ])
+}
+
+const SEVERAL: &str = "An espresso, and a photo whose upload was cut off";
+
+/// What the committed model makes of `tests/fixtures/coffee.png`, and of a photo that is cut off.
+fn outcomes() -> (Classification, Error) {
+    let prediction = |class_id, score, name: &str, wnid: &str, name_zh: &str| Prediction {
+        class_id,
+        score,
+        label: Arc::new(Label {
+            name: name.to_owned(),
+            wnid: Some(wnid.to_owned()),
+            name_zh: Some(name_zh.to_owned()),
+        }),
+    };
+    let espresso = Classification {
+        predictions: vec![
+            prediction(967, 0.950_492_8, "espresso", "n07920052", "浓缩咖啡"),
+            prediction(968, 0.015_126_355, "cup", "n07930864", "杯子"),
+            prediction(925, 0.007_911_921, "consomme", "n07584110", "清炖肉汤"),
+        ],
+        image: ImageInfo { format: Format::Png, width: 600, height: 400 },
+        timing: Timing { decode: 4.401, preprocess: 1.06, inference: 11.43, total: 16.911 },
+    };
+    (espresso, Error::TruncatedImage { format: Format::Jpeg.label() })
+}
+
+/// Bodies of a content type, each of which is accepted.
+pub(super) fn bodies(content_type: &str) -> Examples {
+    let data_url = format!("data:image/png;base64,{PIXEL}");
+    let examples = match content_type {
+        "text/plain" => vec![("base64", json!(PIXEL)), ("dataUrl", json!(data_url))],
+        "application/json" => vec![
+            ("one", json!({"image": PIXEL, "top_k": 5, "min_score": 0.01})),
+            ("several", json!({"images": [PIXEL, data_url]})),
+            ("huggingFace", json!({"inputs": PIXEL, "parameters": {"top_k": 5}})),
+            ("list", json!([PIXEL, data_url])),
+            ("bare", json!(PIXEL)),
+        ],
+        _ => vec![("form", json!({"image": PIXEL, "top_k": 5}))],
+    };
+    examples.into_iter().map(|(name, value)| (name, ExampleBuilder::new().value(Some(value)))).collect()
+}
+
+fn value(of: &impl serde::Serialize) -> Result<Value, Error> {
+    // By way of text, which has a score as short as the answer has it.
+    let text = serde_json::to_vec(of).map_err(Error::internal)?;
+    serde_json::from_slice(&text).map_err(Error::internal)
+}

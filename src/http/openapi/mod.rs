@@ -1,0 +1,158 @@
+//! `GET /openapi.json`: the description of this interface, of the service that answers it.
+//!
+//! It is made of what the service itself runs on, so that the two cannot part: the schemas come from the types that
+//! are sent and read, the codes from the table of [`Error`], most examples from the code that refuses a request, and
+//! the limits and the token from the configuration. `operations` lists the routes, `request` says what goes in,
+//! `answers` what comes out, and `examples` shows both.
+
+mod answers;
+mod examples;
+mod operations;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use bytes::Bytes;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::info::LicenseBuilder;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    Components, ComponentsBuilder, InfoBuilder, Object, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr,
+    Schema, Server, Type,
+};
+
+use super::App;
+use super::answer::{Bare, Full, OneOf, Results};
+use super::body::Document;
+use super::info::{Health, Info};
+use super::problem::Problem;
+use crate::Error;
+use crate::config::Config;
+use crate::model::Card;
+
+/// What the document says of the service that serves it.
+struct Facts<'a> {
+    config: &'a Config,
+    card: &'a Card,
+    classes: usize,
+    /// The page is served.
+    page: bool,
+    /// What `GET /info` answers.
+    info: Value,
+}
+
+/// The document. It is made when it is first asked for, since a cold start that nobody asks for it must not pay for
+/// it.
+pub(super) async fn answer(State(app): State<Arc<App>>) -> Result<Response, Error> {
+    let text = match app.openapi.get() {
+        Some(text) => text.clone(),
+        None => {
+            let made = make(&app)?;
+            app.openapi.get_or_init(|| made).clone()
+        }
+    };
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+fn make(app: &App) -> Result<Bytes, Error> {
+    let facts = Facts {
+        config: &app.config,
+        card: app.classifier.card(),
+        classes: app.classifier.classes(),
+        page: false,
+        info: serde_json::to_value(Info::of(app)).map_err(Error::internal)?,
+    };
+    serde_json::to_vec(&document(&facts)?).map(Bytes::from).map_err(Error::internal)
+}
+
+fn document(facts: &Facts<'_>) -> Result<OpenApi, Error> {
+    let limits = facts.config.limits;
+    let description = format!(
+        "POST a photo, get its best labels. This service serves the model {name} with {classes} classes, and takes at \
+         most {bytes} bytes and {images} images a request, and {pixels} pixels an image.\n\n\
+         The body decides what it is; the content type only helps. A slash at the end of a path changes nothing. Every \
+         answer carries `x-request-id`. Every error is an RFC 9457 problem document, on the paths below and on all \
+         others, which are answered 404 `not_found`; a method that is not listed is answered 405 \
+         `method_not_allowed` (see the responses `NotFound` and `MethodNotAllowed`).",
+        name = facts.card.name,
+        classes = facts.classes,
+        bytes = limits.max_body_bytes,
+        images = limits.max_images,
+        pixels = limits.max_pixels,
+    );
+    let info = InfoBuilder::new()
+        .title("Image classifier")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(description))
+        .license(Some(
+            LicenseBuilder::new()
+                .name(env!("CARGO_PKG_LICENSE"))
+                .identifier(Some(env!("CARGO_PKG_LICENSE")))
+                .build(),
+        ));
+    Ok(OpenApiBuilder::new()
+        .info(info)
+        // Relative to this document, so that it holds behind any host and stage.
+        .servers(Some([Server::new("./")]))
+        .paths(operations::paths(facts)?)
+        .components(Some(components(facts)?))
+        .build())
+}
+
+fn components(facts: &Facts<'_>) -> Result<Components, Error> {
+    let mut components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas())
+        .header(answers::REQUEST_ID, answers::request_id())
+        .request_body(request::IMAGES, request::body(facts));
+    for (name, parameter) in request::parameters(facts) {
+        components = components.parameter(name, parameter);
+    }
+    for (name, response) in answers::shared(facts)? {
+        components = components.response(name, response);
+    }
+    if facts.config.api_token.is_some() {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The token that whoever runs this service has set. Wanted of `POST` only."))
+            .build();
+        components = components.security_scheme(operations::TOKEN, SecurityScheme::Http(bearer));
+    }
+    Ok(components.build())
+}
+
+/// The schemas of all types that are sent and read.
+fn schemas() -> Vec<(String, RefOr<Schema>)> {
+    /// A type with all that it holds.
+    fn with_parts<T: ToSchema>(into: &mut Vec<(String, RefOr<Schema>)>) {
+        into.push((T::name().into_owned(), T::schema()));
+        T::schemas(into);
+    }
+    let mut schemas = Vec::new();
+    with_parts::<Full<'_>>(&mut schemas);
+    with_parts::<OneOf<'_, Full<'_>>>(&mut schemas);
+    with_parts::<Results<OneOf<'_, Full<'_>>>>(&mut schemas);
+    with_parts::<Bare<'_>>(&mut schemas);
+    with_parts::<Problem<'_>>(&mut schemas);
+    with_parts::<Health>(&mut schemas);
+    with_parts::<Info<'_>>(&mut schemas);
+    with_parts::<Document<'_>>(&mut schemas);
+    schemas
+}
+
+/// The codes of all errors.
+pub(super) fn codes() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("What a program decides by."))
+        .enum_values(Some(Error::KINDS.iter().map(|kind| kind.code)))
+        .build()
+}

@@ -1,0 +1,95 @@
+//! The routes.
+
+use utoipa::openapi::path::{HttpMethod, OperationBuilder};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{Paths, Ref, RefOr, Response};
+
+use super::answers::{self, Route};
+use super::{Facts, request};
+use crate::Error;
+
+/// The name of the security scheme.
+pub(super) const TOKEN: &str = "token";
+
+/// Statuses with what is answered.
+type Answers = Vec<(&'static str, RefOr<Response>)>;
+
+pub(super) fn paths(facts: &Facts<'_>) -> Result<Paths, Error> {
+    let mut paths = Paths::new();
+    let full = "The full answer: of each label its class, too, and which model answered in what time.";
+    for (path, id) in [("/", "classifyAtRoot"), ("/classify", "classify")] {
+        post(&mut paths, facts, path, id, ("Classify images", full), answers::CLASSIFIED);
+    }
+    let short = "The bare list, as the Hugging Face image-classification API answers it; for several images a list of \
+                 such lists.";
+    let summary = ("Classify images, with a short answer", short);
+    post(&mut paths, facts, "/predict", "predict", summary, answers::PREDICTED);
+    let ok = |response| vec![("200", RefOr::T(response))];
+    if facts.page {
+        get(&mut paths, facts, "/", "page", "The web page", answers::page());
+    }
+    get(&mut paths, facts, "/health", "health", "Ask whether the process lives", ok(answers::health()?));
+    get(&mut paths, facts, "/info", "info", "Ask what runs, within which limits", ok(answers::info(facts)));
+    get(&mut paths, facts, "/openapi.json", "openapi", "This document", ok(answers::openapi()));
+    for path in ["/", "/classify", "/predict", "/health", "/info", "/openapi.json"] {
+        options(&mut paths, path);
+    }
+    Ok(paths)
+}
+
+fn post(
+    paths: &mut Paths,
+    facts: &Facts<'_>,
+    path: &str,
+    id: &str,
+    (summary, description): (&str, &str),
+    answer: &str,
+) {
+    let mut operation = operation(id, summary)
+        .description(Some(description))
+        .parameter_ref(Ref::new("#/components/parameters/TopK"))
+        .parameter_ref(Ref::new("#/components/parameters/MinScore"))
+        .request_body_ref(Some(Ref::new(format!("#/components/requestBodies/{}", request::IMAGES))))
+        .response("200", Ref::from_response_name(answer));
+    for (status, response) in answers::refusals(facts, Route::Image) {
+        operation = operation.response(status, response);
+    }
+    if facts.config.api_token.is_some() {
+        operation = operation.security(SecurityRequirement::new(TOKEN, [""; 0]));
+    }
+    paths.add_path_operation(path, vec![HttpMethod::Post], operation);
+}
+
+/// `GET`, and `HEAD` with it: the same without a body.
+fn get(paths: &mut Paths, facts: &Facts<'_>, path: &str, id: &str, summary: &str, answers: Answers) {
+    let mut of_get = operation(id, summary);
+    let mut of_head = operation(&format!("{id}Head"), &format!("{summary}: the headers alone"));
+    for (status, response) in &answers {
+        of_get = of_get.response(*status, response.clone());
+        of_head = of_head.response(*status, answers::without_content(response));
+    }
+    for (status, response) in answers::refusals(facts, Route::Read) {
+        of_head = of_head.response(&status, answers::refused_without_content(&status));
+        of_get = of_get.response(status, response);
+    }
+    paths.add_path_operation(path, vec![HttpMethod::Get], of_get);
+    paths.add_path_operation(path, vec![HttpMethod::Head], of_head);
+}
+
+fn options(paths: &mut Paths, path: &str) {
+    let name = match path.trim_start_matches('/') {
+        "" => "root",
+        name => name.trim_end_matches(".json"),
+    };
+    let operation =
+        operation(&format!("{name}Options"), "A browser's question before a call from another origin")
+            .response("204", Ref::from_response_name(answers::PREFLIGHT));
+    paths.add_path_operation(path, vec![HttpMethod::Options], operation);
+}
+
+fn operation(id: &str, summary: &str) -> OperationBuilder {
+    OperationBuilder::new()
+        .operation_id(Some(id))
+        .summary(Some(summary))
+        .parameter_ref(Ref::new("#/components/parameters/RequestId"))
+}

@@ -1,0 +1,129 @@
+//! What goes in.
+
+use serde_json::json;
+use utoipa::ToSchema as _;
+use utoipa::openapi::content::{Content, ContentBuilder};
+use utoipa::openapi::encoding::EncodingBuilder;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder};
+use utoipa::openapi::{Object, Ref, Required, Type};
+
+use super::super::body::Document;
+use super::super::envelope;
+use super::{Facts, examples};
+
+/// The name of the body.
+pub(super) const IMAGES: &str = "Images";
+
+/// The parameters of all operations, by the names under which these refer to them.
+pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 3] {
+    let query = |name: &str, schema: ObjectBuilder, description: String| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Query)
+            .required(Required::False)
+            .description(Some(description))
+            .schema(Some(schema))
+            .build()
+    };
+    let top_k = format!(
+        "How many labels. More than there are classes, {}, gives all. Wins over `top_k` in the body.",
+        facts.classes
+    );
+    let min_score = "Leaves out labels whose score is lower. Wins over `min_score` in the body.".to_owned();
+    let request_id = ParameterBuilder::new()
+        .name(envelope::REQUEST_ID)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "An id of your own for the request: 1 to 128 letters, digits and `-_.:=;/+`. The answer and the log carry \
+             it; anything else is replaced by a new one. Behind Lambda it is Lambda's own.",
+        ))
+        .schema(Some(text()))
+        .build();
+    [
+        ("TopK", query("top_k", top_k_schema().default(Some(json!(facts.config.top_k))), top_k)),
+        (
+            "MinScore",
+            query("min_score", min_score_schema().default(Some(json!(facts.config.min_score))), min_score),
+        ),
+        ("RequestId", request_id),
+    ]
+}
+
+/// The body of a `POST`, in all its forms.
+pub(super) fn body(facts: &Facts<'_>) -> RequestBody {
+    let limits = facts.config.limits;
+    let description = format!(
+        "At most {} bytes of images, after base64 is undone, {} images, and {} pixels each: {}. The body decides what \
+         it is: images are found by their first bytes, whatever content type is sent, or none.",
+        limits.max_body_bytes,
+        limits.max_images,
+        limits.max_pixels,
+        crate::error::ACCEPTED
+    );
+    let several = ArrayBuilder::new().items(base64()).min_items(Some(1)).max_items(Some(limits.max_images));
+    let json = AnyOfBuilder::new()
+        .item(Ref::from_schema_name(Document::name()))
+        .item(base64())
+        .item(several)
+        .description(Some("An object; or a list of images; or one image."));
+    let encoding = EncodingBuilder::new().content_type(Some(
+        "image/jpeg, image/png, image/webp, image/gif, image/bmp, application/octet-stream, text/plain",
+    ));
+    let file = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .content_media_type("application/octet-stream")
+        .description(Some(
+            "The image. Every part that is a file, or holds base64, is an image, whatever its name.",
+        ));
+    RequestBodyBuilder::new()
+        .description(Some(description))
+        .required(Some(Required::True))
+        // The bytes as they are: OpenAPI 3.1 has no schema for them.
+        .content("image/*", Content::default())
+        .content("application/octet-stream", Content::default())
+        .content("text/plain", example(ContentBuilder::new().schema(Some(base64())), "text/plain"))
+        .content("application/json", example(ContentBuilder::new().schema(Some(json)), "application/json"))
+        .content(
+            "multipart/form-data",
+            ContentBuilder::new().schema(Some(form(file))).encoding("image", encoding.build()).build(),
+        )
+        .content(
+            "application/x-www-form-urlencoded",
+            example(ContentBuilder::new().schema(Some(form(base64()))), "application/x-www-form-urlencoded"),
+        )
+        .build()
+}
+
+fn example(content: ContentBuilder, content_type: &str) -> Content {
+    content.examples_from_iter(examples::bodies(content_type)).build()
+}
+
+fn form(image: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>) -> Object {
+    ObjectBuilder::new()
+        .property("image", image)
+        .required("image")
+        .property("top_k", top_k_schema())
+        .property("min_score", min_score_schema())
+        .build()
+}
+
+fn top_k_schema() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1))
+}
+
+fn min_score_schema() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)).maximum(Some(1))
+}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn base64() -> ObjectBuilder {
+    text().description(Some(
+        "An image as base64, standard or URL-safe, with or without padding; or as a data URL.",
+    ))
+}

@@ -1,0 +1,67 @@
+//! One label of an answer, and how it is written as JSON.
+
+use std::sync::Arc;
+
+use serde::ser::{Serialize, Serializer};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::Label;
+
+/// One label of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// Index of the class in the model's output.
+    pub class_id: usize,
+    /// Softmax probability over all classes, 0 to 1.
+    pub score: f32,
+    /// What the class is called.
+    pub label: Arc<Label>,
+}
+
+/// A [`Prediction`] as it is written: flat, the label first. Both its JSON and its schema follow from this.
+#[derive(serde::Serialize, ToSchema)]
+#[schema(as = Prediction, description = "One label of an answer.")]
+struct Written<'a> {
+    /// What the class is called.
+    label: &'a str,
+    /// Probability, 0 to 1; all classes together have 1, unless the model is one of several labels.
+    #[schema(minimum = 0, maximum = 1)]
+    score: f32,
+    /// Index of the class in the model's output.
+    class_id: usize,
+    /// WordNet id, where the model has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    wnid: Option<&'a str>,
+    /// Chinese name, where the model has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    label_zh: Option<&'a str>,
+}
+
+impl Serialize for Prediction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Label { name, wnid, name_zh } = &*self.label;
+        let written = Written {
+            label: name,
+            score: self.score,
+            class_id: self.class_id,
+            wnid: wnid.as_deref(),
+            label_zh: name_zh.as_deref(),
+        };
+        written.serialize(serializer)
+    }
+}
+
+impl PartialSchema for Prediction {
+    fn schema() -> RefOr<Schema> {
+        Written::schema()
+    }
+}
+
+impl ToSchema for Prediction {
+    fn name() -> std::borrow::Cow<'static, str> {
+        Written::name()
+    }
+}
