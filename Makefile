@@ -8,6 +8,7 @@ LIBRARY := lib/libonnxruntime.so
 CARGO_LAMBDA := .venv/stamp-dev
 ZIG := .venv/stamp-package
 SAM := .venv/stamp-sam
+API := .venv/stamp-api
 TOOLS := .venv-tools/stamp
 BENCH := .venv-bench/stamp
 BROWSER := tests/browser/node_modules/stamp
@@ -54,6 +55,11 @@ test-page: $(LIBRARY) $(BROWSER) ## Test the web page in Chromium (CHROMIUM=FILE
 screenshots: $(LIBRARY) $(BROWSER) ## Take the pictures of the page in docs/images anew
 	cargo build --locked
 	cd tests/browser && node screenshots.mjs
+
+.PHONY: test-api
+test-api: $(LIBRARY) $(API) ## Test the OpenAPI document and docs/api.md against the server, with schemathesis, too
+	cargo build --locked
+	.venv/bin/python -m pytest -p no:cacheprovider -rPs tests/api
 
 .PHONY: evaluate
 evaluate: $(LIBRARY) ## Measure top-1, top-5 and agreement: PHOTOS=DIR
