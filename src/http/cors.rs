@@ -11,6 +11,14 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::REQUEST_ID;
 use crate::config::CorsOrigins;
 
+/// What means nothing without `Access-Control-Allow-Origin`.
+const ABOUT_ORIGINS: [HeaderName; 4] = [
+    header::ACCESS_CONTROL_ALLOW_METHODS,
+    header::ACCESS_CONTROL_ALLOW_HEADERS,
+    header::ACCESS_CONTROL_MAX_AGE,
+    header::ACCESS_CONTROL_EXPOSE_HEADERS,
+];
+
 /// The CORS headers, on preflights and on answers of every kind.
 pub(super) fn layer(origins: &CorsOrigins) -> CorsLayer {
     let allow = match origins {
@@ -23,18 +31,25 @@ pub(super) fn layer(origins: &CorsOrigins) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allow)
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        // A page may name its requests, as any caller may: the envelope keeps only what cannot forge a log line.
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static(REQUEST_ID)])
         .expose_headers([HeaderName::from_static(REQUEST_ID)])
         .max_age(Duration::from_secs(3600))
 }
 
-/// Answers `OPTIONS`, for every path, with 204: a preflight must not depend on a route, and gives nothing away.
-/// Stands around [`layer`], which answers every `OPTIONS` with an empty 200.
-pub(super) async fn no_content(request: Request, next: Next) -> Response {
+/// Answers `OPTIONS`, for every path, with 204: a preflight must not depend on a route, and gives nothing away. Other
+/// origins than those allowed are told nothing. Stands around [`layer`], which answers every `OPTIONS` with an empty
+/// 200, and tells every origin what the allowed ones may do.
+pub(super) async fn finish(request: Request, next: Next) -> Response {
     let options = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;
     if options {
         *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    if !response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+        for name in ABOUT_ORIGINS {
+            response.headers_mut().remove(name);
+        }
     }
     response
 }

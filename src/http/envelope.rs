@@ -30,11 +30,7 @@ pub(super) async fn wrap(mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    // A panic must cost one request, not the connection or the process.
-    let mut response = AssertUnwindSafe(next.run(request))
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| Error::internal("a handler panicked").into_response());
+    let mut response = next.run(request).await;
     let error = response.extensions_mut().remove::<Arc<Error>>();
     if let Some(error) = &error {
         write_problem(&mut response, error, &id);
@@ -49,6 +45,15 @@ pub(super) async fn wrap(mut request: Request, next: Next) -> Response {
     }
     log(&id, &method, &path, &response, error.as_deref(), start);
     response
+}
+
+/// Makes an error of a panic, which must cost one request, not the connection or the process. Stands within what adds
+/// headers to every answer, since this is one, too.
+pub(super) async fn catch_panic(request: Request, next: Next) -> Response {
+    AssertUnwindSafe(next.run(request))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Error::internal("a handler panicked").into_response())
 }
 
 /// The id that came with the request if it is a plain token, a new one otherwise: what a client sends must not

@@ -70,6 +70,11 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         // The body is in memory already, and within its own limit.
         .layer(DefaultBodyLimit::disable())
         .with_state(app);
+    around(routes, config, body_limits)
+}
+
+/// What is done for every request, whatever its route.
+fn around(routes: Router, config: &Config, body_limits: body::Limits) -> Router {
     // Layers of a router run after its routes are chosen, so what rewrites the path stands around it. The last is
     // the outermost.
     Router::new()
@@ -78,7 +83,34 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         .layer(middleware::from_fn(malformed::refuse))
         .layer(middleware::from_fn_with_state(body_limits, receive::whole_body))
         .layer(middleware::from_fn_with_state(config.api_token.clone(), token::check))
+        .layer(middleware::from_fn(envelope::catch_panic))
         .layer(cors::layer(&config.cors_allow_origins))
-        .layer(middleware::from_fn(cors::no_content))
+        .layer(middleware::from_fn(cors::finish))
         .layer(middleware::from_fn(envelope::wrap))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::extract::Request;
+    use clap::Parser as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::cli::Arguments;
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_pages_of_other_origins_can_read() {
+        let settings =
+            Arguments::parse_from(["", "--cors-allow-origins", "https://a.example", "serve"]).settings;
+        let config = Config::from_settings(&settings).unwrap();
+        let routes = Router::new().route("/", get(async || -> &'static str { panic!("a fault") }));
+        let router = around(routes, &config, body::Limits { max_bytes: 1, max_images: 1 });
+        let request = Request::get("/").header("origin", "https://a.example").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()["access-control-allow-origin"], "https://a.example");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert!(response.headers().contains_key(REQUEST_ID));
+    }
 }

@@ -186,22 +186,6 @@ fn a_request_id_is_kept_if_it_is_a_plain_token() {
 }
 
 #[test]
-fn pages_of_allowed_origins_may_call() {
-    let mut command = binary();
-    let server = Server::start_with(command.env("CORS_ALLOW_ORIGINS", "https://a.example"));
-    let origin = [("origin", "https://a.example"), ("access-control-request-method", "POST")];
-    let preflight = server.send(Method::OPTIONS, "/classify", &origin, &[]);
-    assert_eq!((preflight.status, preflight.body.as_str()), (204, ""));
-    assert_eq!(preflight.header("access-control-allow-origin"), "https://a.example");
-    assert!(preflight.header("access-control-allow-methods").contains("POST"));
-    let error = server.send(Method::POST, "/classify", &origin[..1], &[]);
-    error.assert_problem(400, "empty_body");
-    assert_eq!(error.headers.get_all("access-control-allow-origin").iter().count(), 1);
-    let other = server.send(Method::OPTIONS, "/", &[("origin", "https://b.example")], &[]);
-    assert_eq!((other.status, other.header("access-control-allow-origin")), (204, ""));
-}
-
-#[test]
 fn requests_under_way_are_finished_when_the_server_is_told_to_end() {
     let mut server = Server::start();
     let (mut upload, photo) = half_an_upload(&server);
