@@ -29,12 +29,25 @@ def test_it_says_what_this_service_is_set_to(document: Document, strict_document
     assert strict_document.content["paths"]["/predict"]["post"]["security"] == [{"token": []}]
 
 
+def test_the_page_is_listed_where_it_is_served(document: Document):
+    assert "get" in document.content["paths"]["/"]
+    without = Service(WEB_UI="false")
+    try:
+        listed = Document(without.send("GET", "/openapi.json").json())
+        assert listed.content["paths"]["/"].keys() == {"post", "options"}
+        assert without.send("GET", "/").status_code == 405
+    finally:
+        without.close()
+
+
 def test_every_example_of_an_error_is_a_real_answer(strict: Service, strict_document: Document):
     shown = {}
     for response in strict_document.content["components"]["responses"].values():
-        for code, example in response.get("content", {}).get("application/problem+json", {}).get("examples", {}).items():
+        problem = response.get("content", {}).get("application/problem+json", {})
+        for code, example in problem.get("examples", {}).items():
             assert shown.setdefault(code, example["value"]) == example["value"]
-    assert shown.keys() == set(strict_document.content["components"]["schemas"]["Problem"]["properties"]["code"]["enum"])
+    codes = strict_document.content["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+    assert shown.keys() == set(codes)
     for code, example in shown.items():
         if code in recipes.UNPROVOKED:
             continue

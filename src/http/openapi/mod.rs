@@ -42,8 +42,6 @@ struct Facts<'a> {
     config: &'a Config,
     card: &'a Card,
     classes: usize,
-    /// The page is served.
-    page: bool,
     /// What `GET /info` answers.
     info: Value,
 }
@@ -68,7 +66,6 @@ fn make(app: &App) -> Result<Bytes, Error> {
         config: &app.config,
         card: app.classifier.card(),
         classes: app.classifier.classes(),
-        page: false,
         info: serde_json::to_value(Info::of(app)).map_err(Error::internal)?,
     };
     serde_json::to_vec(&document(&facts)?).map(Bytes::from).map_err(Error::internal)

@@ -25,8 +25,8 @@ pub(super) fn paths(facts: &Facts<'_>) -> Result<Paths, Error> {
     let summary = ("Classify images, with a short answer", short);
     post(&mut paths, facts, "/predict", "predict", summary, answers::PREDICTED);
     let ok = |response| vec![("200", RefOr::T(response))];
-    if facts.page {
-        get(&mut paths, facts, "/", "page", "The web page", answers::page());
+    if facts.config.web_ui {
+        get(&mut paths, facts, "/", "page", "The web page, unless `WEB_UI` is false", answers::page());
     }
     get(&mut paths, facts, "/health", "health", "Ask whether the process lives", ok(answers::health()?));
     get(&mut paths, facts, "/info", "info", "Ask what runs, within which limits", ok(answers::info(facts)));
