@@ -34,6 +34,7 @@ function add(files) {
   for (const file of files) {
     const card = document.createElement("li");
     card.className = "picture";
+    card.tabIndex = -1;
     const picture = { file, card, state: "waiting", preview: null, notice: null, isCounted: true };
     pictures.push(picture);
     results.prepend(card);
@@ -99,8 +100,8 @@ function announce({ file, answer }) {
 /** Sends a picture once more. */
 function again(picture) {
   refresh(picture, "waiting");
-  // Its button is gone.
-  element("choose").focus();
+  // Its button, which had the focus, is gone.
+  picture.card.focus();
   work();
 }
 

@@ -2,13 +2,16 @@
 
 const BASE = new URL(".", document.baseURI);
 
-/** In milliseconds. */
+/** How long an answer may take, in milliseconds. */
 const PATIENCE = 60_000;
+
+/** What pictures wait for, they do not wait for longer than that. */
+const PATIENCE_FOR_INFO = 5_000;
 
 /** What `GET info` answers, or null. */
 export async function info() {
   try {
-    const response = await fetch(new URL("info", BASE));
+    const response = await fetch(new URL("info", BASE), { signal: AbortSignal.timeout(PATIENCE_FOR_INFO) });
     return response.ok ? await response.json() : null;
   } catch {
     return null;

@@ -49,6 +49,8 @@ test("where the service is gone that is said, and trying again works once it is 
       assert.equal(await error.textContent(), "The service cannot be reached.");
       const second = await startServer({ PORT: String(first.port) });
       await card(page, "coffee.jpg").getByRole("button", { name: "Try again" }).click();
+      // Whoever works without a mouse stays where they are.
+      assert.equal(await page.evaluate(() => document.activeElement.className), "picture");
       await page.locator("#results > [data-state=done]").waitFor();
       assert.equal(await best(page, "coffee.jpg"), "espresso");
       await second.stop();
