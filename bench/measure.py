@@ -27,8 +27,12 @@ BEST = "espresso"
 """What all answers to the first picture must say: a failure would be quick, too."""
 
 
+FORGETFUL = {"CACHE_ENTRIES": "0"}
+"""The peers do not remember answers either; the same pictures are sent again and again."""
+
+
 def ours() -> Function:
-    return Function([PACKAGE / "bootstrap"], PACKAGE)
+    return Function([PACKAGE / "bootstrap"], PACKAGE, FORGETFUL)
 
 
 def python(**variables: str) -> Function:
@@ -109,7 +113,7 @@ def throughput(runs: int, seconds: float, images: dict[str, bytes]) -> list[Row]
         servers = {}
         for name, bundle in (("ours", ROOT / "model"), ("resnet18", RESNET18)):
             servers[name] = stack.enter_context(
-                server.Server([SERVER, "serve"], ROOT, server.free_port(), {"MODEL_DIR": str(bundle)})
+                server.Server([SERVER, "serve"], ROOT, server.free_port(), {"MODEL_DIR": str(bundle)} | FORGETFUL)
             )
         port = server.free_port()
         gunicorn = [PYTHONS["flask"], "-m", "gunicorn", "--no-control-socket", "--workers", "2"]

@@ -1,7 +1,10 @@
 //! Bytes of an image → its labels: joins [`crate::image`] and [`crate::model`], and takes the times.
 
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::cache::{Cache, Entry};
 use crate::config::Config;
 use crate::error::{Error, StartError};
 use crate::image::{self, Format};
@@ -25,6 +28,8 @@ pub struct Classification {
     pub image: ImageInfo,
     /// Where the time went.
     pub timing: Timing,
+    /// The image had been seen before, and the answer is from memory.
+    pub cached: bool,
 }
 
 /// What an image is, by its own bytes.
@@ -75,6 +80,7 @@ pub struct Classifier {
     model: Model,
     limits: image::Limits,
     runtime_version: String,
+    cache: Option<Cache>,
 }
 
 impl Classifier {
@@ -102,7 +108,14 @@ impl Classifier {
             model,
             limits: image::Limits { max_pixels: config.limits.max_pixels },
             runtime_version: runtime.version().to_owned(),
+            cache: None,
         })
+    }
+
+    /// The same, remembering what so many images were; 0 remembers none.
+    pub fn remembering(mut self, entries: usize) -> Self {
+        self.cache = NonZeroUsize::new(entries).map(|entries| Cache::new(entries, &self.card().sha256));
+        self
     }
 
     /// The model itself.
@@ -152,22 +165,42 @@ impl Classifier {
         budget: &mut image::Budget,
     ) -> Result<Classification, Error> {
         let start = Instant::now();
+        let key = self.cache.as_ref().map(|cache| (cache, cache.key(bytes)));
+        let known = key.as_ref().and_then(|(cache, key)| cache.get(key));
+        let cached = known.is_some();
+        let (entry, mut timing) = match known {
+            Some(entry) => (entry, Timing::default()),
+            None => {
+                let (entry, timing) = self.look_at(bytes, budget)?;
+                let entry = Arc::new(entry);
+                if let Some((cache, key)) = key {
+                    cache.put(key, Arc::clone(&entry));
+                }
+                (entry, timing)
+            }
+        };
+        let predictions = self.model.rank(&entry.probabilities, options.top_k, options.min_score);
+        timing.total = milliseconds(start.elapsed());
+        Ok(Classification { predictions, image: entry.image, timing, cached })
+    }
+
+    /// Decodes an image and runs the model on it. `total` of the times is left to the caller.
+    fn look_at(&self, bytes: &[u8], budget: &mut image::Budget) -> Result<(Entry, Timing), Error> {
+        let start = Instant::now();
         let picture =
             image::decode_within(bytes, budget, &|width, height| self.model.scaled_size(width, height))?;
         let decode = milliseconds(start.elapsed());
         let (probabilities, RunTimes { preprocess, inference }) =
             self.model.probabilities(&picture.raster)?;
         let (width, height) = picture.raster.size();
-        Ok(Classification {
-            predictions: self.model.rank(&probabilities, options.top_k, options.min_score),
-            image: ImageInfo { format: picture.format, width, height },
-            timing: Timing {
-                decode,
-                preprocess: milliseconds(preprocess),
-                inference: milliseconds(inference),
-                total: milliseconds(start.elapsed()),
-            },
-        })
+        let image = ImageInfo { format: picture.format, width, height };
+        let timing = Timing {
+            decode,
+            preprocess: milliseconds(preprocess),
+            inference: milliseconds(inference),
+            total: 0.0,
+        };
+        Ok((Entry { probabilities, image }, timing))
     }
 }
 

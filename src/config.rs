@@ -57,6 +57,10 @@ pub struct Settings {
     #[arg(long, env = "MAX_IMAGES", global = true, value_name = "N")]
     max_images: Option<String>,
 
+    /// Answers remembered by the hash of their image, 4 bytes a class each; 0 remembers none [default: 256]
+    #[arg(long, env = "CACHE_ENTRIES", global = true, value_name = "N")]
+    cache_entries: Option<String>,
+
     /// Threads of ONNX Runtime [default: the processors available]
     #[arg(long, env = "INTRA_THREADS", global = true, value_name = "N")]
     intra_threads: Option<String>,
@@ -138,6 +142,8 @@ pub struct Config {
     pub deny_labels: String,
     /// What a request may ask for at most.
     pub limits: Limits,
+    /// Images whose answers are remembered.
+    pub cache_entries: usize,
     /// Threads of ONNX Runtime within one run.
     pub intra_threads: usize,
     /// The token that callers must send.
@@ -196,6 +202,7 @@ impl Config {
                 max_pixels: check.number("MAX_PIXELS", &settings.max_pixels, 50_000_000, 1..=1_000_000_000),
                 max_images: check.number("MAX_IMAGES", &settings.max_images, 16, 1..=1024),
             },
+            cache_entries: check.number("CACHE_ENTRIES", &settings.cache_entries, 256, 0..=1_000_000),
             intra_threads: check.number("INTRA_THREADS", &settings.intra_threads, processors, 1..=256),
             api_token: check.token(given(&settings.api_token)),
             cors_allow_origins: check.origins(given(&settings.cors_allow_origins)),

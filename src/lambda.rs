@@ -32,7 +32,7 @@ use crate::{Classifier, StartError, http};
 /// A [`StartError`] if the model cannot be loaded or the Runtime API breaks off.
 pub fn run(config: &Config) -> Result<(), StartError> {
     // Before the first invocation is asked for: what is done until then counts as initialisation.
-    let classifier = Arc::new(Classifier::load(config, 1)?);
+    let classifier = Arc::new(Classifier::load(config, 1)?.remembering(config.cache_entries));
     let router = http::router(classifier, config);
     let broken = |error: std::io::Error| StartError::Lambda(error.into());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;

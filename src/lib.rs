@@ -15,6 +15,7 @@
 //! - [`error`]: why a request was refused, or the program did not start.
 //! - [`telemetry`]: how it logs.
 
+mod cache;
 pub mod classifier;
 pub mod cli;
 pub mod config;

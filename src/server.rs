@@ -29,9 +29,10 @@ const TRY: &str = "curl --data-binary @tests/fixtures/coffee.png";
 /// A [`StartError`] if the model cannot be loaded or the address cannot be listened on.
 pub fn run(config: &Config) -> Result<(), StartError> {
     // More runs at the same time than that would only take memory, some 20 MB each.
-    let classifier = Arc::new(Classifier::load(config, config.max_concurrency.min(config.processors + 1))?);
+    let sessions = config.max_concurrency.min(config.processors + 1);
+    let classifier = Classifier::load(config, sessions)?.remembering(config.cache_entries);
     // Here and not in the router: under Lambda an answer is text, and a gateway that compresses does it itself.
-    let router = http::router(classifier, config)
+    let router = http::router(Arc::new(classifier), config)
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_FROM)));
     let address = format!("{}:{}", config.host, config.port);
     let failed = |cause| StartError::Listen { address: address.clone(), cause };

@@ -103,7 +103,7 @@ impl<'a> Full<'a> {
             model: None,
             image: classification.image,
             timing_ms: classification.timing,
-            cached: false,
+            cached: classification.cached,
             request_id: None,
         }
     }

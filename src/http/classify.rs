@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
 
@@ -15,12 +15,32 @@ use super::envelope::{self, RequestId};
 use crate::Error;
 use crate::classifier::{Classification, Options};
 
+/// `hit` where no image of the request had to be looked at, else `miss`.
+pub(super) const CACHE: HeaderName = HeaderName::from_static("x-cache");
+
 /// What the images of a request came to.
 enum Outcome {
     /// The one image.
     One(Classification),
     /// The request asked for a list: each image has its answer, or what is wrong with it.
     Several(Vec<Result<Classification, Error>>),
+}
+
+impl Outcome {
+    /// Whether each of the images was known already.
+    fn is_cached(&self) -> bool {
+        match self {
+            Self::One(one) => one.cached,
+            Self::Several(several) => several.iter().all(|one| one.as_ref().is_ok_and(|one| one.cached)),
+        }
+    }
+
+    /// Adds `x-cache` to the answer.
+    fn tell_cache(&self, mut response: Response) -> Response {
+        let value = HeaderValue::from_static(if self.is_cached() { "hit" } else { "miss" });
+        response.headers_mut().insert(CACHE, value);
+        response
+    }
 }
 
 /// The full answer.
@@ -31,14 +51,16 @@ pub(super) async fn classify(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Error> {
-    match outcome(&app, query, headers, body).await? {
-        Outcome::One(one) => answer::json(&Full::whole(&one, app.classifier.card(), &id)),
+    let outcome = outcome(&app, query, headers, body).await?;
+    let response = match &outcome {
+        Outcome::One(one) => answer::json(&Full::whole(one, app.classifier.card(), &id)),
         Outcome::Several(several) => {
-            envelope::log_failures(&id, &several);
+            envelope::log_failures(&id, several);
             let results = several.iter().map(|result| OneOf::new(result, &id, Full::part)).collect();
             answer::json(&Results { results })
         }
-    }
+    };
+    response.map(|response| outcome.tell_cache(response))
 }
 
 /// The bare list, `[{"label", "score"}, …]`; a list of such lists for several images.
@@ -49,14 +71,16 @@ pub(super) async fn predict(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Error> {
-    match outcome(&app, query, headers, body).await? {
-        Outcome::One(one) => answer::json(&answer::bare(&one)),
+    let outcome = outcome(&app, query, headers, body).await?;
+    let response = match &outcome {
+        Outcome::One(one) => answer::json(&answer::bare(one)),
         Outcome::Several(several) => {
-            envelope::log_failures(&id, &several);
+            envelope::log_failures(&id, several);
             let lists: Vec<_> = several.iter().map(|result| OneOf::new(result, &id, answer::bare)).collect();
             answer::json(&lists)
         }
-    }
+    };
+    response.map(|response| outcome.tell_cache(response))
 }
 
 /// Has the images of a body classified, off the async threads.

@@ -69,7 +69,7 @@ def test_the_defaults_are_those_of_the_program(template, package):
     variables = function(template)["Environment"]["Variables"]
     defaults = {name: default for default, name in re.findall(r"\[default: (\d+)\]\s*\[env: (\w+)", told)}
     both = defaults.keys() & variables.keys()
-    assert both == {"TOP_K", "MIN_SCORE", "MAX_BODY_BYTES", "MAX_PIXELS", "MAX_IMAGES"}
+    assert both == {"CACHE_ENTRIES", "TOP_K", "MIN_SCORE", "MAX_BODY_BYTES", "MAX_PIXELS", "MAX_IMAGES"}
     for name in both:
         assert str(template["Parameters"][variables[name]["!Ref"]]["Default"]) == defaults[name], name
 

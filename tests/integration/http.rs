@@ -269,7 +269,8 @@ fn with_a_token_set_only_who_sends_it_is_answered() {
 
 #[test]
 fn the_large_images_of_one_request_share_the_pixels_of_two_largest_pictures() {
-    let server = Server::start_with(binary().env("MAX_PIXELS", "60000"));
+    // What is remembered needs no pixels.
+    let server = Server::start_with(binary().env("MAX_PIXELS", "60000").env("CACHE_ENTRIES", "0"));
     let large = BASE64_STANDARD.encode(fixture("coffee.jpg"));
     let small = BASE64_STANDARD.encode(fixture("cases/base.jpg"));
     let body = json!({"images": [large, large, large, small]}).to_string();

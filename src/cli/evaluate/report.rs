@@ -149,6 +149,7 @@ mod tests {
             predictions: ranking.iter().map(prediction).collect(),
             image: ImageInfo { format: Format::Jpeg, width: 1, height: 1 },
             timing: Timing::default(),
+            cached: false,
         }
     }
 

@@ -12,6 +12,7 @@ use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Response, Schema, Type};
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 use super::super::answer::{Bare, Full, OneOf, Results};
+use super::super::classify::CACHE;
 use super::super::envelope;
 use super::super::info::{Health, Info};
 use super::super::problem::Problem;
@@ -139,6 +140,7 @@ fn classified(facts: &Facts<'_>) -> Result<Response, Error> {
     let results = Ref::from_schema_name(Results::<OneOf<'_, Full<'_>>>::name());
     let schema = OneOfBuilder::new().item(whole).item(results);
     Ok(answer("The labels of one image, or an entry for each of several.")
+        .header(CACHE.as_str(), cache())
         .content(JSON, with_examples(schema, examples::classified(facts)?))
         .build())
 }
@@ -150,6 +152,7 @@ fn predicted() -> Result<Response, Error> {
     // An empty list is both.
     let schema = AnyOfBuilder::new().item(one).item(several);
     Ok(answer("The labels of one image, or a list for each of several.")
+        .header(CACHE.as_str(), cache())
         .content(JSON, with_examples(schema, examples::predicted()?))
         .build())
 }
@@ -228,6 +231,13 @@ pub(super) fn refused_without_content(status: &str) -> Response {
 /// The header of every answer.
 pub(super) fn request_id() -> Header {
     header("The id of the request, as in the log: that of the request, or a new one.")
+}
+
+/// The header that says whether an answer is from memory.
+fn cache() -> Header {
+    let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["hit", "miss"]));
+    let text = "`hit` where the answer for every image of the request was remembered, else `miss`.";
+    HeaderBuilder::new().schema(Some(schema)).description(Some(text)).build()
 }
 
 /// An answer, to be filled.

@@ -115,6 +115,7 @@ fn outcomes() -> (Classification, Error) {
         ],
         image: ImageInfo { format: Format::Png, width: 600, height: 400 },
         timing: Timing { decode: 4.401, preprocess: 1.06, inference: 11.43, total: 16.911 },
+        cached: false,
     };
     (espresso, Error::TruncatedImage { format: Format::Jpeg.label() })
 }
