@@ -14,6 +14,7 @@ mod lambda;
 mod models;
 mod openapi;
 mod page;
+mod privacy;
 mod process;
 mod server;
 mod start_up;
