@@ -12,7 +12,8 @@ const PATIENCE_FOR_INFO = 5_000;
 export async function info() {
   try {
     const response = await fetch(new URL("info", BASE), { signal: AbortSignal.timeout(PATIENCE_FOR_INFO) });
-    return response.ok ? await response.json() : null;
+    const answer = await response.json();
+    return answer?.model && answer.limits ? answer : null;
   } catch {
     return null;
   }

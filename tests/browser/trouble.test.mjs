@@ -85,6 +85,23 @@ test("a gateway's own answers, which are no JSON or another one, are understood"
   }).finally(proxy.stop);
 });
 
+test("pictures are classified where the service says nothing of itself, or something else", async () => {
+  for (const [status, body] of [[200, "{}"], [200, "null"], [404, "<p>not here</p>"], [503, "{}"]]) {
+    const answer = ({ url }) => (url === "/info" ? [status, "application/json", body] : undefined);
+    const proxy = await startProxy(server.url, { answer });
+    await visitAt(browser, {
+      url: proxy.url,
+      mayReport: /status of 503/,
+      work: async (page) => {
+        await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
+        await finished(page, 1);
+        assert.equal(await best(page, "coffee.jpg"), "espresso", body);
+        assert.equal(await page.locator("#model").textContent(), "");
+      },
+    }).finally(proxy.stop);
+  }
+});
+
 test("a service that wants a token asks for it, and what was refused is sent again with it", async () => {
   const guarded = await startServer({ API_TOKEN: "s3cret" });
   await visitAt(browser, {
