@@ -118,6 +118,17 @@ export async function visit(browser, { url, work, context: options = {}, mayRepo
   }
 }
 
+/** Keeps the requests for labels back until what this returns is called. */
+export async function hold(page) {
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route("**/classify*", async (route) => {
+    await held;
+    await route.continue();
+  });
+  return release;
+}
+
 /** Waits until so many pictures are done or failed. */
 export async function finished(page, count) {
   const over = page.locator("#results > li:is([data-state=done], [data-state=failed])");

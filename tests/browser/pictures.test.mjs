@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { best, bytes, card, file, finished, fixture, stage, startProxy, startServer, visit as visitAt } from "./harness.mjs";
+import { best, bytes, card, file, finished, fixture, hold, stage, startProxy, startServer, visit as visitAt } from "./harness.mjs";
 
 const { browser, server, visit } = await stage();
 
@@ -121,12 +121,7 @@ test("a hundred pictures at once are all answered, two at a time", async () => {
 test("while a picture is worked on its progress is shown", () =>
   visit({
     work: async (page) => {
-      let release;
-      const held = new Promise((resolve) => (release = resolve));
-      await page.route("**/classify*", async (route) => {
-        await held;
-        await route.continue();
-      });
+      const release = await hold(page);
       await page.locator("#file").setInputFiles(["coffee.jpg", "flower.jpg", "china.jpg"].map(fixture));
       await page.locator("#results > [data-state=sending]").nth(1).waitFor();
       await page.getByRole("progressbar", { name: "coffee.jpg: Classifying" }).waitFor();

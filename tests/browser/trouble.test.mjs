@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { best, bytes, card, file, finished, fixture, stage, startProxy, startServer, visit as visitAt } from "./harness.mjs";
+import { best, bytes, card, file, finished, fixture, hold, stage, startProxy, startServer, visit as visitAt } from "./harness.mjs";
 
 const { browser, server, visit } = await stage();
 
@@ -147,12 +147,7 @@ test("the page works below a prefix, as behind a gateway's stage", async () => {
 test("a picture that is removed while it is worked on comes to nothing", () =>
   visit({
     work: async (page) => {
-      let release;
-      const held = new Promise((resolve) => (release = resolve));
-      await page.route("**/classify*", async (route) => {
-        await held;
-        await route.continue();
-      });
+      const release = await hold(page);
       await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
       await page.locator("#results > [data-state=sending]").waitFor();
       await page.getByRole("button", { name: "Clear" }).click();
