@@ -11,11 +11,13 @@ mod paths;
 mod token;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use check::Check;
 pub use environment::prepare as prepare_environment;
+pub use lambda::LambdaEnvironment;
 pub use token::ApiToken;
 
 use crate::StartError;
@@ -89,6 +91,22 @@ pub struct Settings {
     #[arg(long, env = "MAX_CONCURRENCY", global = true, value_name = "N")]
     max_concurrency: Option<String>,
 
+    /// Requests that wait while others are worked on; those beyond are answered 503 [default: 64]
+    #[arg(long, env = "MAX_QUEUE", global = true, value_name = "N")]
+    max_queue: Option<String>,
+
+    /// Connections of the local server at the same time; those beyond wait [default: 512]
+    #[arg(long, env = "MAX_CONNECTIONS", global = true, value_name = "N")]
+    max_connections: Option<String>,
+
+    /// Time in which a request must have arrived at the local server, and begun to be worked on [default: 30000]
+    #[arg(long, env = "REQUEST_TIMEOUT_MS", global = true, value_name = "MS")]
+    request_timeout_ms: Option<String>,
+
+    /// Count and measure: true or false. Under Lambda lines for CloudWatch, else text at `/metrics` [default: true]
+    #[arg(long, env = "METRICS", global = true, value_name = "BOOL")]
+    metrics: Option<String>,
+
     /// Log filter, as the crate `tracing-subscriber` reads it; AWS_LAMBDA_LOG_LEVEL wins [default: info]
     #[arg(long, env = "RUST_LOG", global = true, value_name = "FILTER")]
     rust_log: Option<String>,
@@ -108,7 +126,7 @@ pub struct Logging {
 /// What a request may ask for at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of a request's images together, after base64 is undone.
+    /// Bytes of a request's images together, after base64 is undone. Under Lambda no more than its events can hold.
     pub max_body_bytes: usize,
     /// Pixels of one image, from its header.
     pub max_pixels: u64,
@@ -156,12 +174,20 @@ pub struct Config {
     pub host: String,
     /// Port of the local server.
     pub port: u16,
-    /// Requests that are worked on at the same time.
+    /// Requests that are worked on at the same time, 1 or more.
     pub max_concurrency: usize,
-    /// Those that this process may use.
+    /// Requests that wait meanwhile.
+    pub max_queue: usize,
+    /// Connections of the local server at the same time, 1 or more.
+    pub max_connections: usize,
+    /// The time in which a request must have arrived, and begun to be worked on.
+    pub request_timeout: Duration,
+    /// Count and measure.
+    pub metrics: bool,
+    /// Those that this process may use, 1 or more.
     pub processors: usize,
-    /// The process runs under Lambda.
-    pub lambda: bool,
+    /// What Lambda says of the function, where the process runs under it.
+    pub lambda: Option<LambdaEnvironment>,
 }
 
 impl Settings {
@@ -169,7 +195,7 @@ impl Settings {
     pub fn logging(&self) -> Logging {
         let json = lambda::variable("AWS_LAMBDA_LOG_FORMAT")
             .is_some_and(|format| format.eq_ignore_ascii_case("json"));
-        let level = lambda::variable("AWS_LAMBDA_LOG_LEVEL").map(|level| level.to_ascii_lowercase());
+        let level = lambda::log_level().map(|level| level.to_ascii_lowercase());
         // Rust's log has no level above error.
         let level = level.map(|level| if level == "fatal" { "error".to_owned() } else { level });
         let filter = level.or_else(|| given(&self.rust_log).map(str::to_owned));
@@ -193,12 +219,9 @@ impl Config {
             min_score: check.number("MIN_SCORE", &settings.min_score, 0.0, 0.0..=1.0),
             deny_labels: given(&settings.deny_labels).unwrap_or_default().to_owned(),
             limits: Limits {
-                max_body_bytes: check.number(
-                    "MAX_BODY_BYTES",
-                    &settings.max_body_bytes,
-                    10 << 20,
-                    1..=1 << 30,
-                ),
+                max_body_bytes: check
+                    .number("MAX_BODY_BYTES", &settings.max_body_bytes, 10 << 20, 1..=1 << 30)
+                    .min(lambda::max_body_bytes()),
                 max_pixels: check.number("MAX_PIXELS", &settings.max_pixels, 50_000_000, 1..=1_000_000_000),
                 max_images: check.number("MAX_IMAGES", &settings.max_images, 16, 1..=1024),
             },
@@ -216,11 +239,32 @@ impl Config {
                 processors + 1,
                 1..=1024,
             ),
+            max_queue: check.number("MAX_QUEUE", &settings.max_queue, 64, 0..=100_000),
+            max_connections: check.number("MAX_CONNECTIONS", &settings.max_connections, 512, 1..=100_000),
+            request_timeout: Duration::from_millis(check.number(
+                "REQUEST_TIMEOUT_MS",
+                &settings.request_timeout_ms,
+                30_000,
+                1..=3_600_000,
+            )),
+            metrics: check.switch("METRICS", given(&settings.metrics), true),
             processors,
-            lambda: lambda::is_runtime(),
+            lambda: lambda::environment(),
         };
         check.mistakes.extend(lambda::missing_variables());
         check.finish(config)
+    }
+}
+
+impl Config {
+    /// Whether there is `/metrics`: under Lambda the metrics are lines of the log.
+    pub fn serves_metrics(&self) -> bool {
+        self.metrics && self.lambda.is_none()
+    }
+
+    /// Sessions that are worth having: more runs at the same time than that would only take memory, some 20 MB each.
+    pub fn sessions(&self) -> usize {
+        self.max_concurrency.min(self.processors + 1)
     }
 }
 

@@ -79,6 +79,15 @@ pub enum Error {
         method: String,
     },
 
+    /// 408: the client took too long to send the request.
+    #[error(
+        "The request did not arrive within {seconds} seconds. Send a smaller picture, or try a faster connection."
+    )]
+    RequestTimeout {
+        /// `REQUEST_TIMEOUT_MS`, in seconds.
+        seconds: f64,
+    },
+
     /// 413: more bytes than `MAX_BODY_BYTES`, after base64 is undone.
     #[error(
         "The body is larger than the {max} bytes that are accepted. Send a smaller picture: 1000 pixels on the long side are plenty."
@@ -132,6 +141,10 @@ pub enum Error {
         "The request could not be answered because of a fault in this service. Its log names the cause under the same request id."
     )]
     Internal(#[source] Cause),
+
+    /// 503: too many requests wait already.
+    #[error("The service has more requests than it can answer just now. Try again in a second.")]
+    Overloaded,
 }
 
 impl Error {
@@ -197,12 +210,14 @@ kinds! {
     Self::Unauthorized(_) => (401, "unauthorized", "Unauthorized"),
     Self::NotFound => (404, "not_found", "Not found"),
     Self::MethodNotAllowed { .. } => (405, "method_not_allowed", "Method not allowed"),
+    Self::RequestTimeout { .. } => (408, "request_timeout", "Request timeout"),
     Self::BodyTooLarge { .. } => (413, "body_too_large", "Body too large"),
     Self::ImageTooLarge { .. } => (413, "image_too_large", "Image too large"),
     Self::UnsupportedFormat { .. } => (415, "unsupported_format", "Unsupported format"),
     Self::UndecodableImage { .. } => (422, "undecodable_image", "Undecodable image"),
     Self::TruncatedImage { .. } => (422, "truncated_image", "Truncated image"),
     Self::Internal(_) => (500, "internal", "Internal error"),
+    Self::Overloaded => (503, "overloaded", "Overloaded"),
 }
 
 /// Why the program did not start: one message for the operator, who may see paths.

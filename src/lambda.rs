@@ -32,13 +32,21 @@ use crate::{Classifier, StartError, http};
 /// A [`StartError`] if the model cannot be loaded or the Runtime API breaks off.
 pub fn run(config: &Config) -> Result<(), StartError> {
     // Before the first invocation is asked for: what is done until then counts as initialisation.
-    let classifier = Arc::new(Classifier::load(config, 1)?.remembering(config.cache_entries));
+    let concurrency = config.lambda.as_ref().map_or(1, |lambda| lambda.concurrency);
+    let sessions = concurrency.min(config.sessions());
+    let classifier = Arc::new(Classifier::load(config, sessions)?.remembering(config.cache_entries));
     let router = http::router(classifier, config);
     let broken = |error: std::io::Error| StartError::Lambda(error.into());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
+    // One invocation at a time needs one thread; managed instances send several.
+    let mut builder = match concurrency {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.enable_all().build().map_err(broken)?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
-        let invocations = lambda_runtime::run(service_fn(move |event| invoke(router.clone(), event)));
+        let invocations =
+            lambda_runtime::run_concurrent(service_fn(move |event| invoke(router.clone(), event)));
         tokio::select! {
             ended = invocations => ended.map_err(StartError::Lambda),
             _ = terminate.recv() => Ok(()),
@@ -52,8 +60,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
 ///
 /// A [`Diagnostic`], which Lambda reports as a function error, if the event is neither a request nor a body.
 pub async fn invoke(router: Router, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize, Diagnostic> {
-    let request_id = event.context.request_id;
-    match Event::read(event.payload.get(), &request_id)? {
+    match Event::read(event.payload.get(), &event.context)? {
         Event::Http { request, origin } => {
             let (parts, body) = answer(router, *request).await;
             Ok(Reply::http(origin, parts, body))

@@ -24,7 +24,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, StartError> {
     match &arguments.command {
         Some(Command::Classify(classify)) => cli::classify::run(&config, classify),
         Some(Command::Evaluate(evaluate)) => cli::evaluate::run(&config, evaluate),
-        None if config.lambda => lambda::run(&config).map(|()| ExitCode::SUCCESS),
+        None if config.lambda.is_some() => lambda::run(&config).map(|()| ExitCode::SUCCESS),
         None | Some(Command::Serve) => server::run(&config).map(|()| ExitCode::SUCCESS),
     }
 }

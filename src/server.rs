@@ -1,12 +1,16 @@
 //! The local server.
 
+mod connection;
+
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, watch};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
@@ -15,6 +19,9 @@ use crate::{Classifier, StartError, http};
 
 /// How long requests under way may take to finish once the process is told to end. A second signal ends it at once.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// After a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Shorter answers, all but the page and the description of the API, are not worth compressing.
 const COMPRESSED_FROM: u64 = 2048;
@@ -28,48 +35,84 @@ const TRY: &str = "curl --data-binary @tests/fixtures/coffee.png";
 ///
 /// A [`StartError`] if the model cannot be loaded or the address cannot be listened on.
 pub fn run(config: &Config) -> Result<(), StartError> {
-    // More runs at the same time than that would only take memory, some 20 MB each.
-    let sessions = config.max_concurrency.min(config.processors + 1);
-    let classifier = Classifier::load(config, sessions)?.remembering(config.cache_entries);
+    let classifier = Classifier::load(config, config.sessions())?.remembering(config.cache_entries);
     // Here and not in the router: under Lambda an answer is text, and a gateway that compresses does it itself.
     let router = http::router(Arc::new(classifier), config)
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_FROM)));
     let address = format!("{}:{}", config.host, config.port);
     let failed = |cause| StartError::Listen { address: address.clone(), cause };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind((config.host.as_str(), config.port)).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        // Nobody may be reading.
-        let open = if config.web_ui { "Open it in a browser, or try" } else { "Try" };
-        let _ = writeln!(
-            io::stdout(),
-            "Serving http://{address}. {open}:\n\n    {TRY} http://{address}/classify\n"
-        );
+    let ended = runtime.block_on(async {
+        let listener = TcpListener::bind((config.host.as_str(), config.port)).await?;
+        greet(listener.local_addr()?, config.web_ui);
         // Both from the start: a second signal may come right after the first.
-        let mut signals = (
-            signal(SignalKind::interrupt()).map_err(failed)?,
-            signal(SignalKind::terminate()).map_err(failed)?,
-        );
-        let (begin, ending) = oneshot::channel::<()>();
+        let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (end, ending) = watch::channel(false);
+        let served = serve(listener, router, config, ending);
         let patience = async {
             told_to_end(&mut signals).await;
             tracing::info!("finishing the requests under way");
-            // The receiver lives as long as the server below.
-            let _ = begin.send(());
+            end.send_replace(true);
             tokio::select! {
                 () = told_to_end(&mut signals) => {}
                 () = tokio::time::sleep(PATIENCE) => {}
             }
         };
-        let served = axum::serve(listener, router).with_graceful_shutdown(async {
-            let _ = ending.await;
-        });
         tokio::select! {
-            result = served => result.map_err(failed),
-            () = patience => Ok(()),
+            () = served => {}
+            () = patience => {}
         }
-    })
+        Ok(())
+    });
+    // Work that nobody waits for any more ends with the process.
+    runtime.shutdown_background();
+    ended.map_err(failed)
+}
+
+/// Tells a newcomer what to do.
+fn greet(address: SocketAddr, has_page: bool) {
+    let open = if has_page { "Open it in a browser, or try" } else { "Try" };
+    // Nobody may be reading.
+    let _ =
+        writeln!(io::stdout(), "Serving http://{address}. {open}:\n\n    {TRY} http://{address}/classify\n");
+}
+
+/// Accepts connections, so many at a time, until it is told to end; then waits for those that are left.
+async fn serve(listener: TcpListener, router: Router, config: &Config, mut ending: watch::Receiver<bool>) {
+    let max = config.max_connections;
+    let free = Arc::new(Semaphore::new(max));
+    loop {
+        let accepted = async {
+            // Those for whom there is no place wait to be accepted; the operating system keeps them.
+            let place = Arc::clone(&free).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let accepted = tokio::select! {
+            accepted = accepted => accepted,
+            _ = ending.wait_for(|&told| told) => break,
+        };
+        match accepted {
+            (Ok(place), Ok((stream, _))) => {
+                let served =
+                    connection::serve(stream, router.clone(), config.request_timeout, ending.clone());
+                tokio::spawn(async move {
+                    served.await;
+                    drop(place);
+                });
+            }
+            (_, Err(error)) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                // Where it is for want of file descriptors, trying again at once would keep a processor busy.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+            // Nobody closes the semaphore.
+            (Err(_), _) => break,
+        }
+    }
+    // No more are accepted from here on.
+    drop(listener);
+    let all = u32::try_from(max).unwrap_or(u32::MAX);
+    let _ = free.acquire_many(all).await;
 }
 
 /// Ends with the next SIGINT (Ctrl-C) or SIGTERM.

@@ -1,10 +1,24 @@
-//! Logs: JSON lines where Lambda is set to JSON, text elsewhere. Always on standard error, since standard
-//! output belongs to the answers of the command line.
+//! Logs and metrics.
+//!
+//! Logs are JSON lines where Lambda is set to JSON, text elsewhere. Always on standard error, since standard output
+//! belongs to the answers of the command line, and to the metrics under Lambda.
+//!
+//! What a request was is noted in a `Record` on its way; the `Observer` makes its line and the metrics of it.
+
+mod embedded;
+mod instruments;
+mod line;
+mod observer;
+mod prometheus;
+mod record;
 
 use std::io::{IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
+
+pub(crate) use observer::Observer;
+pub(crate) use record::{GONE, Image, Notes, Record, clean};
 
 use crate::StartError;
 use crate::config::Logging;

@@ -1,6 +1,7 @@
 //! `POST /classify` and `POST /predict`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};
@@ -11,9 +12,9 @@ use bytes::Bytes;
 use super::App;
 use super::answer::{self, Full, OneOf, Results};
 use super::body::{self, RawOptions, Upload};
-use super::envelope::{self, RequestId};
 use crate::Error;
-use crate::classifier::{Classification, Options};
+use crate::classifier::{Classification, Options, milliseconds};
+use crate::telemetry::{Image, Notes};
 
 /// `hit` where no image of the request had to be looked at, else `miss`.
 pub(super) const CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -46,16 +47,16 @@ impl Outcome {
 /// The full answer.
 pub(super) async fn classify(
     State(app): State<Arc<App>>,
-    Extension(RequestId(id)): Extension<RequestId>,
+    Extension(notes): Extension<Notes>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Error> {
-    let outcome = outcome(&app, query, headers, body).await?;
+    let id = Arc::clone(&notes.record().request_id);
+    let outcome = outcome(&app, notes, query, headers, body).await?;
     let response = match &outcome {
         Outcome::One(one) => answer::json(&Full::whole(one, app.classifier.card(), &id)),
         Outcome::Several(several) => {
-            envelope::log_failures(&id, several);
             let results = several.iter().map(|result| OneOf::new(result, &id, Full::part)).collect();
             answer::json(&Results { results })
         }
@@ -66,16 +67,16 @@ pub(super) async fn classify(
 /// The bare list, `[{"label", "score"}, …]`; a list of such lists for several images.
 pub(super) async fn predict(
     State(app): State<Arc<App>>,
-    Extension(RequestId(id)): Extension<RequestId>,
+    Extension(notes): Extension<Notes>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Error> {
-    let outcome = outcome(&app, query, headers, body).await?;
+    let id = Arc::clone(&notes.record().request_id);
+    let outcome = outcome(&app, notes, query, headers, body).await?;
     let response = match &outcome {
         Outcome::One(one) => answer::json(&answer::bare(one)),
         Outcome::Several(several) => {
-            envelope::log_failures(&id, several);
             let lists: Vec<_> = several.iter().map(|result| OneOf::new(result, &id, answer::bare)).collect();
             answer::json(&lists)
         }
@@ -86,21 +87,28 @@ pub(super) async fn predict(
 /// Has the images of a body classified, off the async threads.
 async fn outcome(
     app: &Arc<App>,
+    notes: Notes,
     query: Option<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Outcome, Error> {
     let from_query = query_options(query.as_deref().unwrap_or_default())?;
-    let place = Arc::clone(&app.places).acquire_owned().await.map_err(Error::internal)?;
+    let start = Instant::now();
+    let place = app.places.take().await?;
+    notes.record().queue_ms = Some(milliseconds(start.elapsed()));
     let app = Arc::clone(app);
-    tokio::task::spawn_blocking(move || {
+    // Goes with this future, which is dropped when the client goes away.
+    let client = Arc::new(());
+    let asked = Arc::downgrade(&client);
+    let done = tokio::task::spawn_blocking(move || {
         let _place = place;
         let content_type = text_of(&headers, header::CONTENT_TYPE);
-        work(&app, content_type, bytes.clone(), from_query)
+        work(&app, &notes, &asked, content_type, bytes.clone(), from_query)
             .map_err(|error| blame_encoding(error, text_of(&headers, header::CONTENT_ENCODING), &bytes))
     })
-    .await
-    .map_err(Error::internal)?
+    .await;
+    drop(client);
+    done.map_err(Error::internal)?
 }
 
 fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -127,8 +135,11 @@ fn blame_encoding(error: Error, encoding: Option<&str>, bytes: &[u8]) -> Error {
     }
 }
 
+/// Classifies the images of a body, one after the other, as long as somebody asks.
 fn work(
     app: &App,
+    notes: &Notes,
+    asked: &Weak<()>,
     content_type: Option<&str>,
     bytes: Bytes,
     from_query: RawOptions,
@@ -139,9 +150,18 @@ fn work(
         min_score: from_query.min_score.or(submission.options.min_score).unwrap_or(app.config.min_score),
     };
     let mut budget = app.classifier.budget();
-    let classify =
-        |upload: Result<Upload, Error>| app.classifier.classify(&upload?.bytes, options, &mut budget);
-    let mut results = submission.images.into_iter().map(classify);
+    let classify = |upload: Result<Upload, Error>| {
+        let (file_name, result) = match upload {
+            Ok(Upload { bytes, file_name }) => {
+                (file_name, app.classifier.classify(&bytes, options, &mut budget))
+            }
+            Err(error) => (None, Err(error)),
+        };
+        notes.record().images.push(Image::new(file_name.as_deref(), &result));
+        result
+    };
+    let images = submission.images.into_iter().take_while(|_| asked.strong_count() > 0);
+    let mut results = images.map(classify);
     if submission.several {
         return Ok(Outcome::Several(results.collect()));
     }

@@ -10,6 +10,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::REQUEST_ID;
 use super::classify::CACHE;
+use super::envelope::SERVER_TIMING;
 use crate::config::CorsOrigins;
 
 /// What means nothing without `Access-Control-Allow-Origin`.
@@ -34,7 +35,7 @@ pub(super) fn layer(origins: &CorsOrigins) -> CorsLayer {
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
         // A page may name its requests, as any caller may: the envelope keeps only what cannot forge a log line.
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static(REQUEST_ID)])
-        .expose_headers([HeaderName::from_static(REQUEST_ID), CACHE])
+        .expose_headers([HeaderName::from_static(REQUEST_ID), CACHE, SERVER_TIMING, header::RETRY_AFTER])
         .max_age(Duration::from_secs(3600))
 }
 

@@ -1,50 +1,115 @@
-//! What every request gets, whatever its route: an id, an error in its public form, and one line in the log.
+//! What every request gets, whatever its route: an id, an error in its public form, and a record of what it was.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use uuid::Uuid;
 
 use super::problem::Problem;
+use super::refused::Refused;
 use crate::Error;
 use crate::classifier::milliseconds;
+use crate::telemetry::{GONE, Notes, Observer, Record, clean};
 
 /// The header that carries the request's id, in requests and answers.
 pub const REQUEST_ID: &str = "x-request-id";
 
-/// The id of a request, for its answer and its log lines.
-#[derive(Clone, Debug)]
-pub(super) struct RequestId(pub(super) Arc<str>);
+/// The header that carries the trace of X-Ray.
+pub const TRACE_ID: &str = "x-amzn-trace-id";
+
+/// The header that says where the time went.
+pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// A request that is under way. When this is dropped its record is complete, whether it was answered or its client went
+/// away and nobody waits for the answer any more.
+struct Open {
+    observer: Arc<Observer>,
+    notes: Notes,
+    start: Instant,
+}
+
+impl Open {
+    fn new(observer: Arc<Observer>, request: &Request) -> Self {
+        let notes = Notes::default();
+        // What was refused before it was a request has neither method nor path.
+        let is_request = request.extensions().get::<Refused>().is_none();
+        let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+        *notes.record() = Record {
+            request_id: request_id(request.headers()),
+            xray_trace_id: xray_trace_id(request.headers()),
+            cold_start: observer.is_cold_start(),
+            method: is_request.then(|| clean(request.method().as_str())),
+            path: is_request.then(|| clean(request.uri().path())),
+            route: route.filter(|_| is_request),
+            status: GONE,
+            ..Record::default()
+        };
+        Self { observer, notes, start: Instant::now() }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut record = std::mem::take(&mut *self.notes.record());
+        record.total_ms = milliseconds(self.start.elapsed());
+        self.observer.take(&record);
+    }
+}
 
 /// Runs a request and finishes its answer.
-pub(super) async fn wrap(mut request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    let id = request_id(request.headers());
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+pub(super) async fn wrap(
+    State(observer): State<Arc<Observer>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let open = Open::new(observer, &request);
+    let is_head = request.method() == Method::HEAD;
+    request.extensions_mut().insert(open.notes.clone());
     let mut response = next.run(request).await;
     let error = response.extensions_mut().remove::<Arc<Error>>();
+    let mut record = open.notes.record();
+    record.status = response.status().as_u16();
     if let Some(error) = &error {
-        write_problem(&mut response, error, &id);
+        record.refuse(error);
+        write_problem(&mut response, error, &record.request_id);
     }
-    if method == Method::HEAD {
+    if is_head {
         *response.body_mut() = Body::empty();
     }
     // Whatever was sent comes back as JSON, if at all; no browser may take it for something else.
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+    for (name, value) in [
+        (HeaderName::from_static(REQUEST_ID), record.request_id.to_string()),
+        (SERVER_TIMING, server_timing(&record, milliseconds(open.start.elapsed()))),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
     }
-    log(&id, &method, &path, &response, error.as_deref(), start);
+    drop(record);
     response
+}
+
+/// Where the time went, in milliseconds, as browsers show it (W3C Server Timing).
+fn server_timing(record: &Record, total: f64) -> String {
+    let times = record.times();
+    let parts = [
+        ("body", record.body_ms),
+        ("queue", record.queue_ms),
+        ("decode", times.map(|times| times.decode)),
+        ("preprocess", times.map(|times| times.preprocess)),
+        ("inference", times.map(|times| times.inference)),
+        ("total", Some(total)),
+    ];
+    let parts = parts.into_iter().filter_map(|(name, ms)| Some(format!("{name};dur={}", ms?)));
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// Makes an error of a panic, which must cost one request, not the connection or the process. Stands within what adds
@@ -54,6 +119,15 @@ pub(super) async fn catch_panic(request: Request, next: Next) -> Response {
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Error::internal("a handler panicked").into_response())
+}
+
+/// The trace of a request in X-Ray, from the header in which AWS passes it on: `Root=1-…;Parent=…;Sampled=1`. Only what
+/// looks like one is kept.
+fn xray_trace_id(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(TRACE_ID)?.to_str().ok()?;
+    let root = value.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
+    let plain = root.len() <= 64 && root.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    plain.then(|| root.to_owned())
 }
 
 /// The id that came with the request if it is a plain token, a new one otherwise: what a client sends must not
@@ -75,45 +149,6 @@ fn write_problem(response: &mut Response, error: &Error, id: &str) {
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     *response.body_mut() = Body::from(body);
-}
-
-fn log(id: &str, method: &Method, path: &str, response: &Response, error: Option<&Error>, start: Instant) {
-    let status = response.status().as_u16();
-    let ms = milliseconds(start.elapsed());
-    // The formatters quote and escape strings, so that none can break the line.
-    match error {
-        None => tracing::info!(request_id = id, %method, path, status, ms, "request"),
-        Some(error) => {
-            let code = error.code();
-            let cause = cause_chain(error);
-            if status >= 500 {
-                tracing::error!(request_id = id, %method, path, status, code, cause, ms, "request");
-            } else {
-                tracing::info!(request_id = id, %method, path, status, code, cause, ms, "request");
-            }
-        }
-    }
-}
-
-/// Logs what is wrong with single images of a request that as a whole is answered 200.
-pub(super) fn log_failures<T>(id: &str, results: &[Result<T, Error>]) {
-    for (index, error) in
-        results.iter().enumerate().filter_map(|(index, result)| Some((index, result.as_ref().err()?)))
-    {
-        let (status, code, cause) = (error.status(), error.code(), cause_chain(error));
-        if status >= 500 {
-            tracing::error!(request_id = id, index, status, code, cause, "image");
-        } else {
-            tracing::info!(request_id = id, index, status, code, cause, "image");
-        }
-    }
-}
-
-/// The private half of an error: the messages of its sources, outermost first. `None` if there is none.
-fn cause_chain(error: &Error) -> Option<String> {
-    let first = std::error::Error::source(error)?;
-    let messages = std::iter::successors(Some(first), |cause| cause.source()).map(ToString::to_string);
-    Some(messages.collect::<Vec<_>>().join(": "))
 }
 
 #[cfg(test)]

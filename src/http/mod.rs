@@ -2,7 +2,8 @@
 //!
 //! The data's way: `token` lets the request in, `receive` takes the body in, [`body`] turns its bytes into images and options, `classify` has each
 //! image classified on a blocking thread, and `answer` says what goes back. `envelope`, around all routes, gives every
-//! request an id, turns an [`Error`] into a problem document, and logs one line.
+//! request an id, turns an [`Error`] into a problem document, and hands the record of what it was to
+//! [`crate::telemetry`], which logs and counts it.
 
 pub mod body;
 
@@ -11,12 +12,14 @@ mod classify;
 mod cors;
 mod envelope;
 mod info;
-mod malformed;
+mod metrics;
 mod openapi;
 mod page;
 mod path;
+mod places;
 mod problem;
 mod receive;
+mod refused;
 mod token;
 
 use std::sync::{Arc, OnceLock};
@@ -27,23 +30,24 @@ use axum::http::Method;
 use axum::middleware;
 use axum::routing::{get, post};
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
-pub use envelope::REQUEST_ID;
-pub use malformed::Malformed;
+pub use envelope::{REQUEST_ID, TRACE_ID};
 pub use page::PublicPath;
+pub use refused::Refused;
 pub use token::Trusted;
 
 use crate::config::Config;
+use crate::telemetry::Observer;
 use crate::{Classifier, Error};
+use places::Places;
 
 /// What every handler has.
 pub(crate) struct App {
     classifier: Arc<Classifier>,
     config: Config,
     body_limits: body::Limits,
-    /// A place for each request that is worked on at the same time.
-    places: Arc<Semaphore>,
+    places: Places,
+    observer: Arc<Observer>,
     /// The OpenAPI document, from when it is first asked for.
     openapi: OnceLock<Bytes>,
 }
@@ -52,9 +56,15 @@ pub(crate) struct App {
 pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
     let body_limits =
         body::Limits { max_bytes: config.limits.max_body_bytes, max_images: config.limits.max_images };
-    let places = Arc::new(Semaphore::new(config.max_concurrency));
-    let app =
-        Arc::new(App { classifier, config: config.clone(), body_limits, places, openapi: OnceLock::new() });
+    let observer = Arc::new(Observer::new(config));
+    let app = Arc::new(App {
+        classifier,
+        config: config.clone(),
+        body_limits,
+        places: Places::new(config),
+        observer: Arc::clone(&observer),
+        openapi: OnceLock::new(),
+    });
     let routes = Router::new()
         .route("/", post(classify::classify))
         .route("/classify", post(classify::classify))
@@ -63,6 +73,7 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         .route("/info", get(info::info))
         .merge(if config.web_ui { page::routes() } else { Router::new() })
         .route("/openapi.json", get(openapi::answer))
+        .merge(if config.serves_metrics() { metrics::routes() } else { Router::new() })
         .method_not_allowed_fallback(async |method: Method| Error::MethodNotAllowed {
             method: method.to_string(),
         })
@@ -70,23 +81,24 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         // The body is in memory already, and within its own limit.
         .layer(DefaultBodyLimit::disable())
         .with_state(app);
-    around(routes, config, body_limits)
+    around(routes, config, body_limits, observer)
 }
 
 /// What is done for every request, whatever its route.
-fn around(routes: Router, config: &Config, body_limits: body::Limits) -> Router {
-    // Layers of a router run after its routes are chosen, so what rewrites the path stands around it. The last is
-    // the outermost.
-    Router::new()
-        .fallback_service(routes)
-        .layer(middleware::map_request(path::without_trailing_slash))
-        .layer(middleware::from_fn(malformed::refuse))
-        .layer(middleware::from_fn_with_state(body_limits, receive::whole_body))
-        .layer(middleware::from_fn_with_state(config.api_token.clone(), token::check))
+fn around(routes: Router, config: &Config, limits: body::Limits, observer: Arc<Observer>) -> Router {
+    let intake = Arc::new(receive::Intake::new(limits, config.request_timeout));
+    let guard = (config.api_token.clone(), Arc::clone(&intake));
+    // The last is the outermost. They run when the route is chosen, so that the record can name it.
+    let routes = routes
+        .layer(middleware::from_fn(refused::answer))
+        .layer(middleware::from_fn_with_state(intake, receive::whole_body))
+        .layer(middleware::from_fn_with_state(guard, token::check))
         .layer(middleware::from_fn(envelope::catch_panic))
         .layer(cors::layer(&config.cors_allow_origins))
         .layer(middleware::from_fn(cors::finish))
-        .layer(middleware::from_fn(envelope::wrap))
+        .layer(middleware::from_fn_with_state(observer, envelope::wrap));
+    // What rewrites the path must stand around it all.
+    Router::new().fallback_service(routes).layer(middleware::map_request(path::without_trailing_slash))
 }
 
 #[cfg(test)]
@@ -105,7 +117,12 @@ mod tests {
             Arguments::parse_from(["", "--cors-allow-origins", "https://a.example", "serve"]).settings;
         let config = Config::from_settings(&settings).unwrap();
         let routes = Router::new().route("/", get(async || -> &'static str { panic!("a fault") }));
-        let router = around(routes, &config, body::Limits { max_bytes: 1, max_images: 1 });
+        let router = around(
+            routes,
+            &config,
+            body::Limits { max_bytes: 1, max_images: 1 },
+            Arc::new(Observer::new(&config)),
+        );
         let request = Request::get("/").header("origin", "https://a.example").body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), 500);

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Error;
+
+/// Seconds after which another attempt may succeed: a request takes some hundredths.
+const RETRY_AFTER: &str = "1";
 
 /// The public half of an error.
 #[derive(Serialize, ToSchema)]
@@ -44,14 +47,26 @@ impl<'a> Problem<'a> {
 }
 
 /// An error travels as an extension of an empty response: only the envelope around all routes knows the request
-/// id that its body holds, and has the log line that its private half goes to.
+/// id that its body holds, and has the record that its private half goes to.
+pub(super) fn response(error: Arc<Error>) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() =
+        StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let header = match *error {
+        Error::Overloaded => Some((header::RETRY_AFTER, RETRY_AFTER)),
+        // What is left of the request may still come, and is no next one.
+        Error::RequestTimeout { .. } => Some((header::CONNECTION, "close")),
+        _ => None,
+    };
+    if let Some((name, value)) = header {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response.extensions_mut().insert(error);
+    response
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() =
-            StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-
-        response.extensions_mut().insert(Arc::new(self));
-        response
+        response(Arc::new(self))
     }
 }

@@ -3,6 +3,10 @@
 //! An answer that is sent while the client still sends its body is often lost to it: the connection breaks under its
 //! hands. So the body is read to its end even where the answer is already known to be a refusal.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -10,65 +14,129 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::Limits;
 use crate::Error;
+use crate::classifier::milliseconds;
+use crate::telemetry::Notes;
 
 /// Of a body that is too large, this much more is read and dropped.
 const DRAINED_BYTES: usize = 64 << 20;
 
+/// The bodies in memory take no more than this many of the largest ones would.
+const LARGEST_BODIES: usize = 8;
+
+/// What may come in.
+pub(super) struct Intake {
+    limits: Limits,
+    timeout: Duration,
+    /// A permit for each byte of all bodies that are in memory.
+    memory: Arc<Semaphore>,
+}
+
+impl Intake {
+    pub(super) fn new(limits: Limits, timeout: Duration) -> Self {
+        let memory = limits.max_body_bytes().saturating_mul(LARGEST_BODIES).min(Semaphore::MAX_PERMITS);
+        Self { limits, timeout, memory: Arc::new(Semaphore::new(memory)) }
+    }
+
+    /// Reads a body that nobody wants to its end, within bounds, unless the client still waits for leave to send it.
+    pub(super) async fn drain(&self, headers: &HeaderMap, body: Body) {
+        if headers.contains_key(header::EXPECT) {
+            return;
+        }
+        let mut left = DRAINED_BYTES;
+        let mut stream = body.into_data_stream();
+        let end = async {
+            while let Some(Ok(chunk)) = stream.next().await {
+                match left.checked_sub(chunk.len()) {
+                    Some(rest) => left = rest,
+                    None => break,
+                }
+            }
+        };
+        // Whether it came to its end makes no difference.
+        let _ = tokio::time::timeout(self.timeout, end).await;
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::BodyTooLarge`], before anything is read where `Content-Length` tells and the client waits for leave to
+    /// send (`Expect: 100-continue`); [`Error::MissingImage`] if the client breaks off; [`Error::RequestTimeout`] if it
+    /// takes too long; [`Error::Overloaded`] if the bodies of others fill the memory. What is answered besides the bytes
+    /// is their part of it.
+    async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Error> {
+        let max = self.limits.max_body_bytes();
+        let too_large = || Error::BodyTooLarge { max: self.limits.max_bytes };
+        let announced =
+            headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let mut refused = announced.filter(|&length| length > max).map(|_| too_large());
+        let waits = headers.contains_key(header::EXPECT);
+        let is_endless = announced.is_some_and(|length| length > max.saturating_add(DRAINED_BYTES));
+        if let Some(error) = refused.take_if(|_| waits || is_endless) {
+            return Err(error);
+        }
+        let mut received = 0;
+        let mut chunks = Chunks::None;
+        let mut memory: Option<OwnedSemaphorePermit> = None;
+        let mut stream = body.into_data_stream();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk
+                .map_err(|_| Error::MissingImage("The body ended before it was complete.".to_owned()))?;
+            received += chunk.len();
+            if received > max.saturating_add(DRAINED_BYTES) {
+                break;
+            }
+            if refused.is_none() {
+                match (received <= max, self.hold(chunk.len())) {
+                    (false, _) => refused = Some(too_large()),
+                    (true, None) => refused = Some(Error::Overloaded),
+                    (true, Some(more)) => {
+                        match &mut memory {
+                            Some(memory) => memory.merge(more),
+                            none => *none = Some(more),
+                        }
+                        chunks = chunks.push(chunk);
+                    }
+                }
+            }
+            if refused.is_some() {
+                (chunks, memory) = (Chunks::None, None);
+            }
+        }
+        refused.map_or_else(|| Ok((chunks.join(), memory)), Err)
+    }
+
+    /// Room for so many bytes more, if there is any.
+    fn hold(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.memory).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
+    }
+}
+
 /// Replaces the body by one that is in memory.
-pub(super) async fn whole_body(State(limits): State<Limits>, request: Request, next: Next) -> Response {
+pub(super) async fn whole_body(
+    State(intake): State<Arc<Intake>>,
+    Extension(notes): Extension<Notes>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let start = Instant::now();
     let (parts, body) = request.into_parts();
-    match read(&parts.headers, body, limits).await {
-        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+    let received = tokio::time::timeout(intake.timeout, intake.read(&parts.headers, body)).await;
+    let late = |_| Err(Error::RequestTimeout { seconds: intake.timeout.as_secs_f64() });
+    match received.unwrap_or_else(late) {
+        Ok((bytes, _memory)) => {
+            notes.record().bytes = Some(bytes.len());
+            notes.record().body_ms = Some(milliseconds(start.elapsed()));
+            next.run(Request::from_parts(parts, Body::from(bytes))).await
+        }
         Err(error) => error.into_response(),
     }
-}
-
-/// Reads a body that nobody wants to its end, within bounds, unless the client still waits for leave to send it.
-pub(super) async fn drain(headers: &HeaderMap, body: Body) {
-    if headers.contains_key(header::EXPECT) {
-        return;
-    }
-    let mut left = DRAINED_BYTES;
-    let mut stream = body.into_data_stream();
-    while let Some(Ok(chunk)) = stream.next().await {
-        match left.checked_sub(chunk.len()) {
-            Some(rest) => left = rest,
-            None => break,
-        }
-    }
-}
-
-/// # Errors
-///
-/// [`Error::BodyTooLarge`], before anything is read where `Content-Length` tells and the client waits for leave to send
-/// (`Expect: 100-continue`); [`Error::MissingImage`] if the client breaks off.
-async fn read(headers: &HeaderMap, body: Body, limits: Limits) -> Result<Bytes, Error> {
-    let max = limits.max_body_bytes();
-    let refused = || Error::BodyTooLarge { max: limits.max_bytes };
-    let announced =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let mut too_large = announced.is_some_and(|length| length > max);
-    let waits = headers.contains_key(header::EXPECT);
-    if too_large && (waits || announced.is_some_and(|length| length > max.saturating_add(DRAINED_BYTES))) {
-        return Err(refused());
-    }
-    let mut received = 0;
-    let mut chunks = Chunks::None;
-    let mut stream = body.into_data_stream();
-    while let Some(chunk) = stream.next().await {
-        let chunk =
-            chunk.map_err(|_| Error::MissingImage("The body ended before it was complete.".to_owned()))?;
-        received += chunk.len();
-        too_large = too_large || received > max;
-        if received > max.saturating_add(DRAINED_BYTES) {
-            break;
-        }
-        chunks = if too_large { Chunks::None } else { chunks.push(chunk) };
-    }
-    if too_large { Err(refused()) } else { Ok(chunks.join()) }
 }
 
 /// The body so far. One chunk, as under Lambda, is passed on without a copy.

@@ -1,11 +1,13 @@
 //! Who may have images classified: with `API_TOKEN` set, whoever sends it.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use super::receive;
+use super::receive::Intake;
 use crate::Error;
 use crate::config::ApiToken;
 
@@ -17,7 +19,11 @@ pub(super) const MISSING: &str = "This service wants a token: send it as \"Autho
 pub struct Trusted;
 
 /// Refuses a `POST` without the token. Its body is read to the end, so that the answer arrives, and not kept.
-pub(super) async fn check(State(token): State<Option<ApiToken>>, request: Request, next: Next) -> Response {
+pub(super) async fn check(
+    State((token, intake)): State<(Option<ApiToken>, Arc<Intake>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let Some(token) = token else { return next.run(request).await };
     if request.method() != Method::POST || request.extensions().get::<Trusted>().is_some() {
         return next.run(request).await;
@@ -28,7 +34,7 @@ pub(super) async fn check(State(token): State<Option<ApiToken>>, request: Reques
         None => MISSING,
     };
     let (parts, body) = request.into_parts();
-    receive::drain(&parts.headers, body).await;
+    intake.drain(&parts.headers, body).await;
     let mut response = Error::Unauthorized(reason).into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
-use lambda_runtime::Diagnostic;
+use lambda_runtime::{Context, Diagnostic};
 use memchr::memchr;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -21,7 +21,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::uri;
-use crate::http::{Malformed, PublicPath, REQUEST_ID, Trusted};
+use crate::Error;
+use crate::http::{PublicPath, REQUEST_ID, Refused, TRACE_ID, Trusted};
 
 /// The front door that an event came through; it decides the form of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub enum Origin {
 
 /// What an event turned out to be.
 pub enum Event {
-    /// A request through a front door. Where the event cannot be one, it carries [`Malformed`].
+    /// A request through a front door. Where the event cannot be one, it carries [`Refused`].
     Http {
         /// The request, with Lambda's request id.
         request: Box<Request>,
@@ -76,30 +77,34 @@ struct Envelope<'a> {
 }
 
 impl Event {
-    /// Reads an event. `request_id` is Lambda's, and becomes the request's.
+    /// Reads an event. The ids of the invocation and of its trace in X-Ray become the request's.
     ///
     /// # Errors
     ///
     /// A [`Diagnostic`] if it is neither a request of a front door nor a body.
-    pub fn read(payload: &str, request_id: &str) -> Result<Self, Diagnostic> {
+    pub fn read(payload: &str, context: &Context) -> Result<Self, Diagnostic> {
         // What says a thing twice is no event.
         let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(payload) else {
             return Err(unknown_payload());
         };
-        let Some(origin) = envelope.origin() else { return envelope.direct(payload, request_id) };
+        let Some(origin) = envelope.origin() else { return envelope.direct(payload, context) };
         let mut request = envelope.request(origin).unwrap_or_else(|detail| {
             let mut request = Request::new(Body::empty());
-            request.extensions_mut().insert(Malformed(detail));
+            request.extensions_mut().insert(Refused::from(Error::InvalidEvent(detail)));
             request
         });
-        set_request_id(&mut request, request_id);
+        set_ids(&mut request, context);
         Ok(Self::Http { request: Box::new(request), origin })
     }
 }
 
-fn set_request_id(request: &mut Request, id: &str) {
-    if let Ok(id) = HeaderValue::from_str(id) {
-        request.headers_mut().insert(REQUEST_ID, id);
+/// The invocation's, whatever the client sent.
+fn set_ids(request: &mut Request, context: &Context) {
+    let trace = context.xray_trace_id.as_deref().unwrap_or_default();
+    for (name, id) in [(REQUEST_ID, context.request_id.as_str()), (TRACE_ID, trace)] {
+        if let Ok(id) = HeaderValue::from_str(id) {
+            request.headers_mut().insert(name, id);
+        }
     }
 }
 
@@ -130,14 +135,14 @@ impl Envelope<'_> {
         }
     }
 
-    fn direct(&self, payload: &str, request_id: &str) -> Result<Event, Diagnostic> {
+    fn direct(&self, payload: &str, context: &Context) -> Result<Event, Diagnostic> {
         if self.image.is_none() && self.images.is_none() && self.inputs.is_none() {
             return Err(unknown_payload());
         }
         let mut request = Request::new(Body::from(payload.to_owned()));
         *request.method_mut() = Method::POST;
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        set_request_id(&mut request, request_id);
+        set_ids(&mut request, context);
         // AWS has checked who invokes; there is no header to carry a token.
         request.extensions_mut().insert(Trusted);
         Ok(Event::Direct { request: Box::new(request) })
@@ -185,10 +190,13 @@ impl Envelope<'_> {
         }
     }
 
-    /// The path with the stage, where the gateway tells it.
+    /// The path as the client sees it, where the gateway tells it. Behind a domain of its own an HTTP API tells one with
+    /// the stage instead of what the domain has in its place.
     fn public_path(&self) -> Option<&str> {
         let context = &self.request_context;
-        context.get("path").or_else(|| context.pointer("/http/path")).and_then(Value::as_str)
+        let domain = context.get("domainName").and_then(Value::as_str).unwrap_or_default();
+        let of_http_api = || context.pointer("/http/path").filter(|_| domain.contains(".execute-api."));
+        context.get("path").or_else(of_http_api).and_then(Value::as_str)
     }
 
     fn query(&self, origin: Origin) -> String {

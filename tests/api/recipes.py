@@ -40,6 +40,8 @@ OF_READS = {"body_too_large": {"data": bytes(1_700_000)}}
 UNPROVOKED = {
     "invalid_event": "only an event of Lambda can be one; tests/integration/openapi.rs provokes it there",
     "internal": "a fault of this service, and none is known",
+    "request_timeout": "takes a client that is slow; tests/integration/overload.rs has some",
+    "overloaded": "takes many clients at a time; tests/integration/overload.rs has them",
 }
 
 # The same for other answers, by status.

@@ -80,7 +80,10 @@ fn every_answer_and_every_error_can_be_read_by_pages_of_allowed_origins() {
         let answer = send(ALLOWED);
         assert_eq!(answer.status, status, "{}", answer.body);
         assert_eq!(all(&answer, "access-control-allow-origin"), [ALLOWED], "{method} {path} {status}");
-        assert_eq!(all(&answer, "access-control-expose-headers"), ["x-request-id,x-cache"]);
+        assert_eq!(
+            all(&answer, "access-control-expose-headers"),
+            ["x-request-id,x-cache,server-timing,retry-after"]
+        );
         assert_eq!(all(&answer, "vary"), ["origin"]);
         assert_eq!(about_cors(&send(OTHER)), [""; 0], "{method} {path} {status}");
     }

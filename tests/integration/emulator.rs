@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -36,7 +37,16 @@ impl Outcome {
 pub struct Function {
     pub process: Process,
     events: Sender<String>,
-    outcomes: Receiver<Outcome>,
+    /// Each with the event that it is the outcome of.
+    outcomes: Receiver<(String, Outcome)>,
+}
+
+/// What all connections of the function share.
+struct Api {
+    events: Mutex<Receiver<String>>,
+    /// Those that were handed out, by the id of their invocation.
+    under_way: Mutex<HashMap<String, String>>,
+    outcomes: Sender<(String, Outcome)>,
 }
 
 impl Function {
@@ -49,11 +59,12 @@ impl Function {
         let address = listener.local_addr().unwrap();
         let (events, to_hand_out) = channel();
         let (taken, outcomes) = channel();
-        let to_hand_out = Arc::new(Mutex::new(to_hand_out));
+        let api = Api { events: Mutex::new(to_hand_out), under_way: Mutex::default(), outcomes: taken };
+        let api = Arc::new(api);
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (to_hand_out, taken) = (Arc::clone(&to_hand_out), taken.clone());
-                thread::spawn(move || serve(stream, &to_hand_out, &taken));
+                let api = Arc::clone(&api);
+                thread::spawn(move || serve(stream, &api));
             }
         });
         let process = Process::start(
@@ -68,26 +79,40 @@ impl Function {
 
     /// Invokes the function once and waits for the outcome.
     pub fn invoke(&self, event: &str) -> Outcome {
+        self.send(event);
+        self.receive().1
+    }
+
+    /// Has an event handed out as soon as the function asks for one.
+    pub fn send(&self, event: &str) {
         self.events.send(event.to_owned()).unwrap();
+    }
+
+    /// Waits for the next outcome, and tells what it is the outcome of.
+    pub fn receive(&self) -> (String, Outcome) {
         self.outcomes
             .recv_timeout(Duration::from_secs(60))
             .unwrap_or_else(|_| panic!("no outcome; the log: {}", self.process.log()))
     }
 }
 
+/// Numbers the invocations of all functions.
+static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
+
 /// Serves one connection of the function, request after request.
-fn serve(stream: TcpStream, events: &Mutex<Receiver<String>>, outcomes: &Sender<Outcome>) {
+fn serve(stream: TcpStream, api: &Api) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut writer = stream;
-    let mut count = 0;
     while let Some((path, body)) = read_request(&mut reader) {
         if path.ends_with("/invocation/next") {
             // The test is over when no event can come any more.
-            let Ok(event) = events.lock().unwrap().recv() else { return };
-            count += 1;
+            let Ok(event) = api.events.lock().unwrap().recv() else { return };
+            let id = format!("00000000-0000-4000-8000-{:012}", INVOCATIONS.fetch_add(1, Ordering::Relaxed));
+            api.under_way.lock().unwrap().insert(id.clone(), event.clone());
             let headers = format!(
-                "lambda-runtime-aws-request-id: 00000000-0000-4000-8000-{count:012}\r\n\
+                "lambda-runtime-aws-request-id: {id}\r\n\
                  lambda-runtime-deadline-ms: 4102444800000\r\n\
+                 lambda-runtime-trace-id: Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1\r\n\
                  lambda-runtime-invoked-function-arn: arn:aws:lambda:eu-central-1:123456789012:function:classifier\r\n"
             );
             respond(&mut writer, "200 OK", &headers, event.as_bytes());
@@ -99,7 +124,9 @@ fn serve(stream: TcpStream, events: &Mutex<Receiver<String>>, outcomes: &Sender<
             } else {
                 Outcome::FunctionError(payload)
             };
-            if outcomes.send(outcome).is_err() {
+            let id = path.rsplit('/').nth(1).unwrap();
+            let Some(event) = api.under_way.lock().unwrap().remove(id) else { continue };
+            if api.outcomes.send((event, outcome)).is_err() {
                 return;
             }
         }

@@ -1,7 +1,6 @@
 //! The routes, over a real socket.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -188,7 +187,7 @@ fn a_request_id_is_kept_if_it_is_a_plain_token() {
 #[test]
 fn requests_under_way_are_finished_when_the_server_is_told_to_end() {
     let mut server = Server::start();
-    let (mut upload, photo) = half_an_upload(&server);
+    let (mut upload, photo) = server.half_an_upload();
     server.process.signal("TERM");
     server.process.log_with("finishing the requests under way", 1);
     upload.write_all(&photo[photo.len() / 2..]).unwrap();
@@ -202,7 +201,7 @@ fn requests_under_way_are_finished_when_the_server_is_told_to_end() {
 #[test]
 fn a_second_signal_ends_the_server_at_once() {
     let mut server = Server::start();
-    let _upload = half_an_upload(&server);
+    let _upload = server.half_an_upload();
     server.process.signal("INT");
     server.process.log_with("finishing the requests under way", 1);
     server.process.signal("INT");
@@ -336,18 +335,4 @@ fn a_closed_log_costs_no_request() {
     for _ in 0..3 {
         assert_eq!(server.get("/health").status, 200);
     }
-}
-
-/// Sends the head of a request and half of its body.
-fn half_an_upload(server: &Server) -> (TcpStream, Vec<u8>) {
-    let photo = fixture("coffee.jpg");
-    let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).unwrap();
-    let head = format!(
-        "POST /predict HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-        photo.len()
-    );
-    stream.write_all(&[head.as_bytes(), &photo[..photo.len() / 2]].concat()).unwrap();
-    // The server must have begun to read it.
-    std::thread::sleep(Duration::from_millis(200));
-    (stream, photo)
 }

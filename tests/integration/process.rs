@@ -17,7 +17,7 @@ pub fn binary() -> Command {
 
 pub struct Process {
     child: Child,
-    stdout: Receiver<String>,
+    stdout: Mutex<Receiver<String>>,
     stderr: Arc<Mutex<String>>,
     log_closed: Arc<AtomicBool>,
 }
@@ -42,7 +42,7 @@ impl Process {
                 }
             }
         });
-        Self { child, stdout, stderr, log_closed }
+        Self { child, stdout: Mutex::new(stdout), stderr, log_closed }
     }
 
     pub fn id(&self) -> u32 {
@@ -54,7 +54,7 @@ impl Process {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.stdout.recv_timeout(left) {
+            match self.stdout.get_mut().unwrap().recv_timeout(left) {
                 Ok(line) => match pick(&line) {
                     Some(found) => return found,
                     None => continue,
@@ -62,6 +62,12 @@ impl Process {
                 Err(_) => panic!("the line did not come; the log: {}", self.log()),
             }
         }
+    }
+
+    /// The next lines of standard output, until none comes for a while.
+    pub fn lines(&self) -> Vec<String> {
+        let stdout = self.stdout.lock().unwrap();
+        std::iter::from_fn(|| stdout.recv_timeout(Duration::from_millis(300)).ok()).collect()
     }
 
     /// What was written to standard error so far.

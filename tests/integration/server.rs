@@ -1,10 +1,14 @@
 //! A local server of the test's own, and a client for it.
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 use ureq::http::{HeaderMap, Method, Request};
 
+use crate::fixture;
 use crate::process::{Process, binary};
 
 pub struct Server {
@@ -62,6 +66,27 @@ impl Server {
         let url =
             process.wait_for_line(|line| Some(line.strip_prefix("Serving ")?.split_once(". ")?.0.to_owned()));
         Self { process, url }
+    }
+
+    /// A connection of its own.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.url.trim_start_matches("http://")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream
+    }
+
+    /// Sends the head of a request and half of its body.
+    pub fn half_an_upload(&self) -> (TcpStream, Vec<u8>) {
+        let photo = fixture("coffee.jpg");
+        let mut stream = self.connect();
+        let head = format!(
+            "POST /predict HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            photo.len()
+        );
+        stream.write_all(&[head.as_bytes(), &photo[..photo.len() / 2]].concat()).unwrap();
+        // The server must have begun to read it.
+        std::thread::sleep(Duration::from_millis(200));
+        (stream, photo)
     }
 
     pub fn get(&self, path: &str) -> Answer {

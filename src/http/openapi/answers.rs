@@ -21,8 +21,11 @@ use crate::Error;
 use crate::config::CorsOrigins;
 use crate::error::Kind;
 
-/// The name of the header of every answer.
+/// The name of the one header of every answer.
 pub(super) const REQUEST_ID: &str = "RequestId";
+
+/// The name of the other one.
+pub(super) const SERVER_TIMING: &str = "ServerTiming";
 
 /// The name of what `POST /classify` answers.
 pub(super) const CLASSIFIED: &str = "Classified";
@@ -51,7 +54,9 @@ impl Route {
         match code {
             "not_found" | "method_not_allowed" => &[Self::Nowhere],
             // What comes before any route.
-            "invalid_event" | "body_too_large" | "internal" => &[Self::Image, Self::Read],
+            "invalid_event" | "request_timeout" | "body_too_large" | "internal" | "overloaded" => {
+                &[Self::Image, Self::Read]
+            }
             _ => &[Self::Image],
         }
     }
@@ -172,6 +177,14 @@ pub(super) fn info(facts: &Facts<'_>) -> Response {
     answer("What runs, and within which limits.").content(JSON, with_examples(schema, shown)).build()
 }
 
+/// `GET /metrics`, where it is served.
+pub(super) fn metrics() -> Response {
+    let text = ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).build();
+    answer("What was counted and measured since the process began, in the text format of Prometheus.")
+        .content("text/plain", text)
+        .build()
+}
+
 /// `GET /openapi.json`.
 pub(super) fn openapi() -> Response {
     let schema = ObjectBuilder::new()
@@ -240,11 +253,21 @@ fn cache() -> Header {
     HeaderBuilder::new().schema(Some(schema)).description(Some(text)).build()
 }
 
+/// The header that says where the time went.
+pub(super) fn server_timing() -> Header {
+    header(
+        "Milliseconds of the request's parts, as in `decode;dur=3.1, total;dur=12.8`: `body`, `queue`, `decode`, \
+         `preprocess`, `inference` where there were any, and `total`.",
+    )
+}
+
 /// An answer, to be filled.
 fn answer(description: &str) -> ResponseBuilder {
-    ResponseBuilder::new()
-        .description(description)
-        .header_ref(envelope::REQUEST_ID, Ref::new(format!("#/components/headers/{REQUEST_ID}")))
+    [(envelope::REQUEST_ID, REQUEST_ID), (envelope::SERVER_TIMING.as_str(), SERVER_TIMING)]
+        .into_iter()
+        .fold(ResponseBuilder::new().description(description), |answer, (name, shared)| {
+            answer.header_ref(name, Ref::new(format!("#/components/headers/{shared}")))
+        })
 }
 
 fn header(description: &str) -> Header {

@@ -40,12 +40,14 @@ pub(super) fn problems(facts: &Facts<'_>) -> Result<Vec<Error>, Error> {
         Error::Unauthorized(token::MISSING),
         Error::NotFound,
         Error::MethodNotAllowed { method: "DELETE".to_owned() },
+        Error::RequestTimeout { seconds: facts.config.request_timeout.as_secs_f64() },
         Error::BodyTooLarge { max: limits.max_body_bytes },
         Error::ImageTooLarge { width: 60_000, height: 60_000, max: limits.max_pixels, of_kind: "" },
         Error::UnsupportedFormat { found: "An HTML page".to_owned() },
         Error::UndecodableImage { format: Format::Png.label(), cause: "the data are corrupt".into() },
         Error::TruncatedImage { format: Format::Jpeg.label() },
         Error::internal("a fault"),
+        Error::Overloaded,
     ])
 }
 

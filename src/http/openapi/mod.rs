@@ -78,8 +78,9 @@ fn document(facts: &Facts<'_>) -> Result<OpenApi, Error> {
          most {bytes} bytes and {images} images a request, and {pixels} pixels an image.\n\n\
          The body decides what it is; the content type only helps. A slash at the end of a path changes nothing. Every \
          answer carries `x-request-id`. Every error is an RFC 9457 problem document, on the paths below and on all \
-         others, which are answered 404 `not_found`; a method that is not listed is answered 405 \
-         `method_not_allowed` (see the responses `NotFound` and `MethodNotAllowed`).",
+         others, which are answered 404 `not_found`, but for the files of the web page; a method that is not listed is \
+         answered 405 `method_not_allowed` (see the responses `NotFound` and `MethodNotAllowed`), and where a token is \
+         wanted, 401 `unauthorized` comes before either.",
         name = facts.card.name,
         classes = facts.classes,
         bytes = limits.max_body_bytes,
@@ -109,6 +110,7 @@ fn components(facts: &Facts<'_>) -> Result<Components, Error> {
     let mut components = ComponentsBuilder::new()
         .schemas_from_iter(schemas())
         .header(answers::REQUEST_ID, answers::request_id())
+        .header(answers::SERVER_TIMING, answers::server_timing())
         .request_body(request::IMAGES, request::body(facts));
     for (name, parameter) in request::parameters(facts) {
         components = components.parameter(name, parameter);

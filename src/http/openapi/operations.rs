@@ -31,7 +31,12 @@ pub(super) fn paths(facts: &Facts<'_>) -> Result<Paths, Error> {
     get(&mut paths, facts, "/health", "health", "Ask whether the process lives", ok(answers::health()?));
     get(&mut paths, facts, "/info", "info", "Ask what runs, within which limits", ok(answers::info(facts)));
     get(&mut paths, facts, "/openapi.json", "openapi", "This document", ok(answers::openapi()));
-    for path in ["/", "/classify", "/predict", "/health", "/info", "/openapi.json"] {
+    let mut all = vec!["/", "/classify", "/predict", "/health", "/info", "/openapi.json"];
+    if facts.config.serves_metrics() {
+        get(&mut paths, facts, "/metrics", "metrics", "Read the metrics", ok(answers::metrics()));
+        all.push("/metrics");
+    }
+    for path in all {
         options(&mut paths, path);
     }
     Ok(paths)

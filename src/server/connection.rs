@@ -1,0 +1,87 @@
+//! One connection.
+
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_io_timeout::TimeoutWriter;
+use tower::ServiceExt as _;
+
+use crate::Error;
+use crate::http::Refused;
+
+type Io = TokioIo<Pin<Box<TimeoutWriter<TcpStream>>>>;
+
+/// Serves a connection to its end: that of the client, of the process, or of the time in which the head of a request
+/// must arrive, a client must take its answer, and an idle connection is kept.
+pub(super) async fn serve(
+    stream: TcpStream,
+    router: Router,
+    timeout: Duration,
+    mut ending: watch::Receiver<bool>,
+) {
+    // An answer is written at once; there is nothing to wait for. Where it cannot be set, it is slower.
+    let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(timeout));
+    let mut is_ending = false;
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeout)
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router.clone()));
+    let served = loop {
+        tokio::select! {
+            served = &mut connection => break served,
+            _ = ending.wait_for(|&told| told), if !is_ending => {
+                is_ending = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
+    };
+    if served.is_err_and(|error| error.is_timeout()) {
+        let http1::Parts { io, read_buf, .. } = connection.into_parts();
+        // Who sent nothing waits for nothing.
+        if !read_buf.is_empty() {
+            // The client may be gone by now.
+            let _ = answer_late(io, router, timeout).await;
+        }
+    }
+}
+
+/// Tells a client that has begun the head of a request, and not ended it, that it is too late. `hyper` only closes the
+/// connection.
+async fn answer_late(mut io: Io, router: Router, timeout: Duration) -> io::Result<()> {
+    let mut request = Request::new(Body::empty());
+    let error = Error::RequestTimeout { seconds: timeout.as_secs_f64() };
+    request.extensions_mut().insert(Refused::from(error));
+    let response = match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    let bytes = write(response).await;
+    io.inner_mut().write_all(&bytes).await?;
+    io.inner_mut().shutdown().await
+}
+
+/// An answer as it goes over the wire.
+async fn write(response: Response) -> Vec<u8> {
+    let (parts, body) = response.into_parts();
+    // It is in memory already.
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let mut bytes = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", parts.status, body.len()).into_bytes();
+    for (name, value) in &parts.headers {
+        bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    bytes.extend([&b"\r\n"[..], &body].concat());
+    bytes
+}
