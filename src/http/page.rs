@@ -64,6 +64,7 @@ fn answer(asset: &Asset, request: &Request) -> Response {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
         response.headers_mut().insert(header::LOCATION, location);
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         return response;
     }
     let known = is_known(request.headers(), &asset.etag);

@@ -1,7 +1,7 @@
 //! An answer → what the front door expects.
 
 use axum::http::response::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use lambda_http::aws_lambda_events::alb::AlbTargetGroupResponse;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse};
 use lambda_runtime::Diagnostic;
@@ -22,7 +22,11 @@ pub(super) enum Reply {
 
 impl Reply {
     /// The answer to a request through a front door.
-    pub(super) fn http(origin: Origin, parts: Parts, body: String) -> Self {
+    pub(super) fn http(origin: Origin, mut parts: Parts, body: String) -> Self {
+        // A server on a socket takes it off, too (RFC 9110, section 8.6).
+        if matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            parts.headers.remove(header::CONTENT_LENGTH);
+        }
         let status_code = i64::from(parts.status.as_u16());
         let body = Some(body.into());
         match origin {

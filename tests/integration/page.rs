@@ -132,8 +132,30 @@ fn through_a_gateway_the_page_is_text_and_has_a_slash_at_its_end() {
     // Relative to /Prod.
     assert_eq!(header(&moved, "location"), "Prod/");
 
-    let event = json!({"version": "2.0", "rawPath": "/test", "requestContext":
-        {"stage": "test", "http": {"method": "GET", "path": "/test"}}});
-    let moved = function.invoke(&event.to_string()).response();
-    assert_eq!((&moved["statusCode"], &moved["headers"]["location"]), (&json!(308), &json!("test/")));
+    // Behind a domain of its own an HTTP API does not tell the path that the browser asked for.
+    let http = |domain: &str| {
+        let http = json!({"method": "GET", "path": "/test"});
+        let context = json!({"stage": "test", "domainName": domain, "http": http});
+        let event = json!({"version": "2.0", "rawPath": "/test", "requestContext": context});
+        let response = function.invoke(&event.to_string()).response();
+        (response["statusCode"].clone(), response["headers"]["location"].clone())
+    };
+    assert_eq!(http("a.execute-api.eu-central-1.amazonaws.com"), (json!(308), json!("test/")));
+    assert_eq!(http("images.example").0, 200);
+}
+
+#[test]
+fn an_answer_without_a_body_says_nothing_of_its_length() {
+    let function = Function::start();
+    let headers = |method: &str, sent: Value| {
+        let context = json!({"http": {"method": method, "path": "/"}});
+        let event = json!({"version": "2.0", "rawPath": "/", "headers": sent, "requestContext": context});
+        function.invoke(&event.to_string()).response()
+    };
+    let page = headers("GET", json!({}));
+    let known = headers("GET", json!({"if-none-match": page["headers"]["etag"]}));
+    for (response, status) in [(&known, 304), (&headers("OPTIONS", json!({})), 204)] {
+        assert_eq!(response["statusCode"], status);
+        assert_eq!(response["headers"]["content-length"], Value::Null);
+    }
 }

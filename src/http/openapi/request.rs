@@ -46,10 +46,19 @@ pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 3] {
         ("TopK", query("top_k", top_k_schema().default(Some(json!(facts.config.top_k))), top_k)),
         (
             "MinScore",
-            query("min_score", min_score_schema().default(Some(json!(facts.config.min_score))), min_score),
+            query(
+                "min_score",
+                min_score_schema().default(Some(json!(shortest(facts.config.min_score)))),
+                min_score,
+            ),
         ),
         ("RequestId", request_id),
     ]
+}
+
+/// A number of single precision as it is written, not with the digits that double precision adds.
+fn shortest(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| f64::from(number))
 }
 
 /// The body of a `POST`, in all its forms.
