@@ -134,6 +134,10 @@ bench: package $(LIBRARY) .build/bench/resnet18/model.onnx ## Compare with Pytho
 	.venv-bench/handler/bin/python bench/run.py \
 	    $(if $(PHOTOS),--photos "$(abspath $(PHOTOS))") $(if $(JSON),--json "$(abspath $(JSON))")
 
+.PHONY: sizes
+sizes: package $(BENCH) ## Measure what photos take in a function of each size (needs root)
+	.venv-bench/handler/bin/python bench/sizes.py
+
 .PHONY: parity
 parity: $(LIBRARY) $(BENCH) ## Compare labels of large JPEGs with those of all their pixels: PHOTOS=DIR
 	@test -n "$(PHOTOS)" || { echo "say which photos: make parity PHOTOS=DIR" >&2; exit 1; }

@@ -245,6 +245,10 @@ pub enum StartError {
         cause: std::io::Error,
     },
 
+    /// The operating system refuses the threads that are needed.
+    #[error("threads: {0}; is the memory or the number of processes limited too tightly?")]
+    Threads(String),
+
     /// Lambda's Runtime API broke off.
     #[error("Lambda Runtime API: {0}")]
     Lambda(Cause),

@@ -23,7 +23,7 @@ pub use event::{Event, Origin};
 use reply::Reply;
 
 use crate::config::Config;
-use crate::{Classifier, StartError, http};
+use crate::{Classifier, StartError, http, workers};
 
 /// Loads the model, and then answers invocations until the environment is shut down.
 ///
@@ -37,12 +37,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let classifier = Arc::new(Classifier::load(config, sessions)?.remembering(config.cache_entries));
     let router = http::router(classifier, config);
     let broken = |error: std::io::Error| StartError::Lambda(error.into());
-    // One invocation at a time needs one thread; managed instances send several.
-    let mut builder = match concurrency {
-        1 => tokio::runtime::Builder::new_current_thread(),
-        _ => tokio::runtime::Builder::new_multi_thread(),
-    };
-    let runtime = builder.enable_all().build().map_err(broken)?;
+    let runtime = workers::start(concurrency.min(config.max_concurrency))?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
         let invocations =

@@ -13,7 +13,7 @@
 //! - [`server`]: the local HTTP server.
 //! - [`cli`]: `classify` and `evaluate`.
 //! - [`error`]: why a request was refused, or the program did not start.
-//! - [`telemetry`]: how it logs.
+//! - [`telemetry`]: what it logs and measures.
 
 mod cache;
 pub mod classifier;
@@ -26,6 +26,7 @@ pub mod lambda;
 pub mod model;
 pub mod server;
 pub mod telemetry;
+mod workers;
 
 pub use classifier::Classifier;
 pub use config::Config;

@@ -15,7 +15,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use crate::config::Config;
-use crate::{Classifier, StartError, http};
+use crate::{Classifier, StartError, http, workers};
 
 /// How long requests under way may take to finish once the process is told to end. A second signal ends it at once.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_FROM)));
     let address = format!("{}:{}", config.host, config.port);
     let failed = |cause| StartError::Listen { address: address.clone(), cause };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let runtime = workers::start(config.max_concurrency)?;
     let ended = runtime.block_on(async {
         let listener = TcpListener::bind((config.host.as_str(), config.port)).await?;
         greet(listener.local_addr()?, config.web_ui);

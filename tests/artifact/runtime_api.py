@@ -2,8 +2,8 @@
 
 Starts the command as a function, hands it the same event a number of times, checks that every answer names the expected
 label, ends it with SIGTERM, and prints one JSON object: milliseconds from the start of the process to its first request
-and its first answer, its memory, its exit status, and its log. Uses the part of the API that a function needs (AWS Lambda Developer Guide, "Using
-the Lambda runtime API").
+and its first answer, its memory, its exit status, its log, and the lines of its metrics. Uses the part of the API that
+a function needs (AWS Lambda Developer Guide, "Using the Lambda runtime API").
 """
 
 import argparse
@@ -101,8 +101,10 @@ def memory_kb(pid: int) -> int:
 
 
 def best_label(outcome: bytes) -> str:
+    """The best label of an answer, or the code of an error."""
     answer = json.loads(outcome)
-    return json.loads(answer["body"])["predictions"][0]["label"] if answer.get("statusCode") == 200 else str(answer)
+    body = json.loads(answer["body"])
+    return body["predictions"][0]["label"] if answer["statusCode"] == 200 else body["code"]
 
 
 def run(arguments: argparse.Namespace) -> dict:
@@ -111,11 +113,21 @@ def run(arguments: argparse.Namespace) -> dict:
     api = f"127.0.0.1:{server.server_address[1]}"
     start, started_at = time.monotonic(), time.time()
     process = subprocess.Popen(
-        arguments.command, env=environment(api), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        arguments.command,
+        env=environment(api),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     log: list[str] = []
-    reader = threading.Thread(target=lambda: log.extend(process.stderr))
-    reader.start()
+    metrics: list[str] = []
+    readers = [
+        threading.Thread(target=into.extend, args=(source,))
+        for into, source in ((log, process.stderr), (metrics, process.stdout))
+    ]
+    for reader in readers:
+        reader.start()
     first_answer = None
     try:
         for number in range(arguments.invocations):
@@ -132,7 +144,8 @@ def run(arguments: argparse.Namespace) -> dict:
         sys.exit("no answer within 30 s; the log:\n" + "".join(log))
     finally:
         process.kill()
-        reader.join()
+        for reader in readers:
+            reader.join()
     since_start = lambda moment: round((moment - start) * 1e3, 1)
     return {
         "api_port": server.server_address[1],
@@ -143,6 +156,7 @@ def run(arguments: argparse.Namespace) -> dict:
         "memory_kb": memory,
         "status": status,
         "log": log,
+        "metrics": metrics,
     }
 
 
@@ -150,7 +164,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--event", default="events/http-api.json")
     parser.add_argument("--invocations", type=int, default=1)
-    parser.add_argument("--label", default="espresso", help="what the best label of every answer must be")
+    parser.add_argument("--label", default="espresso", help="what the best label of every answer must be, or the code of an error")
     parser.add_argument("command", nargs="+")
     print(json.dumps(run(parser.parse_args())))
 

@@ -1,0 +1,59 @@
+"""The lines that CloudWatch makes metrics of."""
+
+import json
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+
+from conftest import ROOT
+from emf import check
+
+RUNTIME_API = ROOT / "tests/artifact/runtime_api.py"
+
+
+def lines(package, event, label: str, invocations: int = 1) -> list[dict]:
+    """What the packaged function writes about an event, of which `label` is the answer."""
+    command = [sys.executable, RUNTIME_API, "--event", event, "--label", label]
+    command += ["--invocations", str(invocations), "--", package / "bootstrap"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return [json.loads(line) for line in json.loads(done.stdout)["metrics"]]
+
+
+def test_a_photo_gives_lines_of_the_format(package):
+    first, second = lines(package, ROOT / "events/http-api.json", "espresso", invocations=2)
+    for line in (first, second):
+        check(line)
+        assert line["FunctionName"] == "classifier"
+        assert (line["Requests"], line["Images"]) == (1, 1)
+    assert (first["ColdStarts"], second["CacheHits"]) == (1, 1)
+    assert 0 < first["InferenceTime"] < first["TotalTime"]
+
+
+def test_an_error_gives_one_with_its_code(package, tmp_path):
+    event = json.loads((ROOT / "events/http-api.json").read_text()) | {"body": "", "isBase64Encoded": False}
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    (line,) = lines(package, tmp_path / "event.json", "empty_body")
+    check(line)
+    assert (line["Code"], line["Errors"]) == ("empty_body", 1)
+    assert {"Dimensions": [["FunctionName", "Code"]]}.items() <= line["_aws"]["CloudWatchMetrics"][1].items()
+
+
+def test_what_is_not_of_the_format_is_found():
+    directive = {"Namespace": "N", "Dimensions": [["D"]], "Metrics": [{"Name": "M", "Unit": "Count"}]}
+    line = {"_aws": {"Timestamp": 1, "CloudWatchMetrics": [directive]}, "D": "d", "M": 1}
+    check(line)
+    for wrong in (
+        {"Namespace": ""},
+        {"Dimensions": []},
+        {"Dimensions": [["Missing"]]},
+        {"Metrics": [{"Name": "Missing"}]},
+        {"Metrics": [{"Name": "M", "Unit": "Meters"}]},
+        {"Other": 1},
+    ):
+        with pytest.raises((jsonschema.ValidationError, KeyError)):
+            check(line | {"_aws": {"Timestamp": 1, "CloudWatchMetrics": [directive | wrong]}})
+    for wrong in ({"M": "1"}, {"D": "é"}, {"D": " "}):
+        with pytest.raises(AssertionError):
+            check(line | wrong)
