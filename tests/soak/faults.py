@@ -1,0 +1,65 @@
+"""What is done to the server beside the load. All of it ends with its `with`, or with the server."""
+
+import contextlib
+import multiprocessing
+import os
+import pathlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+TMP_BYTES = 64 << 10
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+@contextlib.contextmanager
+def hogs() -> Iterator[None]:
+    """As many busy processes as there are processors."""
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=spin, daemon=True) for _ in range(os.cpu_count() or 1)]
+    for process in processes:
+        process.start()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+
+
+FULL_TMP = f"""
+set -eu
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/model
+touch /mnt/binary /mnt/library
+mount --bind "$1" /mnt/binary
+mount --bind "$2" /mnt/library
+mount --bind "$3" /mnt/model
+mount -t tmpfs -o size={TMP_BYTES} tmpfs /tmp
+# Fails, since there is too little room; that is the point.
+cat /dev/zero > /tmp/full 2> /dev/null || true
+! echo more 2> /dev/null > /tmp/more || test ! -s /tmp/more
+unset ORT_DYLIB_PATH MODEL_DIR
+export ORT_DYLIB_PATH=/mnt/library MODEL_DIR=/mnt/model
+exec /mnt/binary serve
+"""
+"""Runs in a mount namespace of its own. What the server needs may itself lie in /tmp, so it is bound elsewhere first."""
+
+
+def full_tmp(binary: pathlib.Path, library: pathlib.Path, model: pathlib.Path) -> list:
+    """The command of a server whose /tmp is full."""
+    return ["unshare", "--mount", "--", "sh", "-c", FULL_TMP, "sh", binary, library, model]
+
+
+def why_no_mounts() -> str | None:
+    """Why mounts of its own cannot be given to a process, if so."""
+    if not shutil.which("unshare"):
+        return "there is no unshare"
+    tried = subprocess.run(
+        ["unshare", "--mount", "--", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, text=True
+    )
+    return tried.stderr.strip() if tried.returncode else None
