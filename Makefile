@@ -147,3 +147,13 @@ parity: $(LIBRARY) $(BENCH) ## Compare labels of large JPEGs with those of all t
 .PHONY: fuzz
 fuzz: ## Fuzz each target for SECONDS=30 (needs the nightly compiler and clang's libraries)
 	scripts/fuzz $(or $(SECONDS),30)
+
+.PHONY: soak
+soak: $(LIBRARY) ## Soak and fault test for SECONDS=300, of the release build (JSON=FILE)
+	cargo build --release --locked
+	python3 tests/soak/soak.py --binary target/release/image-classifier --seconds $(or $(SECONDS),300) \
+	    $(if $(JSON),--json "$(abspath $(JSON))")
+
+.PHONY: test-soak
+test-soak: ## Test that the soak reports each fault of a server that has it
+	python3 -m unittest discover --start-directory tests/soak

@@ -42,12 +42,10 @@ mount --bind "$3" /mnt/model
 mount -t tmpfs -o size={TMP_BYTES} tmpfs /tmp
 # Fails, since there is too little room; that is the point.
 cat /dev/zero > /tmp/full 2> /dev/null || true
-! echo more 2> /dev/null > /tmp/more || test ! -s /tmp/more
-unset ORT_DYLIB_PATH MODEL_DIR
 export ORT_DYLIB_PATH=/mnt/library MODEL_DIR=/mnt/model
 exec /mnt/binary serve
 """
-"""Runs in a mount namespace of its own. What the server needs may itself lie in /tmp, so it is bound elsewhere first."""
+"""Runs in a mount namespace of its own. What the server needs may itself lie in /tmp, so that is bound elsewhere."""
 
 
 def full_tmp(binary: pathlib.Path, library: pathlib.Path, model: pathlib.Path) -> list:

@@ -13,6 +13,7 @@ from server import Server
 SHOWN = 20
 """Failures that are kept whole; the rest is counted."""
 HEALTH_INTERVAL = 0.1
+DYING = 0.3
 NEW_CONNECTION = 0.02
 """The share of requests after which a client connects anew."""
 ANSWERED_SLOWLY = (408, "request_timeout")
@@ -77,11 +78,18 @@ class Load:
             client.join()
 
     def goes_on(self, end: float) -> bool:
-        """Ends early where the server has ended: each further request would only say so again."""
-        if self.server.ended() is not None and not self.over.is_set():
+        return not self.server_has_ended() and time.monotonic() < end
+
+    def server_has_ended(self) -> bool:
+        """Says so once: each further request would only say it again."""
+        if self.server.ended() is None:
+            return False
+        with self.tally.lock:
+            is_news = not self.over.is_set()
             self.over.set()
+        if is_news:
             self.tally.fail(f"the server ended with {self.server.ended()}:\n{self.server.last_lines()}")
-        return not self.over.is_set() and time.monotonic() < end
+        return True
 
     def client(self, index: int, end: float) -> None:
         dice = random.Random(f"{self.seed} {index}")
@@ -111,7 +119,9 @@ class Load:
                     answer = ways.odd(self.server.port, given, body, headers, self.timeout)
             except ways.Lost as failure:
                 self.tally.count("lost")
-                return self.fail(given, request_id, body, str(failure))
+                # A process that dies closes its sockets a little before it can be seen to have ended.
+                time.sleep(DYING)
+                return None if self.server_has_ended() else self.fail(given, request_id, body, str(failure))
             if answer is None or not checks.overloaded(answer):
                 return self.judge(given, request_id, body, answer, time.monotonic() - begin)
             self.tally.count("503 overloaded")
@@ -147,7 +157,9 @@ class Load:
                 if answer.status != 200:
                     self.tally.fail(f"GET /health: {answer.status} {answer.body[:300]!r}")
             except ways.Lost as failure:
-                self.tally.fail(f"GET /health: {failure}")
+                time.sleep(DYING)
+                if not self.server_has_ended():
+                    self.tally.fail(f"GET /health: {failure}")
             self.over.wait(max(0.0, begin + HEALTH_INTERVAL - time.monotonic()))
         connection.close()
 

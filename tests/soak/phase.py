@@ -10,7 +10,7 @@ from collections.abc import Callable
 import checks
 import ways
 from inputs import Input
-from load import Load, Tally
+from load import SHOWN, Load, Tally
 from server import NotReady, Server, Watch
 
 DRIFT_KB = 10_000
@@ -56,11 +56,11 @@ def run(name: str, plan: Plan, start: Callable[[], Server]) -> dict:
                 load.tally.fail(str(failure))
             if limit.finished.is_set():
                 load.tally.fail(f"not over {GRACE:.0f} s after its time; the server was killed")
-        # No answer shows what was only logged; a panic that was caught is still one.
-        row["loud"] = server.loud_lines()[:20]
-    for line in row["loud"]:
-        load.tally.fail(f"in the log: {line}")
-    return row | {"failures": load.tally.failures, "failed": load.tally.failed}
+        # Answers do not show what was only logged; a panic that was caught is still one.
+        loud = [f"in the log: {line}" for line in server.loud_lines()]
+    # They are shown, however many failures there are: they tell the cause.
+    failures = load.tally.failures + loud[:SHOWN]
+    return row | {"failures": failures, "failed": load.tally.failed + len(loud)}
 
 
 class Closing:
@@ -136,6 +136,7 @@ def end(load: Load, plan: Plan, row: dict) -> None:
         row["exit_status"] = server.ended()
         return
     answered: list[float] = []
+    lost: list[str] = []
     ready = threading.Barrier(plan.connections + 1)
 
     def client(index: int) -> None:
@@ -150,7 +151,8 @@ def end(load: Load, plan: Plan, row: dict) -> None:
             answered.append(time.monotonic())
             wrong = None if checks.overloaded(answer) else checks.wrong(load.references[plan.heavy], answer, request_id)
         except (ways.Lost, threading.BrokenBarrierError) as failure:
-            wrong = repr(failure)
+            lost.append(f"{failure} ({type(failure).__name__})")
+            wrong = None
         if wrong:
             load.fail(plan.heavy, request_id, body, f"told to end: {wrong}")
         connection.close()
@@ -172,5 +174,7 @@ def end(load: Load, plan: Plan, row: dict) -> None:
     row["answered_while_ending"] = sum(moment > told for moment in answered)
     if status != 0:
         tally.fail(f"told to end, it ended with {status}" if status is not None else "told to end, it did not in 10 s")
+    if lost:
+        tally.fail(f"told to end, it lost {len(lost)} of {plan.connections} requests, the first: {lost[0]}")
     if not row["answered_while_ending"]:
         tally.fail("no request was under way when it was told to end, so that this was not tested")

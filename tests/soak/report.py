@@ -4,6 +4,7 @@ def megabytes(kilobytes: int | None) -> str:
     return "-" if kilobytes is None else f"{kilobytes / 1000:.1f}"
 
 
+WHEN = ("before", "most", "after")
 ROWS = [
     ("seconds", lambda row: f"{row['seconds']:.0f}"),
     ("requests/s", lambda row: row.get("per_second", "-")),
@@ -20,7 +21,7 @@ ROWS = [
     ("  peak", lambda row: megabytes(row.get("rss_peak_kb"))),
     ("address space MB, peak", lambda row: megabytes(row.get("peak_address_space_kb"))),
     ("  limit", lambda row: megabytes(row.get("address_space_kb"))),
-    ("fds before/most/after", lambda row: "/".join(str(row.get(f"fds_{when}", "-")) for when in ("before", "most", "after"))),
+    ("fds before/most/after", lambda row: "/".join(str(row.get(f"fds_{when}", "-")) for when in WHEN)),
     ("threads, most", lambda row: row.get("threads_most", "-")),
     ("cache hits/misses", lambda row: "/".join(str(row.get("cache", {}).get(name, 0)) for name in ("hit", "miss"))),
     ("exit status, s", lambda row: f"{row.get('exit_status', '-')}, {row.get('exit_seconds', '-')}"),
@@ -36,7 +37,8 @@ def table(phases: list[dict]) -> str:
     for title, cell in ROWS:
         lines.append([title, *(str(cell(row)) for row in phases)])
         if title == "requests/s":
-            lines += [[f"  {status}", *(str(row.get("requests", {}).get(status, 0)) for row in phases)] for status in statuses]
+            for status in statuses:
+                lines.append([f"  {status}", *(str(row.get("requests", {}).get(status, 0)) for row in phases)])
     widths = [max(len(line[column]) for line in lines) for column in range(len(names) + 1)]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))])

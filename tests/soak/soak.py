@@ -64,7 +64,8 @@ class Soak:
     def __init__(self, chosen: argparse.Namespace, plan: phase.Plan) -> None:
         self.chosen = chosen
         self.plan = plan
-        self.short = dataclasses.replace(plan, seconds=max(SHORTEST, plan.seconds / 5), drift_kb=None)
+        seconds = max(SHORTEST, plan.seconds / 5)
+        self.short = dataclasses.replace(plan, seconds=seconds, warm_up=seconds / 4, drift_kb=None)
         self.variables = variables(chosen)
         self.command = [chosen.binary, "serve"]
         self.phases: list[dict] = []
