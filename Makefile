@@ -149,9 +149,8 @@ fuzz: ## Fuzz each target for SECONDS=30 (needs the nightly compiler and clang's
 	scripts/fuzz $(or $(SECONDS),30)
 
 .PHONY: soak
-soak: $(LIBRARY) ## Soak and fault test for SECONDS=300, of the release build (JSON=FILE)
-	cargo build --release --locked
-	python3 tests/soak/soak.py --binary target/release/image-classifier --seconds $(or $(SECONDS),300) \
+soak: package ## Keep the packaged server under load for SECONDS=300, then beside faults (JSON=FILE)
+	python3 tests/soak/soak.py --binary .build/$(ARCH)/package/bootstrap --seconds $(or $(SECONDS),300) \
 	    $(if $(JSON),--json "$(abspath $(JSON))")
 
 .PHONY: test-soak

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -182,4 +182,27 @@ fn a_runtime_api_without_the_rest_of_lambdas_variables_is_told() {
     let mut process = Process::start(binary().env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"));
     assert_eq!(process.wait(Duration::from_secs(10)).expect("it hangs").code(), Some(1));
     assert!(process.log().contains("AWS_LAMBDA_FUNCTION_NAME is missing"), "{}", process.log());
+}
+
+#[test]
+fn whatever_the_address_space_it_serves_or_says_why_not() {
+    std::thread::scope(|scope| {
+        for megabytes in (140..=260).step_by(10) {
+            scope.spawn(move || {
+                let shell = format!("ulimit -v {} && exec \"$0\" serve", megabytes * 1024);
+                let mut command = Command::new("sh");
+                command.args(["-c", &shell, env!("CARGO_BIN_EXE_image-classifier")]);
+                command.env_clear().env("PORT", "0").current_dir(repository(""));
+                let mut process = Process::start(&mut command);
+                let deadline = Instant::now() + Duration::from_secs(60);
+                while process.lines().is_empty() {
+                    if process.wait(Duration::from_millis(100)).is_some() {
+                        assert!(!process.log().is_empty(), "with {megabytes} MB it says nothing");
+                        return;
+                    }
+                    assert!(Instant::now() < deadline, "with {megabytes} MB it hangs: {}", process.log());
+                }
+            });
+        }
+    });
 }

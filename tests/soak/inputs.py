@@ -165,10 +165,9 @@ def breaking_off() -> list[Input]:
 
 
 def too_slow() -> list[Input]:
-    """For a server that puts an end to such requests."""
     photo = (FIXTURES / "coffee.jpg").read_bytes()
     return [formed("too slow", [photo], "raw", way=way, weight=0.5) for way in ("slow head", "slow body")]
 
 
-def everything(limits: bool) -> list[Input]:
-    return good() + broken() + bombs() + breaking_off() + (too_slow() if limits else [])
+def everything() -> list[Input]:
+    return good() + broken() + bombs() + breaking_off() + too_slow()
