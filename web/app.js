@@ -134,7 +134,8 @@ function askForToken() {
 
 function useToken(event) {
   event.preventDefault();
-  token = element("secret").value.trim();
+  // Only what a token can hold: what else was copied with it, such as a space of no width, no header may hold.
+  token = element("secret").value.replace(/[^!-~]/g, "");
   try {
     sessionStorage.setItem("token", token);
   } catch {

@@ -129,6 +129,22 @@ test("a service that wants a token asks for it, and what was refused is sent aga
   }).finally(guarded.stop);
 });
 
+test("a token that was pasted with what cannot be seen is used without it", async () => {
+  const guarded = await startServer({ API_TOKEN: "s3cret" });
+  await visitAt(browser, {
+    url: guarded.url,
+    work: async (page) => {
+      await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
+      await finished(page, 1);
+      await page.getByLabel("API token").fill("\ufeff\u00a0s3\u00adcret\u200b");
+      await page.getByRole("button", { name: "Use token" }).click();
+      await page.locator("#token[hidden]").waitFor({ state: "attached" });
+      await finished(page, 1);
+      assert.equal(await best(page, "coffee.jpg"), "espresso");
+    },
+  }).finally(guarded.stop);
+});
+
 test("the page works below a prefix, as behind a gateway's stage", async () => {
   const proxy = await startProxy(server.url, { prefix: "/Prod" });
   await visitAt(browser, {
