@@ -51,9 +51,9 @@ function refresh(picture, state = picture.state) {
   show(picture, language, texts, again);
 }
 
-/** Begins with what waits, in the order in which it came. */
+/** Begins with what waits, in the order in which it came; not while the token is asked for: all would be refused. */
 function work() {
-  while (working < AT_A_TIME) {
+  while (working < AT_A_TIME && element("token").hidden) {
     const next = pictures.find(({ state }) => state === "waiting");
     if (!next) return;
     working += 1;
@@ -67,21 +67,25 @@ function work() {
 
 async function look(picture) {
   await infoArrived;
-  let outcome;
+  let outcome, sentWith;
   try {
     const { body, notice, preview } = await prepare(picture.file, service?.limits);
     if (picture.isRemoved) return;
     picture.notice = notice;
     if (preview) picture.preview ??= URL.createObjectURL(preview);
     refresh(picture, "sending");
-    outcome = await classify(body, token);
+    sentWith = token;
+    outcome = await classify(body, sentWith);
   } catch {
     outcome = { error: { code: "unreadable", detail: null } };
   }
   if (picture.isRemoved) return;
+  const isRefused = outcome.error?.status === 401;
+  // Another token was given in the meantime.
+  if (isRefused && token !== sentWith) return refresh(picture, "waiting");
   Object.assign(picture, { answer: null, error: null }, outcome);
   refresh(picture, outcome.answer ? "done" : "failed");
-  if (outcome.error?.status === 401) askForToken();
+  if (isRefused) askForToken();
   announce(picture);
 }
 

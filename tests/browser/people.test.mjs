@@ -127,6 +127,8 @@ for (const colorScheme of ["light", "dark"]) {
           await finished(page, 3);
           await page.evaluate(() => (document.getElementById("token").hidden = false));
           await check("results, an error and the form");
+          // Nothing is sent while it is open.
+          await page.evaluate(() => (document.getElementById("token").hidden = true));
           const held = new Promise(() => {});
           await page.route("**/classify*", () => held);
           await choose(page, "flower.jpg", "china.jpg", "rocket.jpg");

@@ -129,6 +129,37 @@ test("a service that wants a token asks for it, and what was refused is sent aga
   }).finally(guarded.stop);
 });
 
+test("while the token is asked for nothing more is sent, and what was refused after it came is sent again", async () => {
+  const guarded = await startServer({ API_TOKEN: "s3cret" });
+  await visitAt(browser, {
+    url: guarded.url,
+    work: async (page) => {
+      let sent = 0;
+      let release;
+      const held = new Promise((resolve) => (release = resolve));
+      await page.route("**/classify*", async (route) => {
+        sent += 1;
+        if (sent === 2) await held;
+        await route.continue();
+      });
+      await page.locator("#file").setInputFiles(["coffee.jpg", "flower.jpg", "china.jpg", "rocket.jpg"].map(fixture));
+      await page.locator("#token:not([hidden])").waitFor();
+      await page.locator("#results > [data-state=sending]").waitFor();
+      await page.waitForTimeout(300);
+      assert.deepEqual([sent, await page.locator("#results > [data-state=waiting]").count()], [2, 2]);
+      await page.getByLabel("API token").fill("s3cret");
+      await page.keyboard.press("Enter");
+      await page.locator("#results > [data-state=done]").nth(2).waitFor();
+      // Now the picture that was sent before there was a token is refused.
+      release();
+      await finished(page, 4);
+      assert.equal(await page.locator("#results > [data-state=done]").count(), 4);
+      assert.equal(await page.getByLabel("API token").isVisible(), false);
+      assert.equal(sent, 6);
+    },
+  }).finally(guarded.stop);
+});
+
 test("a token that was pasted with what cannot be seen is used without it", async () => {
   const guarded = await startServer({ API_TOKEN: "s3cret" });
   await visitAt(browser, {
