@@ -63,7 +63,7 @@ async function load(file) {
   return { element, width, height, release: () => URL.revokeObjectURL(url) };
 }
 
-/** The picture as a JPEG on white, its long side no longer than that, or null where the browser has not the memory. */
+/** The picture as a JPEG on white, its long side no longer than that; null where the browser cannot or must not. */
 async function drawn({ element, width, height }, longSide) {
   const scale = Math.min(1, longSide / Math.max(width, height));
   const canvas = document.createElement("canvas");
@@ -75,8 +75,13 @@ async function drawn({ element, width, height }, longSide) {
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.drawImage(element, 0, 0, canvas.width, canvas.height);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
-  return blob && { blob, width: canvas.width, height: canvas.height };
+  try {
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+    return blob && { blob, width: canvas.width, height: canvas.height };
+  } catch {
+    // A drawing with HTML in it is shown only: it might tell what the page must not know.
+    return null;
+  }
 }
 
 function size({ width, height }) {

@@ -34,6 +34,20 @@ test("what is refused is told in the service's own words, with what to do, and s
     },
   }));
 
+test("a drawing that the browser shows and does not let out is told by what the service says of it", () =>
+  visit({
+    work: async (page) => {
+      const html = '<foreignObject width="60" height="40"><p xmlns="http://www.w3.org/1999/xhtml">A</p></foreignObject>';
+      const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40">${html}</svg>`;
+      await page.locator("#file").setInputFiles(file("page.svg", "image/svg+xml", svg));
+      await finished(page, 1);
+      const error = card(page, "page.svg").locator(".error");
+      assert.equal(await error.getAttribute("data-code"), "unsupported_format");
+      assert.match(await error.textContent(), /SVG/);
+      assert.match(await card(page, "page.svg").locator(".advice").textContent(), /as JPEG or PNG/);
+    },
+  }));
+
 test("where the service is gone that is said, and trying again works once it is back", async () => {
   const first = await startServer();
   await visitAt(browser, {
