@@ -35,7 +35,8 @@ function add(files) {
     const card = document.createElement("li");
     card.className = "picture";
     card.tabIndex = -1;
-    const picture = { file, card, state: "waiting", preview: null, notice: null, isCounted: true };
+    const removal = new AbortController();
+    const picture = { file, card, removal, state: "waiting", preview: null, notice: null, isCounted: true };
     pictures.push(picture);
     results.prepend(card);
     refresh(picture);
@@ -66,20 +67,21 @@ function work() {
 }
 
 async function look(picture) {
+  const { signal } = picture.removal;
   await infoArrived;
   let outcome, sentWith;
   try {
     const { body, notice, preview } = await prepare(picture.file, service?.limits);
-    if (picture.isRemoved) return;
+    if (signal.aborted) return;
     picture.notice = notice;
     if (preview) picture.preview ??= URL.createObjectURL(preview);
     refresh(picture, "sending");
     sentWith = token;
-    outcome = await classify(body, sentWith);
+    outcome = await classify(body, sentWith, signal);
   } catch {
     outcome = { error: { code: "unreadable", detail: null } };
   }
-  if (picture.isRemoved) return;
+  if (signal.aborted) return;
   const isRefused = outcome.error?.status === 401;
   // Another token was given in the meantime.
   if (isRefused && token !== sentWith) return refresh(picture, "waiting");
@@ -111,7 +113,7 @@ function again(picture) {
 
 function clear() {
   for (const picture of pictures) {
-    picture.isRemoved = true;
+    picture.removal.abort();
     if (picture.preview) URL.revokeObjectURL(picture.preview);
   }
   pictures = [];

@@ -20,17 +20,18 @@ export async function info() {
 }
 
 /**
- * Has a picture classified: `{ answer }` or `{ error: { code, detail, status } }`. Never throws.
+ * Has a picture classified, unless the signal ends it: `{ answer }` or `{ error: { code, detail, status } }`. Never
+ * throws.
  *
  * `detail` is null where the service did not say it; `code` is then `network`, `timeout` or `status_` and a number:
  * gateways have answers of their own.
  */
-export async function classify(body, token) {
+export async function classify(body, token, end) {
   const headers = { "Content-Type": body.type || "application/octet-stream" };
   if (token) headers.Authorization = `Bearer ${token}`;
   let response, text;
   try {
-    const signal = AbortSignal.timeout(PATIENCE);
+    const signal = AbortSignal.any([end, AbortSignal.timeout(PATIENCE)]);
     response = await fetch(new URL("classify?top_k=3", BASE), { method: "POST", body, headers, signal });
     text = await response.text();
   } catch (error) {

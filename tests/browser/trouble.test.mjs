@@ -205,18 +205,19 @@ test("the page works below a prefix, as behind a gateway's stage", async () => {
   }).finally(proxy.stop);
 });
 
-test("a picture that is removed while it is worked on comes to nothing", () =>
+test("pictures that are removed while they are worked on come to nothing, and make room for others at once", () =>
   visit({
     work: async (page) => {
       const release = await hold(page);
-      await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
-      await page.locator("#results > [data-state=sending]").waitFor();
+      await page.locator("#file").setInputFiles([fixture("coffee.jpg"), fixture("flower.jpg")]);
+      await page.locator("#results > [data-state=sending]").nth(1).waitFor();
       await page.getByRole("button", { name: "Clear" }).click();
-      const answered = page.waitForResponse("**/classify*");
-      release();
-      await answered;
-      await page.waitForTimeout(100);
-      assert.equal(await page.locator("#results > li").count(), 0);
       assert.equal(await page.locator("#status").textContent(), "All results are removed.");
+      await page.locator("#file").setInputFiles(fixture("china.jpg"));
+      await page.locator("#results > [data-state=sending]").waitFor({ timeout: 5000 });
+      release();
+      await finished(page, 1);
+      assert.equal(await best(page, "china.jpg"), "palace");
+      assert.match(await page.locator("#status").textContent(), /^china\.jpg: palace [\d.]+.%\. $/);
     },
   }));
