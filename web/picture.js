@@ -1,10 +1,10 @@
 // A file as it was chosen → the bytes that are sent, and a small preview.
 
-/** What a front door of Lambda takes: 6 MB of event, of which base64 takes a quarter. In bytes. */
-const LARGEST_FILE = 4_500_000;
-
 /** Long side of what is made here, in pixels: more than any model looks at. */
 const LONG_SIDE = 2048;
+
+/** A long side that is not made shorter to save bytes, in pixels: there would be too little to see. */
+const SHORT_SIDE = 128;
 
 /** Long side of a preview, in pixels of the screen's. */
 const PREVIEW_SIDE = 480;
@@ -24,13 +24,14 @@ export async function prepare(file, limits) {
   const image = await load(file);
   if (!image) return { body: file, notice: null, preview: null };
   try {
-    const pixels = image.width * image.height;
-    const isTooLarge =
-      file.size > Math.min(LARGEST_FILE, limits?.max_body_bytes ?? Infinity) || pixels > (limits?.max_pixels ?? Infinity);
+    // Where the service tells no limits, it is left to refuse.
+    const { max_body_bytes: maxBytes = Infinity, max_pixels: maxPixels = Infinity } = limits ?? {};
+    const isTooLarge = file.size > maxBytes || image.width * image.height > maxPixels;
     const preview = await drawn(image, PREVIEW_SIDE);
     if (isAccepted && !isTooLarge) return { body: file, notice: null, preview: preview?.blob ?? null };
-    const side = Math.min(LONG_SIDE, Math.sqrt(limits?.max_pixels ?? Infinity));
-    const made = await drawn(image, side);
+    let side = Math.min(LONG_SIDE, Math.max(image.width, image.height), Math.sqrt(maxPixels));
+    let made = await drawn(image, side);
+    while (made?.blob.size > maxBytes && side > SHORT_SIDE) made = await drawn(image, (side /= 2));
     if (!made) return { body: file, notice: null, preview: preview?.blob ?? null };
     const from = isAccepted ? size(image) : formatName(file);
     const to = size(made);

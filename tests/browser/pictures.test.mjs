@@ -145,35 +145,55 @@ test("a kind of picture that only the browser can show is converted, and that is
     },
   }));
 
-test("a picture of more bytes or pixels than are accepted is scaled down first, and that is said", async () => {
-  const small = await startServer({ MAX_PIXELS: "100000" });
-  await visitAt(browser, {
-    url: small.url,
-    work: async (page) => {
-      await page.locator("#file").setInputFiles(fixture("coffee.png"));
-      await finished(page, 1);
-      assert.equal(await best(page, "coffee.png"), "espresso");
-      const notice = await card(page, "coffee.png").locator(".notice").textContent();
-      assert.match(notice, /^Scaled down from 600 × 400 to 316 × 210 pixels in the browser\.$/);
-    },
-  }).finally(small.stop);
-  await visit({
-    work: async (page) => {
-      // 24-bit BMP, 5.8 MB.
-      const [width, height] = [1600, 1200];
-      const bmp = Buffer.alloc(54 + width * height * 3, 160);
-      bmp.write("BM");
-      [54 + width * height * 3, 0, 54, 40, width, height, 1 | (24 << 16), 0, 0, 0, 0, 0, 0].forEach((value, at) =>
-        bmp.writeUInt32LE(value, 2 + at * 4),
-      );
-      await page.locator("#file").setInputFiles(file("wall.bmp", "image/bmp", bmp));
-      await finished(page, 1);
-      assert.equal(await card(page, "wall.bmp").getAttribute("data-state"), "done");
-      const notice = await card(page, "wall.bmp").locator(".notice").textContent();
-      assert.match(notice, /^Compressed in the browser/);
-    },
-  });
+/** A grey BMP of 24 bits. */
+function bitmap(width, height) {
+  const content = Buffer.alloc(54 + width * height * 3, 160);
+  content.write("BM");
+  [content.length, 0, 54, 40, width, height, 1 | (24 << 16), 0, 0, 0, 0, 0, 0].forEach((value, at) =>
+    content.writeUInt32LE(value, 2 + at * 4),
+  );
+  return content;
+}
+
+test("a picture of more bytes or pixels than this service takes is made smaller first, and that is said", async () => {
+  const cases = [
+    [{ MAX_PIXELS: "100000" }, coffee(), "Scaled down from 600 × 400 to 316 × 210 pixels in the browser."],
+    [
+      { MAX_BODY_BYTES: "4500000" },
+      file("wall.bmp", "image/bmp", bitmap(1600, 1200)),
+      "Compressed in the browser: the file was larger than the service takes.",
+    ],
+    // Not at once small enough.
+    [{ MAX_BODY_BYTES: "40000" }, coffee(), "Scaled down from 600 × 400 to 300 × 200 pixels in the browser."],
+    [{ MAX_BODY_BYTES: "10000" }, coffee(), "Scaled down from 600 × 400 to 150 × 100 pixels in the browser."],
+  ];
+  for (const [limits, picture, notice] of cases) {
+    const small = await startServer(limits);
+    await visitAt(browser, {
+      url: small.url,
+      work: async (page) => {
+        await page.locator("#file").setInputFiles(picture);
+        await finished(page, 1);
+        assert.equal(await card(page, picture.name).getAttribute("data-state"), "done", notice);
+        assert.equal(await card(page, picture.name).locator(".notice").textContent(), notice);
+        if (picture.name === "coffee.png") assert.equal(await best(page, "coffee.png"), "espresso");
+      },
+    }).finally(small.stop);
+  }
 });
+
+test("a large picture that this service takes is sent as it is", () =>
+  visit({
+    work: async (page) => {
+      const wall = bitmap(1600, 1200);
+      const sent = page.waitForRequest("**/classify*");
+      await page.locator("#file").setInputFiles(file("wall.bmp", "image/bmp", wall));
+      assert.equal((await sent).headers()["content-type"], "image/bmp");
+      await finished(page, 1);
+      assert.match(await card(page, "wall.bmp").locator(".facts").textContent(), /1600 × 1200 · BMP/);
+      assert.equal(await card(page, "wall.bmp").locator(".notice").count(), 0);
+    },
+  }));
 
 test("a file name is shown as it is, whatever stands in it", () =>
   visit({
