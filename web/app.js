@@ -196,7 +196,8 @@ addEventListener("dragleave", (event) => {
 });
 addEventListener("drop", (event) => {
   document.body.classList.remove("dragging");
-  if (!event.dataTransfer) return;
+  // Text goes into the field of the token.
+  if (!hasFiles(event)) return;
   event.preventDefault();
   add([...event.dataTransfer.files]);
 });

@@ -190,6 +190,25 @@ test("a token that was pasted with what cannot be seen is used without it", asyn
   }).finally(guarded.stop);
 });
 
+test("text can be dropped into the field of the token", async () => {
+  const guarded = await startServer({ API_TOKEN: "s3cret" });
+  await visitAt(browser, {
+    url: guarded.url,
+    work: async (page) => {
+      await page.locator("#file").setInputFiles(file("s3cret", "image/jpeg", bytes("coffee.jpg")));
+      await finished(page, 1);
+      const name = page.locator(".name");
+      await name.selectText();
+      await name.hover({ position: { x: 15, y: 10 } });
+      await page.mouse.down();
+      await page.getByLabel("API token").hover();
+      await page.mouse.up();
+      assert.equal(await page.getByLabel("API token").inputValue(), "s3cret");
+      assert.equal(await page.locator("#results > li").count(), 1);
+    },
+  }).finally(guarded.stop);
+});
+
 test("the page works below a prefix, as behind a gateway's stage", async () => {
   const proxy = await startProxy(server.url, { prefix: "/Prod" });
   await visitAt(browser, {
