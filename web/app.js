@@ -3,7 +3,7 @@
 import { names, percent, show } from "./card.js";
 import { prepare } from "./picture.js";
 import { classify, info } from "./service.js";
-import { firstLanguage, textsOf } from "./texts.js";
+import { firstLanguage, remember, textsOf } from "./texts.js";
 
 /** Pictures that are worked on at the same time; more would only wait in the service. */
 const AT_A_TIME = 2;
@@ -208,5 +208,8 @@ addEventListener("paste", (event) => {
 });
 element("clear").addEventListener("click", clear);
 element("token").addEventListener("submit", useToken);
-element("language").addEventListener("change", ({ target }) => speak(target.value));
+element("language").addEventListener("change", ({ target }) => {
+  remember(target.value);
+  speak(target.value);
+});
 speak(language);

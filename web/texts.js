@@ -111,14 +111,16 @@ export function firstLanguage() {
   return wanted.find((tag) => tag in TEXTS) ?? "en";
 }
 
-/** The texts of the language, which is remembered. */
-export function textsOf(language) {
+/** The texts of the language. */
+export const textsOf = (language) => TEXTS[language];
+
+/** Keeps the language that was chosen for the next visit. */
+export function remember(language) {
   try {
     localStorage.setItem("language", language);
   } catch {
     // Storage may be forbidden; then the choice is not remembered.
   }
-  return TEXTS[language];
 }
 
 function remembered() {

@@ -42,6 +42,22 @@ test("the language is the browser's at first, then the one that was chosen", asy
   });
 });
 
+test("a language that nobody chose is not kept: the browser's counts anew with each visit", async () => {
+  const heading = (page) => page.getByRole("heading", { level: 1 }).textContent();
+  let storageState;
+  await visit({
+    context: { locale: "zh-CN" },
+    work: async (page) => {
+      assert.equal(await heading(page), "图像分类");
+      storageState = await page.context().storageState();
+    },
+  });
+  await visit({
+    context: { locale: "en-GB", storageState },
+    work: async (page) => assert.equal(await heading(page), "Image classifier"),
+  });
+});
+
 test("both languages have the same texts", async () => {
   await visit({
     work: async (page) => {
