@@ -2,11 +2,14 @@
 
 import { names, percent, show } from "./card.js";
 import { prepare } from "./picture.js";
-import { classify, info } from "./service.js";
+import { classify, info, pause } from "./service.js";
 import { firstLanguage, remember, textsOf } from "./texts.js";
 
 /** Pictures that are worked on at the same time; more would only wait in the service. */
 const AT_A_TIME = 2;
+
+/** How often a picture is sent once more by itself, where the service has too much to do. */
+const RETRIES = 3;
 
 const element = (id) => document.getElementById(id);
 const results = element("results");
@@ -69,26 +72,39 @@ function work() {
 async function look(picture) {
   const { signal } = picture.removal;
   await infoArrived;
-  let outcome, sentWith;
+  let outcome;
   try {
     const { body, notice, preview } = await prepare(picture.file, service?.limits);
     if (signal.aborted) return;
     picture.notice = notice;
     if (preview) picture.preview ??= URL.createObjectURL(preview);
-    refresh(picture, "sending");
-    sentWith = token;
-    outcome = await classify(body, sentWith, signal);
+    outcome = await send(picture, body);
   } catch {
     outcome = { error: { code: "unreadable", detail: null } };
   }
   if (signal.aborted) return;
   const isRefused = outcome.error?.status === 401;
   // Another token was given in the meantime.
-  if (isRefused && token !== sentWith) return refresh(picture, "waiting");
+  if (isRefused && token !== outcome.sentWith) return refresh(picture, "waiting");
   Object.assign(picture, { answer: null, error: null }, outcome);
   refresh(picture, outcome.answer ? "done" : "failed");
   if (isRefused) askForToken();
   announce(picture);
+}
+
+/** Has a picture classified, in the end; throws if it is removed while it waits. */
+async function send(picture, body) {
+  const { signal } = picture.removal;
+  for (let left = RETRIES; ; left -= 1) {
+    refresh(picture, "sending");
+    const sentWith = token;
+    const outcome = await classify(body, sentWith, signal);
+    const seconds = outcome.error?.retryAfter;
+    if (signal.aborted || left === 0 || !seconds) return { ...outcome, sentWith };
+    refresh(picture, "busy");
+    // It keeps its place: others would be too much as well.
+    await pause(seconds, signal);
+  }
 }
 
 /** Says what became of a picture, to those who hear the page, too. */

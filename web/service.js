@@ -8,6 +8,9 @@ const PATIENCE = 60_000;
 /** What pictures wait for, they do not wait for longer than that. */
 const PATIENCE_FOR_INFO = 5_000;
 
+/** What is waited for an overloaded service at most, in seconds. Where it asks for more, a person is told. */
+const LONGEST_PAUSE = 30;
+
 /** What `GET info` answers, or null. */
 export async function info() {
   try {
@@ -20,11 +23,11 @@ export async function info() {
 }
 
 /**
- * Has a picture classified, unless the signal ends it: `{ answer }` or `{ error: { code, detail, status } }`. Never
- * throws.
+ * Has a picture classified, unless the signal ends it before: `{ answer }`, or
+ * `{ error: { code, detail, status, retryAfter } }`. Never throws.
  *
  * `detail` is null where the service did not say it; `code` is then `network`, `timeout` or `status_` and a number:
- * gateways have answers of their own.
+ * gateways have answers of their own. `retryAfter` are the seconds after which it should come again by itself, or 0.
  */
 export async function classify(body, token, end) {
   const headers = { "Content-Type": body.type || "application/octet-stream" };
@@ -46,7 +49,17 @@ export async function classify(body, token, end) {
   if (response.ok && Array.isArray(json?.predictions)) return { answer: json };
   const { status } = response;
   const code = typeof json?.code === "string" ? json.code : `status_${status}`;
-  return { error: { code, detail: json?.detail ?? null, status } };
+  const seconds = code === "overloaded" ? Number(response.headers.get("Retry-After")) : 0;
+  const retryAfter = seconds <= LONGEST_PAUSE ? seconds : 0;
+  return { error: { code, detail: json?.detail ?? null, status, retryAfter } };
+}
+
+/** Resolves after so many seconds; rejects when the signal is given before. */
+export function pause(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    setTimeout(resolve, seconds * 1000);
+    signal.addEventListener("abort", reject, { once: true });
+  });
 }
 
 /** Whether the same picture may be answered when it is sent once more. */

@@ -99,6 +99,66 @@ test("a gateway's own answers, which are no JSON or another one, are understood"
   }).finally(proxy.stop);
 });
 
+/** Lets the service be overloaded for the first `times` pictures; the list that comes back has when each one was sent. */
+async function overload(page, { seconds, times = Infinity }) {
+  const sent = [];
+  await page.route("**/classify*", (route) => {
+    sent.push(performance.now());
+    if (sent.length > times) return route.continue();
+    const headers = { "content-type": "application/problem+json", "retry-after": String(seconds) };
+    const body = JSON.stringify({ status: 503, code: "overloaded", detail: "Too many images at the same time." });
+    return route.fulfill({ status: 503, headers, body });
+  });
+  return sent;
+}
+
+test("an overloaded service is given the time that it asks for, then the picture comes again by itself", () =>
+  visit({
+    mayReport: /status of 503/,
+    work: async (page) => {
+      const sent = await overload(page, { seconds: 1, times: 2 });
+      await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
+      await page.getByRole("progressbar", { name: "coffee.jpg: The service is busy, trying again soon" }).waitFor();
+      await finished(page, 1);
+      assert.equal(await best(page, "coffee.jpg"), "espresso");
+      assert.equal(sent.length, 3);
+      for (const at of [1, 2]) assert.ok(sent[at] - sent[at - 1] > 990, `${sent[at] - sent[at - 1]} ms`);
+    },
+  }));
+
+test("a service that stays overloaded, or for long, is left alone, and that is said", () =>
+  visit({
+    mayReport: /status of 503/,
+    work: async (page) => {
+      for (const [seconds, requests] of [[1, 4], [3600, 1], ["", 1], ["Fri, 31 Dec 2049 23:59:59 GMT", 1]]) {
+        const sent = await overload(page, { seconds });
+        await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
+        await finished(page, 1);
+        const error = page.locator(".error");
+        assert.equal(await error.getAttribute("data-code"), "overloaded");
+        assert.equal(await error.textContent(), "Too many images at the same time.");
+        assert.equal(await page.getByRole("button", { name: "Try again" }).count(), 1);
+        assert.equal(sent.length, requests, `after ${seconds}`);
+        await page.unrouteAll();
+        await page.getByRole("button", { name: "Clear" }).click();
+      }
+    },
+  }));
+
+test("pictures that wait for an overloaded service make room for others when they are removed", () =>
+  visit({
+    mayReport: /status of 503/,
+    work: async (page) => {
+      const sent = await overload(page, { seconds: 20, times: 2 });
+      await page.locator("#file").setInputFiles([fixture("coffee.jpg"), fixture("flower.jpg")]);
+      await page.locator("#results > [data-state=busy]").nth(1).waitFor();
+      await page.getByRole("button", { name: "Clear" }).click();
+      await page.locator("#file").setInputFiles(fixture("china.jpg"));
+      await page.locator("#results > [data-state=done]").waitFor({ timeout: 5000 });
+      assert.deepEqual([await best(page, "china.jpg"), sent.length], ["palace", 3]);
+    },
+  }));
+
 test("pictures are classified where the service says nothing of itself, or something else", async () => {
   for (const [status, body] of [[200, "{}"], [200, "null"], [404, "<p>not here</p>"], [503, "{}"]]) {
     const answer = ({ url }) => (url === "/info" ? [status, "application/json", body] : undefined);
