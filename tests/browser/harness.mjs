@@ -80,8 +80,8 @@ export const launch = () =>
   });
 
 /** One browser and one server for a file of tests. */
-export async function stage() {
-  const [browser, server] = await Promise.all([launch(), startServer()]);
+export async function stage(environment) {
+  const [browser, server] = await Promise.all([launch(), startServer(environment)]);
   after(() => Promise.all([browser.close(), server.stop()]));
   return { browser, server, visit: (options) => visit(browser, { url: server.url, ...options }) };
 }
