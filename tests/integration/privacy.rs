@@ -3,8 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ureq::http::HeaderMap;
+
+use crate::emulator::{Function, Outcome};
 use crate::repository;
 use crate::server::Server;
+
+/// What would tell of this machine, of the sources, or of libraries.
+fn inner() -> Vec<String> {
+    let here = repository("").to_str().unwrap().trim_end_matches('/').to_owned();
+    let texts = ["/src/", ".rs:", "libonnxruntime", "model.onnx", "Os {", "/usr/", "/var/"];
+    [vec![here], texts.map(str::to_owned).to_vec()].concat()
+}
 
 /// All files below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -12,18 +22,21 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
+#[track_caller]
+fn assert_private(what: &Path, text: &str, headers: &HeaderMap) {
+    for inner in inner() {
+        assert!(!text.contains(&inner), "{}: {text}", what.display());
+        let told = headers.values().any(|value| String::from_utf8_lossy(value.as_bytes()).contains(&inner));
+        assert!(!told, "{}: {headers:?}", what.display());
+    }
+    for banner in ["server", "x-powered-by"] {
+        assert!(!headers.contains_key(banner), "{}", what.display());
+    }
+}
+
 #[test]
 fn no_answer_holds_a_path_a_source_or_a_banner() {
     let server = Server::start();
-    let here = repository("");
-    let inner = [
-        here.to_str().unwrap().trim_end_matches('/'),
-        "/src/",
-        ".rs:",
-        "libonnxruntime",
-        "model.onnx",
-        "Os {",
-    ];
     let fixtures = files(&repository("tests/fixtures"));
     assert!(fixtures.len() > 100, "{}", fixtures.len());
     let mut refused = 0;
@@ -33,13 +46,33 @@ fn no_answer_holds_a_path_a_source_or_a_banner() {
             let answer = server.post(path, content_type, &content);
             assert!(answer.status < 500, "{}: {}", file.display(), answer.body);
             refused += usize::from(answer.status != 200);
-            for text in inner {
-                assert!(!answer.body.contains(text), "{}: {}", file.display(), answer.body);
-            }
-            for banner in ["server", "x-powered-by"] {
-                assert_eq!(answer.header(banner), "", "{}", file.display());
-            }
+            assert_private(file, &answer.body, &answer.headers);
         }
     }
     assert!(refused > 100, "{refused}");
+}
+
+#[test]
+fn nor_does_one_to_a_seed_of_the_fuzzers() {
+    let server = Server::start();
+    let seeds = files(&repository("fuzz/seeds/body"));
+    assert!(seeds.len() >= 7, "{}", seeds.len());
+    for seed in &seeds {
+        // The first byte is the fuzzer's.
+        let body = &fs::read(seed).unwrap()[1..];
+        for content_type in ["", "text/plain", "application/json", "multipart/form-data; boundary=x"] {
+            let answer = server.post("/classify", content_type, body);
+            assert!(answer.status < 500, "{}: {}", seed.display(), answer.body);
+            assert_private(seed, &answer.body, &answer.headers);
+        }
+    }
+    let function = Function::start();
+    let events =
+        [repository("tests/fixtures/events"), repository("events")].map(|folder| files(&folder)).concat();
+    for event in events.iter().filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
+        let text = match function.invoke(&fs::read_to_string(event).unwrap()) {
+            Outcome::Response(payload) | Outcome::FunctionError(payload) => payload.to_string(),
+        };
+        assert_private(event, &text, &HeaderMap::new());
+    }
 }
