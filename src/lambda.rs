@@ -29,7 +29,8 @@ use crate::{Classifier, StartError, http, workers};
 ///
 /// # Errors
 ///
-/// A [`StartError`] if the model cannot be loaded or the Runtime API breaks off.
+/// A [`StartError`] if the model cannot be loaded, or the Runtime API breaks off where invocations come one at a time;
+/// where several come at once, AWS's runtime asks again and again.
 pub fn run(config: &Config) -> Result<(), StartError> {
     // Before the first invocation is asked for: what is done until then counts as initialisation.
     let concurrency = config.lambda.as_ref().map_or(1, |lambda| lambda.concurrency);

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{Extensions, HeaderMap, StatusCode, Version};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::SizeAbove;
+use tower_http::compression::predicate::{Predicate as _, SizeAbove};
 
 use crate::config::Config;
 use crate::{Classifier, StartError, http, workers};
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// After a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Shorter answers, all but the page and the description of the API, are not worth compressing.
+/// Shorter answers are not worth compressing. What is longer are the page and the description of the API.
 const COMPRESSED_FROM: u64 = 2048;
 
 /// What a newcomer may type.
@@ -38,7 +39,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let classifier = Classifier::load(config, config.sessions())?.remembering(config.cache_entries);
     // Here and not in the router: under Lambda an answer is text, and a gateway that compresses does it itself.
     let router = http::router(Arc::new(classifier), config)
-        .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_FROM)));
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_FROM).and(is_no_result)));
     let address = format!("{}:{}", config.host, config.port);
     let failed = |cause| StartError::Listen { address: address.clone(), cause };
     let runtime = workers::start(config.max_concurrency)?;
@@ -67,6 +68,12 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     // Work that nobody waits for any more ends with the process.
     runtime.shutdown_background();
     ended.map_err(failed)
+}
+
+/// Whether an answer is something else than labels. Those can be a megabyte, and to compress that would hold up the one
+/// thread that waits for the network.
+fn is_no_result(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    !headers.contains_key(http::CACHE)
 }
 
 /// Tells a newcomer what to do.

@@ -32,7 +32,13 @@ pub fn init(logging: &Logging) {
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     // A second call (in tests) finds the log installed already; that is fine.
     let _ = if logging.json {
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+        builder
+            .json()
+            .with_target(false)
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .try_init()
     } else if logging.lambda {
         // Lambda stamps the time itself.
         builder.with_ansi(false).with_target(false).without_time().try_init()

@@ -16,11 +16,11 @@ pub(super) fn environment() -> Option<LambdaEnvironment> {
     is_runtime().then(|| LambdaEnvironment {
         function_name: variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
         log_level: log_level(),
-        // As AWS's runtime reads it.
+        // AWS's runtime takes larger numbers, too, but no environment has the memory for them.
         concurrency: variable("AWS_LAMBDA_MAX_CONCURRENCY")
-            .and_then(|text| text.parse().ok())
+            .and_then(|text| text.parse::<u16>().ok())
             .filter(|&concurrency| concurrency > 0)
-            .unwrap_or(1),
+            .map_or(1, usize::from),
     })
 }
 

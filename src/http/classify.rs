@@ -17,7 +17,7 @@ use crate::classifier::{Classification, Options, milliseconds};
 use crate::telemetry::{Image, Notes};
 
 /// `hit` where no image of the request had to be looked at, else `miss`.
-pub(super) const CACHE: HeaderName = HeaderName::from_static("x-cache");
+pub(crate) const CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// What the images of a request came to.
 enum Outcome {
@@ -52,16 +52,14 @@ pub(super) async fn classify(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Error> {
-    let id = Arc::clone(&notes.record().request_id);
-    let outcome = outcome(&app, notes, query, headers, body).await?;
-    let response = match &outcome {
-        Outcome::One(one) => answer::json(&Full::whole(one, app.classifier.card(), &id)),
+    answer(app, notes, query, headers, body, |app, outcome, id| match outcome {
+        Outcome::One(one) => answer::json(&Full::whole(one, app.classifier.card(), id)),
         Outcome::Several(several) => {
-            let results = several.iter().map(|result| OneOf::new(result, &id, Full::part)).collect();
+            let results = several.iter().map(|result| OneOf::new(result, id, Full::part)).collect();
             answer::json(&Results { results })
         }
-    };
-    response.map(|response| outcome.tell_cache(response))
+    })
+    .await
 }
 
 /// The bare list, `[{"label", "score"}, …]`; a list of such lists for several images.
@@ -72,39 +70,39 @@ pub(super) async fn predict(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Error> {
-    let id = Arc::clone(&notes.record().request_id);
-    let outcome = outcome(&app, notes, query, headers, body).await?;
-    let response = match &outcome {
+    answer(app, notes, query, headers, body, |_, outcome, id| match outcome {
         Outcome::One(one) => answer::json(&answer::bare(one)),
         Outcome::Several(several) => {
-            let lists: Vec<_> = several.iter().map(|result| OneOf::new(result, &id, answer::bare)).collect();
+            let lists: Vec<_> = several.iter().map(|result| OneOf::new(result, id, answer::bare)).collect();
             answer::json(&lists)
         }
-    };
-    response.map(|response| outcome.tell_cache(response))
+    })
+    .await
 }
 
-/// Has the images of a body classified, off the async threads.
-async fn outcome(
-    app: &Arc<App>,
+/// Has the images of a body classified and the answer written, off the async thread.
+async fn answer(
+    app: Arc<App>,
     notes: Notes,
     query: Option<String>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Result<Outcome, Error> {
+    written: fn(&App, &Outcome, &str) -> Result<Response, Error>,
+) -> Result<Response, Error> {
     let from_query = query_options(query.as_deref().unwrap_or_default())?;
     let start = Instant::now();
     let place = app.places.take().await?;
     notes.record().queue_ms = Some(milliseconds(start.elapsed()));
-    let app = Arc::clone(app);
     // Goes with this future, which is dropped when the client goes away.
     let client = Arc::new(());
     let asked = Arc::downgrade(&client);
     let done = tokio::task::spawn_blocking(move || {
         let _place = place;
         let content_type = text_of(&headers, header::CONTENT_TYPE);
-        work(&app, &notes, &asked, content_type, bytes.clone(), from_query)
-            .map_err(|error| blame_encoding(error, text_of(&headers, header::CONTENT_ENCODING), &bytes))
+        let outcome = work(&app, &notes, &asked, content_type, bytes.clone(), from_query)
+            .map_err(|error| blame_encoding(error, text_of(&headers, header::CONTENT_ENCODING), &bytes))?;
+        let id = Arc::clone(&notes.record().request_id);
+        written(&app, &outcome, &id).map(|response| outcome.tell_cache(response))
     })
     .await;
     drop(client);

@@ -44,7 +44,7 @@ impl Open {
         *notes.record() = Record {
             request_id: request_id(request.headers()),
             xray_trace_id: xray_trace_id(request.headers()),
-            cold_start: observer.is_cold_start(),
+            cold_start: is_request && observer.is_cold_start(),
             method: is_request.then(|| clean(request.method().as_str())),
             path: is_request.then(|| clean(request.uri().path())),
             route: route.filter(|_| is_request),

@@ -31,6 +31,7 @@ use axum::middleware;
 use axum::routing::{get, post};
 use bytes::Bytes;
 
+pub(crate) use classify::CACHE;
 pub use envelope::{REQUEST_ID, TRACE_ID};
 pub use page::PublicPath;
 pub use refused::Refused;
@@ -86,7 +87,7 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
 
 /// What is done for every request, whatever its route.
 fn around(routes: Router, config: &Config, limits: body::Limits, observer: Arc<Observer>) -> Router {
-    let intake = Arc::new(receive::Intake::new(limits, config.request_timeout));
+    let intake = Arc::new(receive::Intake::new(limits, config));
     let guard = (config.api_token.clone(), Arc::clone(&intake));
     // The last is the outermost. They run when the route is chosen, so that the record can name it.
     let routes = routes

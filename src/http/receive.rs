@@ -17,9 +17,9 @@ use futures_util::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::Limits;
-use crate::Error;
 use crate::classifier::milliseconds;
 use crate::telemetry::Notes;
+use crate::{Config, Error};
 
 /// Of a body that is too large, this much more is read and dropped.
 const DRAINED_BYTES: usize = 64 << 20;
@@ -36,9 +36,11 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(limits: Limits, timeout: Duration) -> Self {
-        let memory = limits.max_body_bytes().saturating_mul(LARGEST_BODIES).min(Semaphore::MAX_PERMITS);
-        Self { limits, timeout, memory: Arc::new(Semaphore::new(memory)) }
+    pub(super) fn new(limits: Limits, config: &Config) -> Self {
+        // Under Lambda a body is in memory before it comes here, and there are as many as Lambda has said.
+        let bodies = config.lambda.as_ref().map_or(LARGEST_BODIES, |lambda| lambda.concurrency);
+        let memory = limits.max_body_bytes().saturating_mul(bodies).min(Semaphore::MAX_PERMITS);
+        Self { limits, timeout: config.request_timeout, memory: Arc::new(Semaphore::new(memory)) }
     }
 
     /// Reads a body that nobody wants to its end, within bounds, unless the client still waits for leave to send it.
@@ -60,22 +62,42 @@ impl Intake {
         let _ = tokio::time::timeout(self.timeout, end).await;
     }
 
+    /// Reads a body in the time that it has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RequestTimeout`] if the client takes too long, and those of [`Self::read`].
+    async fn read_in_time(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Error> {
+        let mut refused = None;
+        match tokio::time::timeout(self.timeout, self.read(headers, body, &mut refused)).await {
+            Ok(read) => read,
+            Err(_) => Err(refused.unwrap_or(Error::RequestTimeout { seconds: self.timeout.as_secs_f64() })),
+        }
+    }
+
+    /// What is answered besides the bytes is their part of the memory. `refused` holds what is known already to be wrong
+    /// while the rest is read.
+    ///
     /// # Errors
     ///
     /// [`Error::BodyTooLarge`], before anything is read where `Content-Length` tells and the client waits for leave to
-    /// send (`Expect: 100-continue`); [`Error::MissingImage`] if the client breaks off; [`Error::RequestTimeout`] if it
-    /// takes too long; [`Error::Overloaded`] if the bodies of others fill the memory. What is answered besides the bytes
-    /// is their part of it.
+    /// send (`Expect: 100-continue`); [`Error::MissingImage`] if the client breaks off; [`Error::Overloaded`] if the
+    /// bodies of others fill the memory.
     async fn read(
         &self,
         headers: &HeaderMap,
         body: Body,
+        refused: &mut Option<Error>,
     ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Error> {
         let max = self.limits.max_body_bytes();
         let too_large = || Error::BodyTooLarge { max: self.limits.max_bytes };
         let announced =
             headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        let mut refused = announced.filter(|&length| length > max).map(|_| too_large());
+        *refused = announced.filter(|&length| length > max).map(|_| too_large());
         let waits = headers.contains_key(header::EXPECT);
         let is_endless = announced.is_some_and(|length| length > max.saturating_add(DRAINED_BYTES));
         if let Some(error) = refused.take_if(|_| waits || is_endless) {
@@ -94,8 +116,8 @@ impl Intake {
             }
             if refused.is_none() {
                 match (received <= max, self.hold(chunk.len())) {
-                    (false, _) => refused = Some(too_large()),
-                    (true, None) => refused = Some(Error::Overloaded),
+                    (false, _) => *refused = Some(too_large()),
+                    (true, None) => *refused = Some(Error::Overloaded),
                     (true, Some(more)) => {
                         match &mut memory {
                             Some(memory) => memory.merge(more),
@@ -109,7 +131,7 @@ impl Intake {
                 (chunks, memory) = (Chunks::None, None);
             }
         }
-        refused.map_or_else(|| Ok((chunks.join(), memory)), Err)
+        refused.take().map_or_else(|| Ok((chunks.join(), memory)), Err)
     }
 
     /// Room for so many bytes more, if there is any.
@@ -127,9 +149,7 @@ pub(super) async fn whole_body(
 ) -> Response {
     let start = Instant::now();
     let (parts, body) = request.into_parts();
-    let received = tokio::time::timeout(intake.timeout, intake.read(&parts.headers, body)).await;
-    let late = |_| Err(Error::RequestTimeout { seconds: intake.timeout.as_secs_f64() });
-    match received.unwrap_or_else(late) {
+    match intake.read_in_time(&parts.headers, body).await {
         Ok((bytes, _memory)) => {
             notes.record().bytes = Some(bytes.len());
             notes.record().body_ms = Some(milliseconds(start.elapsed()));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header;
 use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -50,8 +51,8 @@ pub(super) async fn serve(
     };
     if served.is_err_and(|error| error.is_timeout()) {
         let http1::Parts { io, read_buf, .. } = connection.into_parts();
-        // Who sent nothing waits for nothing.
-        if !read_buf.is_empty() {
+        // Who sent nothing, or some line breaks between requests, waits for nothing.
+        if !read_buf.trim_ascii().is_empty() {
             // The client may be gone by now.
             let _ = answer_late(io, router, timeout).await;
         }
@@ -75,7 +76,8 @@ async fn answer_late(mut io: Io, router: Router, timeout: Duration) -> io::Resul
 
 /// An answer as it goes over the wire.
 async fn write(response: Response) -> Vec<u8> {
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
     // It is in memory already.
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     let mut bytes = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", parts.status, body.len()).into_bytes();

@@ -47,9 +47,8 @@ impl Embedded {
     fn line(&self, record: &Record, now: SystemTime) -> Value {
         let mut metrics = Vec::new();
         let mut values = Map::new();
-        for (name, unit, reading) in
-            readings(record).into_iter().filter_map(|(instrument, reading)| named(instrument, reading))
-        {
+        for (instrument, reading) in readings(record) {
+            let Some((name, unit)) = named(instrument) else { continue };
             metrics.push(json!({"Name": name, "Unit": unit}));
             values.insert(name.to_owned(), number(reading));
         }
@@ -78,10 +77,10 @@ impl Embedded {
     }
 }
 
-/// What CloudWatch calls a reading, and its unit. `None` for what means nothing under Lambda, where the body is there
+/// What CloudWatch calls an instrument, and its unit. `None` for what means nothing under Lambda, where the body is there
 /// before the request, and requests wait elsewhere.
-fn named(instrument: Instrument, reading: f64) -> Option<(&'static str, &'static str, f64)> {
-    let (name, unit) = match instrument {
+fn named(instrument: Instrument) -> Option<(&'static str, &'static str)> {
+    Some(match instrument {
         Instrument::Requests => ("Requests", "Count"),
         Instrument::Errors => ("Errors", "Count"),
         Instrument::Faults => ("Faults", "Count"),
@@ -93,8 +92,7 @@ fn named(instrument: Instrument, reading: f64) -> Option<(&'static str, &'static
         Instrument::Time(Part::Preprocess) => ("PreprocessTime", "Milliseconds"),
         Instrument::Time(Part::Inference) => ("InferenceTime", "Milliseconds"),
         Instrument::Time(Part::Total) => ("TotalTime", "Milliseconds"),
-    };
-    Some((name, unit, reading))
+    })
 }
 
 /// A count without a decimal point, a time to the microsecond.

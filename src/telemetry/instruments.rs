@@ -9,7 +9,7 @@ pub(super) enum Instrument {
     Requests,
     /// Requests that were answered with an error: by code.
     Errors,
-    /// Requests that were answered with a 5xx.
+    /// Requests that were answered with a 5xx, for one of their images at least.
     Faults,
     /// Requests that were the first of their process.
     ColdStarts,
@@ -49,12 +49,12 @@ pub(super) fn readings(record: &Record) -> Vec<(Instrument, f64)> {
         }
     };
     count(Instrument::Errors, usize::from(record.code.is_some()));
-    count(Instrument::Faults, usize::from(record.status >= 500));
+    count(Instrument::Faults, usize::from(record.is_faulty()));
     count(Instrument::ColdStarts, usize::from(record.cold_start));
     let images = record.found().count();
     count(Instrument::Images, images);
     count(Instrument::CacheHits, record.cache_hits());
-    if record.code.is_none() && images > 0 {
+    if record.status == 200 && images > 0 {
         let times = record.times();
         let parts = [
             (Part::Body, record.body_ms),

@@ -62,7 +62,11 @@ impl Prometheus {
             "Requests, by route (none where the path leads nowhere) and status (499: the client went away)";
         registry.register("requests", requests, all.requests.clone());
         registry.register("errors", "Requests that were answered with an error, by code", all.errors.clone());
-        registry.register("faults", "Requests that were answered with a 5xx", all.faults.clone());
+        registry.register(
+            "faults",
+            "Requests that were answered with a 5xx, for one of their images at least",
+            all.faults.clone(),
+        );
         registry.register(
             "cold_starts",
             "Requests that were the first of their process",

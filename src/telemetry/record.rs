@@ -118,12 +118,26 @@ impl Record {
     pub(crate) fn times(&self) -> Option<Timing> {
         let mut looked_at = self.found().filter(|found| !found.cached).map(|found| found.timing).peekable();
         looked_at.peek()?;
-        Some(looked_at.fold(Timing::default(), |sum, timing| Timing {
+        let sum = looked_at.fold(Timing::default(), |sum, timing| Timing {
             decode: sum.decode + timing.decode,
             preprocess: sum.preprocess + timing.preprocess,
             inference: sum.inference + timing.inference,
             total: 0.0,
-        }))
+        });
+        // Sums of decimal fractions have more digits than their parts.
+        let round = |ms: f64| (ms * 1e3).round() / 1e3;
+        Some(Timing {
+            decode: round(sum.decode),
+            preprocess: round(sum.preprocess),
+            inference: round(sum.inference),
+            total: 0.0,
+        })
+    }
+
+    /// Whether it, or one of its images, was answered with a 5xx.
+    pub(crate) fn is_faulty(&self) -> bool {
+        let refusals = self.images.iter().filter_map(|image| image.outcome.as_ref().err());
+        self.status >= 500 || refusals.map(|refusal| refusal.status).any(|status| status >= 500)
     }
 
     /// How many of its images were remembered.

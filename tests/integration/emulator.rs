@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -36,6 +36,7 @@ impl Outcome {
 
 pub struct Function {
     pub process: Process,
+    api: Arc<Api>,
     events: Sender<String>,
     /// Each with the event that it is the outcome of.
     outcomes: Receiver<(String, Outcome)>,
@@ -46,6 +47,8 @@ struct Api {
     events: Mutex<Receiver<String>>,
     /// Those that were handed out, by the id of their invocation.
     under_way: Mutex<HashMap<String, String>>,
+    /// The most that were under way at the same time.
+    most: AtomicUsize,
     outcomes: Sender<(String, Outcome)>,
 }
 
@@ -59,11 +62,17 @@ impl Function {
         let address = listener.local_addr().unwrap();
         let (events, to_hand_out) = channel();
         let (taken, outcomes) = channel();
-        let api = Api { events: Mutex::new(to_hand_out), under_way: Mutex::default(), outcomes: taken };
+        let api = Api {
+            events: Mutex::new(to_hand_out),
+            under_way: Mutex::default(),
+            most: AtomicUsize::new(0),
+            outcomes: taken,
+        };
         let api = Arc::new(api);
+        let shared = Arc::clone(&api);
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let api = Arc::clone(&api);
+                let api = Arc::clone(&shared);
                 thread::spawn(move || serve(stream, &api));
             }
         });
@@ -74,13 +83,18 @@ impl Function {
                 .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
                 .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769"),
         );
-        Self { process, events, outcomes }
+        Self { process, api, events, outcomes }
     }
 
     /// Invokes the function once and waits for the outcome.
     pub fn invoke(&self, event: &str) -> Outcome {
         self.send(event);
         self.receive().1
+    }
+
+    /// The most invocations that were under way at the same time.
+    pub fn most_at_a_time(&self) -> usize {
+        self.api.most.load(Ordering::Relaxed)
     }
 
     /// Has an event handed out as soon as the function asks for one.
@@ -108,7 +122,10 @@ fn serve(stream: TcpStream, api: &Api) {
             // The test is over when no event can come any more.
             let Ok(event) = api.events.lock().unwrap().recv() else { return };
             let id = format!("00000000-0000-4000-8000-{:012}", INVOCATIONS.fetch_add(1, Ordering::Relaxed));
-            api.under_way.lock().unwrap().insert(id.clone(), event.clone());
+            let mut under_way = api.under_way.lock().unwrap();
+            under_way.insert(id.clone(), event.clone());
+            api.most.fetch_max(under_way.len(), Ordering::Relaxed);
+            drop(under_way);
             let headers = format!(
                 "lambda-runtime-aws-request-id: {id}\r\n\
                  lambda-runtime-deadline-ms: 4102444800000\r\n\

@@ -50,9 +50,10 @@ fn a_request_is_one_line_that_says_what_it_was_and_where_the_time_went() {
     let coffee = fixture("coffee.jpg");
     let body = form(&[("Käse 1.jpg", &coffee)]);
     let trace = ("x-amzn-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1");
-    let headers = [("content-type", "multipart/form-data; boundary=b"), ("x-request-id", "a"), trace];
+    let headers =
+        [("content-type", "multipart/form-data; boundary=b"), ("x-request-id", "first-request"), trace];
     let answer = server.send(ureq::http::Method::POST, "/classify", &headers, &body);
-    let line = line_of(&server, "a");
+    let line = line_of(&server, "first-request");
     for (name, expected) in [
         ("level", json!("INFO")),
         ("method", json!("POST")),
@@ -76,13 +77,13 @@ fn a_request_is_one_line_that_says_what_it_was_and_where_the_time_went() {
     let parts: f64 = ["body", "queue", "decode", "preprocess", "inference"].map(ms).iter().sum();
     assert!(0.0 < ms("inference") && parts <= ms("total"), "{line}");
 
-    assert_eq!(post(&server, "b", &body), 200);
-    let again = line_of(&server, "b");
+    assert_eq!(post(&server, "second-request", &body), 200);
+    let again = line_of(&server, "second-request");
     assert_eq!((&again["cache_hit"], &again["cold_start"]), (&json!(true), &json!(false)));
     assert_eq!(again["inference_ms"], Value::Null);
 
-    assert_eq!(post(&server, "c", &form(&[("cut.jpg", &coffee[..5000])])), 422);
-    let refused = line_of(&server, "c");
+    assert_eq!(post(&server, "third-request", &form(&[("cut.jpg", &coffee[..5000])])), 422);
+    let refused = line_of(&server, "third-request");
     assert_eq!((&refused["code"], &refused["file_name"]), (&json!("truncated_image"), &json!("cut.jpg")));
 
     let log = server.process.log();
@@ -137,6 +138,8 @@ fn no_file_name_forges_or_breaks_a_line() {
         let about_requests = log.lines().filter(|line| !others.iter().any(|text| line.contains(text)));
         assert_eq!(about_requests.count(), names.len(), "{log}");
         if format == "JSON" {
+            let long = line_of(&server, "name-6")["file_name"].as_str().unwrap().to_owned();
+            assert_eq!(long, "é".repeat(200));
             assert!(
                 lines(&log)
                     .iter()

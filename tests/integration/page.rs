@@ -96,6 +96,13 @@ fn the_local_server_compresses_the_page_for_who_can_read_that() {
     let mut text = String::new();
     flate2::read::GzDecoder::new(&compressed[..]).read_to_string(&mut text).unwrap();
     assert_eq!(text, plain.body);
+
+    // Labels are not: that would hold up all others.
+    let agent = [("accept-encoding", "gzip")];
+    let photo = crate::fixture("coffee.jpg");
+    let labels = server.send(ureq::http::Method::POST, "/predict?top_k=1000", &agent, &photo);
+    assert!(labels.body.len() > 10_000);
+    assert_eq!(labels.header("content-encoding"), "");
 }
 
 #[test]
