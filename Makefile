@@ -150,8 +150,8 @@ fuzz: ## Fuzz each target for SECONDS=30 (needs the nightly compiler and clang's
 
 .PHONY: soak
 soak: package ## Keep the packaged server under load for SECONDS=300, then beside faults (JSON=FILE)
-	python3 tests/soak/soak.py --binary .build/$(ARCH)/package/bootstrap --seconds $(or $(SECONDS),300) \
-	    $(if $(JSON),--json "$(abspath $(JSON))")
+	python3 tests/soak/soak.py --binary .build/$(ARCH)/package/bootstrap \
+	    --seconds $(or $(SECONDS),300) $(if $(JSON),--json "$(abspath $(JSON))")
 
 .PHONY: test-soak
 test-soak: ## Test that the soak reports each fault of a server that has it

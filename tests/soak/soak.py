@@ -46,9 +46,12 @@ def arguments() -> argparse.Namespace:
 
 
 def variables(chosen: argparse.Namespace) -> dict[str, str]:
+    # A package has its own.
+    beside = chosen.binary.parent
+    files = beside if (beside / "lib").is_dir() else inputs.ROOT
     own = {
-        "ORT_DYLIB_PATH": inputs.ROOT / "lib/libonnxruntime.so",
-        "MODEL_DIR": inputs.ROOT / "model",
+        "ORT_DYLIB_PATH": files / "lib/libonnxruntime.so",
+        "MODEL_DIR": files / "model",
         # Few, so that hits, misses and evictions all happen.
         "CACHE_ENTRIES": 16,
         "MAX_BODY_BYTES": inputs.MAX_BODY_BYTES,
