@@ -5,6 +5,11 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use lambda_image_classifier::cli::{self, Arguments, Command};
 use lambda_image_classifier::{Config, StartError, config, lambda, server, telemetry};
+use mimalloc::MiMalloc;
+
+/// ONNX Runtime allocates from it, too: its library finds the program's `malloc` before glibc's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     config::prepare_environment();

@@ -86,9 +86,6 @@ def environment(api: str) -> dict[str, str]:
         "LAMBDA_TASK_ROOT": "/var/task",
         "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/task:/var/task/lib",
         # As template.yaml sets them.
-        "MALLOC_ARENA_MAX": "2",
-        "MALLOC_MMAP_THRESHOLD_": "8388608",
-        "MALLOC_TRIM_THRESHOLD_": "33554432",
         "ORT_DISABLE_TELEMETRY": "1",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "TZ": ":UTC",

@@ -13,7 +13,7 @@ import yaml
 from conftest import ROOT
 
 # Read by glibc and by ONNX Runtime, before the program begins.
-NOT_OURS = {"MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "ORT_DISABLE_TELEMETRY"}
+NOT_OURS = {"ORT_DISABLE_TELEMETRY"}
 
 
 LONG_FORM = """
