@@ -1,4 +1,4 @@
-"""Nothing needs a newer C or C++ library than Lambda's provided.al2023 has."""
+"""Nothing needs a newer C or C++ library than Lambda's provided.al2023 has, and one allocator serves all."""
 
 import re
 import subprocess
@@ -49,3 +49,24 @@ def test_no_other_library_is_needed(which, package, libraries):
     assert "RPATH" not in dynamic
     # The library looks beside itself, no further.
     assert set(re.findall(r"\(RUNPATH\).*\[(.*)\]", dynamic)) <= {"$ORIGIN"}
+
+
+ALLOCATION = {"malloc", "calloc", "realloc", "free", "posix_memalign"}
+
+
+def symbols(path) -> tuple[set[str], set[str]]:
+    """The dynamic symbols that a file exports, and those that it imports."""
+    exported, imported = set(), set()
+    for line in readelf("--dyn-syms", path).splitlines():
+        fields = line.split()
+        if len(fields) >= 8 and fields[4] in ("GLOBAL", "WEAK"):
+            (imported if fields[6] == "UND" else exported).add(fields[7].split("@")[0])
+    return exported, imported
+
+
+def test_onnx_runtime_allocates_from_the_programs_allocator(package, libraries, arch):
+    exported, _ = symbols(package / "bootstrap")
+    _, imported = symbols(libraries[arch])
+    assert ALLOCATION <= imported, "ONNX Runtime allocates otherwise, so this proves nothing"
+    # The dynamic linker looks in the program first.
+    assert ALLOCATION <= exported
