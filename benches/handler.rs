@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use lambda_image_classifier::{http, lambda};
-use lambda_runtime::{Context, LambdaEvent};
+use lambda_runtime::Context;
 use serde_json::json;
 use tokio::runtime::Builder;
 
@@ -33,12 +34,10 @@ fn handler(criterion: &mut Criterion) {
         "isBase64Encoded": true,
         "body": STANDARD.encode(common::photo()),
     })
-    .to_string()
-    .into_bytes();
+    .to_string();
+    let event = Bytes::from(event);
     let invoke = || {
-        let payload = serde_json::from_slice(&event).expect("an event");
-        let answer =
-            runtime.block_on(lambda::invoke(router.clone(), LambdaEvent::new(payload, Context::default())));
+        let answer = runtime.block_on(lambda::invoke(router.clone(), event.clone(), Context::default()));
         serde_json::to_vec(&answer.expect("an answer")).expect("JSON")
     };
     assert!(String::from_utf8_lossy(&invoke()).contains("espresso"));

@@ -5,6 +5,7 @@
 //! invocation: it is answered with the plain JSON, without an HTTP envelope.
 
 mod event;
+mod payload;
 mod reply;
 mod uri;
 
@@ -13,13 +14,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::response::Parts;
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use bytes::Bytes;
+use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use tokio::signal::unix::{SignalKind, signal};
 use tower::ServiceExt as _;
 
 pub use event::{Event, Origin};
+use payload::Untouched;
 use reply::Reply;
 
 use crate::config::Config;
@@ -41,8 +44,9 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let runtime = workers::start(concurrency.min(config.max_concurrency))?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
-        let invocations =
-            lambda_runtime::run_concurrent(service_fn(move |event| invoke(router.clone(), event)));
+        let handler =
+            service_fn(move |event: LambdaEvent<()>| invoke(router.clone(), payload::take(), event.context));
+        let invocations = Runtime::new(handler).layer(TracingLayer::new()).layer(Untouched).run_concurrent();
         tokio::select! {
             ended = invocations => ended.map_err(StartError::Lambda),
             _ = terminate.recv() => Ok(()),
@@ -50,13 +54,17 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     })
 }
 
-/// Answers one invocation: the event as it came, to the answer that is sent as JSON.
+/// Answers one invocation: takes the event as it arrived, and returns the answer that is sent as JSON.
 ///
 /// # Errors
 ///
 /// A [`Diagnostic`], which Lambda reports as a function error, if the event is neither a request nor a body.
-pub async fn invoke(router: Router, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize, Diagnostic> {
-    match Event::read(event.payload.get(), &event.context)? {
+pub async fn invoke(
+    router: Router,
+    payload: Bytes,
+    context: Context,
+) -> Result<impl Serialize + use<>, Diagnostic> {
+    match Event::read(payload, &context)? {
         Event::Http { request, origin } => {
             let (parts, body) = answer(router, *request).await;
             Ok(Reply::http(origin, parts, body))

@@ -1,6 +1,6 @@
 //! An event as it comes in → an HTTP request.
 //!
-//! `lambda_http` has a reader of its own, but it panics on base64 that is none, on a host with a space and on an
+//! `lambda_http` has a reader of its own, but it panics on invalid base64, on a host with a space and on an
 //! unescaped query, refuses a whole event for one odd header, and copies the body several times. This one
 //! takes what it needs, leaves out what cannot be a header, and escapes what cannot be in a URI.
 
@@ -9,9 +9,6 @@ use std::borrow::Cow;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use lambda_runtime::{Context, Diagnostic};
 use memchr::memchr;
@@ -22,6 +19,7 @@ use serde_json::value::RawValue;
 
 use super::uri;
 use crate::Error;
+use crate::http::body::decode_base64;
 use crate::http::{PublicPath, REQUEST_ID, Refused, TRACE_ID, Trusted};
 
 /// The front door that an event came through; it decides the form of the answer.
@@ -82,13 +80,13 @@ impl Event {
     /// # Errors
     ///
     /// A [`Diagnostic`] if it is neither a request of a front door nor a body.
-    pub fn read(payload: &str, context: &Context) -> Result<Self, Diagnostic> {
+    pub fn read(payload: Bytes, context: &Context) -> Result<Self, Diagnostic> {
         // What says a thing twice is no event.
-        let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(payload) else {
+        let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(&payload) else {
             return Err(unknown_payload());
         };
-        let Some(origin) = envelope.origin() else { return envelope.direct(payload, context) };
-        let mut request = envelope.request(origin).unwrap_or_else(|detail| {
+        let Some(origin) = envelope.origin() else { return envelope.direct(&payload, context) };
+        let mut request = envelope.request(origin, &payload).unwrap_or_else(|detail| {
             let mut request = Request::new(Body::empty());
             request.extensions_mut().insert(Refused::from(Error::InvalidEvent(detail)));
             request
@@ -135,11 +133,11 @@ impl Envelope<'_> {
         }
     }
 
-    fn direct(&self, payload: &str, context: &Context) -> Result<Event, Diagnostic> {
+    fn direct(&self, payload: &Bytes, context: &Context) -> Result<Event, Diagnostic> {
         if self.image.is_none() && self.images.is_none() && self.inputs.is_none() {
             return Err(unknown_payload());
         }
-        let mut request = Request::new(Body::from(payload.to_owned()));
+        let mut request = Request::new(Body::from(payload.clone()));
         *request.method_mut() = Method::POST;
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         set_ids(&mut request, context);
@@ -148,8 +146,8 @@ impl Envelope<'_> {
         Ok(Event::Direct { request: Box::new(request) })
     }
 
-    fn request(&self, origin: Origin) -> Result<Request, String> {
-        let mut request = Request::new(Body::from(self.body()?));
+    fn request(&self, origin: Origin, payload: &Bytes) -> Result<Request, String> {
+        let mut request = Request::new(Body::from(self.body(payload)?));
         *request.method_mut() = self.method(origin)?;
         *request.uri_mut() = uri::build(&self.path(), &self.query(origin))
             .ok_or("The event's path and query string cannot be those of a request.")?;
@@ -236,17 +234,18 @@ impl Envelope<'_> {
         headers
     }
 
-    fn body(&self) -> Result<Bytes, String> {
+    /// The body, without a copy where it is text without escapes.
+    fn body(&self, payload: &Bytes) -> Result<Bytes, String> {
         let Some(raw) = self.body.map(RawValue::get).filter(|raw| *raw != "null") else {
             return Ok(Bytes::new());
         };
         let Some(quoted) = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) else {
             // A body that was given as JSON rather than as text.
-            return Ok(Bytes::copy_from_slice(raw.as_bytes()));
+            return Ok(payload.slice_ref(raw.as_bytes()));
         };
-        // Base64 has nothing to unescape, and megabytes of it are found out at once.
-        let text: Cow<'_, str> = match memchr(b'\\', quoted.as_bytes()) {
-            None => quoted.into(),
+        // Base64 has nothing to unescape, and `memchr` sees that of megabytes at once.
+        let text: Bytes = match memchr(b'\\', quoted.as_bytes()) {
+            None => payload.slice_ref(quoted.as_bytes()),
             Some(_) => serde_json::from_str::<String>(raw)
                 .map_err(|_| "The event's body is not valid text.".to_owned())?
                 .into(),
@@ -257,8 +256,8 @@ impl Envelope<'_> {
             _ => false,
         };
         let decoded = if flagged { decode_base64(&text) } else { None };
-        // Base64 that is none is passed on: the body's reader says what is wrong with it.
-        Ok(decoded.map_or_else(|| Bytes::from(text.into_owned()), Bytes::from))
+        // Text that is not base64 is passed on: the body's reader says what is wrong with it.
+        Ok(decoded.map_or(text, Bytes::from))
     }
 }
 
@@ -270,14 +269,4 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
         _ => (None, None),
     };
     one.into_iter().chain(many.into_iter().flatten().filter_map(Value::as_str))
-}
-
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    const CONFIG: GeneralPurposeConfig =
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    const ENGINE: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG);
-    ENGINE.decode(text).ok().or_else(|| {
-        let compact: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        ENGINE.decode(compact).ok()
-    })
 }

@@ -1,8 +1,9 @@
 //! Base64 in every dialect: standard and URL-safe alphabet, also mixed, padded or not, with white space.
 
+use std::sync::LazyLock;
+
 use ::base64::Engine as _;
-use ::base64::alphabet::STANDARD;
-use ::base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use ::base64::engine::{DecodePaddingMode, GeneralPurposeConfig, Simd};
 
 /// What a space is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +25,14 @@ pub(super) enum Fault {
     Length(usize),
 }
 
-/// Padding is optional, and the bits that no byte is made of need not be zero: senders differ in both.
-const ENGINE: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
+/// Padding is optional, and the unused bits of the last character need not be zero: senders differ in both.
+static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
+    Simd::standard(
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    )
+});
 
 /// Characters that are translated into the standard alphabet at a time; a multiple of four, so that no
 /// translated copy of the whole text is needed.
@@ -59,7 +61,8 @@ const MEANING: [u8; 256] = {
     meaning
 };
 
-/// Undoes base64, in one pass and without a copy of the text.
+/// Undoes base64 without a copy of the text: at once where it is in the standard alphabet, and otherwise character by
+/// character, which also finds the fault.
 pub(super) fn decode(text: &[u8], spaces: Spaces) -> Result<Vec<u8>, Fault> {
     if let Ok(bytes) = ENGINE.decode(text) {
         return Ok(bytes);

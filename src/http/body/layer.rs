@@ -71,8 +71,7 @@ impl Layer<'_> {
     }
 
     fn read_text(self, bytes: &Bytes, text: &str) -> Result<Step, Error> {
-        let printable = sniff::is_printable(text);
-        if printable && sniff::is_document(bytes) {
+        if sniff::is_document(bytes) && sniff::is_printable(text) {
             return self.whole(bytes.clone());
         }
         if text.starts_with(['[', '{']) {
@@ -86,6 +85,7 @@ impl Layer<'_> {
         if self.declared.kind == Kind::Json && json::is_scalar(text) {
             return Err(json::missing_image());
         }
+        let printable = sniff::is_printable(text);
         if printable && form::is_form(text, self.declared) {
             return form::read(text, self.limits).map(Step::Done);
         }

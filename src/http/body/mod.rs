@@ -35,6 +35,11 @@ use crate::error::Error;
 pub(super) use self::json::Document;
 pub use self::options::RawOptions;
 
+/// Undoes base64 in any dialect; `None` if the text is not base64.
+pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
+    base64::decode(text, base64::Spaces::AreNothing).ok()
+}
+
 /// Wrappings that are undone: base64 three times over, and one JSON string or change of encoding around it.
 const MAX_LAYERS: usize = 4;
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use memchr::memchr;
 use percent_encoding::percent_decode;
 
 use super::base64::{self, Fault};
@@ -99,6 +100,9 @@ pub(super) fn undo(text: &str, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
     if let Some(url) = DataUrl::parse(text) {
         return url.decode(origin);
     }
+    if !has_percent(text) {
+        return decode(text.as_bytes(), origin);
+    }
     if let Some(bytes) = percent_encoded(text) {
         return Ok(bytes);
     }
@@ -115,6 +119,9 @@ pub(super) fn undo(text: &str, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
 /// The bytes of a picture or document that were percent-encoded as they are, as `curl --data-urlencode
 /// image@cat.jpg` does it. `None` for all other text.
 pub(super) fn percent_encoded(text: &str) -> Option<Vec<u8>> {
+    if !has_percent(text) {
+        return None;
+    }
     // Those who encode bytes encode "+", too: one that is left is a space.
     let plain = || text.bytes().map(|byte| if byte == b'+' { b' ' } else { byte }).collect::<Vec<u8>>();
     let bytes: Vec<u8> = match percent_decode(text.as_bytes()).into() {
@@ -226,9 +233,17 @@ impl<'a> DataUrl<'a> {
     }
 
     fn decode(&self, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
-        let plain: Cow<'_, [u8]> = percent_decode(self.payload.as_bytes()).into();
+        let plain: Cow<'_, [u8]> = match has_percent(self.payload) {
+            true => percent_decode(self.payload.as_bytes()).into(),
+            false => self.payload.as_bytes().into(),
+        };
         if self.base64 { decode(&plain, origin) } else { Ok(plain.into_owned()) }
     }
+}
+
+/// Whether there may be percent-encoding to undo: found at once in megabytes of base64, which have none.
+fn has_percent(text: &str) -> bool {
+    memchr(b'%', text.as_bytes()).is_some()
 }
 
 fn has_prefix(text: &str, prefix: &str) -> bool {
