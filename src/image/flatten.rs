@@ -12,13 +12,6 @@ pub(super) fn rgbx_in_place(pixels: &mut Vec<u8>) {
     in_place(pixels, |channel, _| channel);
 }
 
-/// CMYK → RGB in place, as Pillow does it; 255 is all the ink there is.
-///
-/// `pixels` holds 4 bytes a pixel on entry and 3 on return.
-pub(super) fn cmyk_in_place(pixels: &mut Vec<u8>) {
-    in_place(pixels, |ink, key| scaled(255 - ink, 255 - key));
-}
-
 /// Makes three bytes of each four: each of the first three, combined with the last.
 fn in_place(pixels: &mut Vec<u8>, combine: impl Fn(u8, u8) -> u8) {
     let count = pixels.len() / 4;

@@ -12,9 +12,9 @@ pub struct Limits {
 
 /// Bytes that a decoder may hold beside the file, where it needs more than the picture itself.
 ///
-/// 50 million pixels of a progressive JPEG with three full-size components take 450 MB: 6 bytes of coefficients
-/// and 3 of RGB for each. With model and runtime (about 90 MB) that stays under 600 MB; what would take more
-/// is refused.
+/// 62 million pixels of a progressive JPEG with three full-size components take 460 MB: 6 bytes of coefficients, 3 bits
+/// that tell which are not zero, and 1 sample for each. With model and runtime (about 90 MB) that stays under 600 MB.
+/// Larger pictures of the kind are refused.
 const MAX_BYTES: u64 = 460_000_000;
 
 /// The pixels of the large images of one request together, in pictures of the largest size that is accepted: ten

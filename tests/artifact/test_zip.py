@@ -92,7 +92,7 @@ def test_a_link_is_never_packed(package, tmp_path):
 def test_the_notices_name_everything_that_is_linked_or_packed(package):
     notices = (package / "THIRD-PARTY-NOTICES").read_text()
     others = ("ONNX Runtime", "Rust standard library", "LLVM libunwind", "Zig", "The model")
-    for name in ("ort ", "tokio ", "axum ", "zune-jpeg ", *others):
+    for name in ("ort ", "tokio ", "axum ", "image-webp ", *others):
         assert f"\n{name}" in notices, name
     # What only tests and builds use is not in the program.
     for name in ("tempfile ", "syn "):

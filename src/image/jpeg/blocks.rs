@@ -98,6 +98,11 @@ impl<'a> Blocks<'a> {
                 self.end_of_band_run = run;
                 Ok(())
             }
+            // Nothing to refine, as in most blocks of smooth pictures.
+            Procedure::AcRefine(_) if self.end_of_band_run > 0 && nonzero.as_deref() == Some(&0) => {
+                self.end_of_band_run -= 1;
+                Ok(())
+            }
             Procedure::AcRefine(table) => {
                 let run = self.end_of_band_run;
                 let run = ac_refine((table, self.band, low), run, bits, nonzero.unwrap_or(&mut 0), kept)?;

@@ -7,23 +7,19 @@ use super::super::orient::{self, Metadata, Orientation};
 use super::super::{Budget, Format, Target};
 use super::bits::Stop;
 use super::frame::Frame;
+use super::full::Full;
 use super::huffman::Tables;
 use super::markers::Markers;
-use super::pixels::Decoder;
+use super::output::Output;
 use super::quantization::Quantization;
 use super::reduced::Reduced;
 use super::scan::Scans;
 use crate::error::Error;
 
-/// Tables and scans of a file. Each is read again by the decoder; a segment can be as short as 4 bytes.
-const MAX_PARTS: usize = 4000;
-
 /// What the walk found.
 pub(super) struct File<'a> {
     pub(super) frame: Frame,
-    pub(super) decoder: Decoder,
-    /// The coefficients of a smaller picture, where one will do.
-    pub(super) reduced: Option<Reduced>,
+    pub(super) output: Output,
     pub(super) found: Found<'a>,
 }
 
@@ -31,8 +27,6 @@ pub(super) struct File<'a> {
 #[derive(Default)]
 pub(super) struct Found<'a> {
     pub(super) metadata: Metadata<'a>,
-    /// Tables and scans, each from its marker on, in order.
-    pub(super) parts: Vec<&'a [u8]>,
     /// There is an APP0 segment of JFIF.
     jfif: bool,
     /// The colour transform in Adobe's APP14 segment.
@@ -47,9 +41,9 @@ impl<'a> File<'a> {
         let mut quantization = Quantization::default();
         let mut restart_interval = 0;
         let mut scans: Option<Scans> = None;
-        let mut decoder = None;
+        let mut has_begun = false;
         let mut closed = false;
-        while let Some((marker, start)) = markers.next() {
+        while let Some(marker) = markers.next() {
             match marker {
                 // SOI, RST and TEM: nothing follows.
                 0xd8 | 0xd0..=0xd7 | 0x01 => continue,
@@ -73,11 +67,14 @@ impl<'a> File<'a> {
                         return Err(Format::Jpeg.corrupt("a scan before the frame"));
                     };
                     let scan = scans.begin(segment)?;
-                    if decoder.is_none() {
-                        let interleaved = scan.components.len() == scans.frame().components.len();
-                        decoder = Some(Decoder::choose(scans.frame(), interleaved)?);
+                    if !has_begun {
                         let target = stored(scans.frame(), found.metadata.orientation(), target);
-                        scans.keep(Reduced::choose(scans.frame(), target));
+                        let output = match Reduced::choose(scans.frame(), target) {
+                            Some(reduced) => Output::Reduced(reduced),
+                            None => Output::Full(Full::of(scans.frame())?),
+                        };
+                        scans.write_to(output);
+                        has_begun = true;
                     }
                     let length = scans
                         .walk(&scan, &tables, &quantization, restart_interval, markers.rest())
@@ -90,26 +87,20 @@ impl<'a> File<'a> {
                         return Err(Format::Jpeg.corrupt("a second frame"));
                     }
                 }
-                _ => {
-                    found.note_application(marker, segment);
-                    continue;
-                }
-            }
-            found.parts.push(markers.since(start));
-            if found.parts.len() > MAX_PARTS {
-                return Err(Format::Jpeg.corrupt("more tables and scans than any encoder writes"));
+                _ => found.note_application(marker, segment),
             }
             if scans.as_ref().is_some_and(Scans::are_complete) {
                 break;
             }
         }
-        match (scans, decoder) {
-            // Some writers end a progressive file before the last refinement, and close it.
-            (Some(scans), Some(decoder)) if scans.are_complete() || (closed && scans.all_have_begun()) => {
-                let (frame, reduced) = scans.into_parts();
-                Ok(Self { frame, decoder, reduced, found })
-            }
-            (_, None) if closed => Err(Format::Jpeg.corrupt("no scan before the end")),
+        if closed && !has_begun {
+            return Err(Format::Jpeg.corrupt("no scan before the end"));
+        }
+        let scans = scans.ok_or_else(|| Format::Jpeg.truncated())?;
+        // Some writers end a progressive file before the last refinement, and close it.
+        let is_whole = scans.are_complete() || (closed && scans.all_have_begun());
+        match scans.into_parts() {
+            (frame, Some(output)) if is_whole => Ok(Self { frame, output, found }),
             _ => Err(Format::Jpeg.truncated()),
         }
     }

@@ -82,6 +82,12 @@ impl Frame {
         Ok(Self { progressive: marker == 0xc2, width, height, components, mcus })
     }
 
+    /// The largest sampling factors of all components, horizontal and vertical.
+    pub(super) fn largest_sampling(&self) -> (u32, u32) {
+        let largest = |side: fn(&Component) -> u32| self.components.iter().map(side).max().unwrap_or(1);
+        (largest(|component| component.sampling.0), largest(|component| component.sampling.1))
+    }
+
     /// Where the component with this id is.
     pub(super) fn position(&self, id: u8) -> Option<usize> {
         self.components.iter().position(|component| component.id == id)

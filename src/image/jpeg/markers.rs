@@ -11,18 +11,17 @@ impl<'a> Markers<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// The next marker and where it starts, over fill bytes and whatever else is in between; `None` at the end
+    /// The next marker, over fill bytes and whatever else is in between; `None` at the end
     /// of the file.
-    pub(super) fn next(&mut self) -> Option<(u8, usize)> {
+    pub(super) fn next(&mut self) -> Option<u8> {
         loop {
             self.at += self.rest().iter().position(|&byte| byte == 0xff)?;
             self.at += self.rest().iter().position(|&byte| byte != 0xff)?;
-            let start = self.at - 1;
             let marker = *self.rest().first()?;
             self.at += 1;
             // A zero after 0xff is stuffing, left over from a scan.
             if marker != 0 {
-                return Some((marker, start));
+                return Some(marker);
             }
         }
     }
@@ -45,11 +44,6 @@ impl<'a> Markers<'a> {
     pub(super) fn step_over(&mut self, count: usize) {
         self.at += count;
     }
-
-    /// The file from `start` to where the walk is.
-    pub(super) fn since(&self, start: usize) -> &'a [u8] {
-        self.bytes.get(start..self.at).unwrap_or_default()
-    }
 }
 
 #[cfg(test)]
@@ -59,11 +53,10 @@ mod tests {
     #[test]
     fn fill_bytes_and_garbage_between_markers_are_stepped_over() {
         let mut markers = Markers::new(b"\xff\xd8junk\xff\x00\xff\xff\xff\xdb\x00\x03a\xff\xd9");
-        assert_eq!(markers.next(), Some((0xd8, 0)));
-        assert_eq!(markers.next(), Some((0xdb, 10)));
+        assert_eq!(markers.next(), Some(0xd8));
+        assert_eq!(markers.next(), Some(0xdb));
         assert_eq!(markers.segment(), Some(&b"a"[..]));
-        assert_eq!(markers.since(10), b"\xff\xdb\x00\x03a");
-        assert_eq!(markers.next().map(|(marker, _)| marker), Some(0xd9));
+        assert_eq!(markers.next(), Some(0xd9));
         assert_eq!(markers.next(), None);
     }
 

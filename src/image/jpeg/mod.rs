@@ -1,31 +1,35 @@
-//! JPEG: markers, a check that every pixel is there, then the decoder.
+//! JPEG: markers, scans, pixels.
 //!
-//! Decoders of JPEG do not fail on a file that was cut: they fill in grey, and grey gets a confident wrong label.
-//! So the entropy-coded data are walked through first, Huffman code by Huffman code, without making pixels of
-//! them (`scan`). That walk is exact: a missing last byte is found, a missing EOI is not missed. What is not
-//! found is a progressive file that was cut exactly between two scans and closed again with an EOI: nothing
-//! tells it from a file that was written so.
+//! libjpeg does not fail on a file that was cut: it fills in grey, and grey gets a confident wrong label. Here every
+//! block must be there: a missing last byte is found, and a missing EOI changes nothing. A progressive file that was cut
+//! exactly between two scans and closed again with an EOI is accepted: nothing tells it from a file that was written so.
 //!
-//! The walk also bounds what the decoder may be asked to do: dimensions, memory, the number of scans and the
-//! blocks that they visit.
+//! The walk over the scans (`file`, `scan`, `blocks`) also bounds the work: dimensions, memory, the number of scans and
+//! the blocks that they visit. It gives the coefficients to an `output`: at full size (`full`) their samples, upsampled
+//! (`upsample`) and converted (`color`), are those of libjpeg-turbo, bit for bit; where a much smaller picture will do,
+//! only the few coefficients of one of a half, a quarter or an eighth of the size are kept (`reduced`, `idct`).
 //!
-//! Two decoders make the pixels (`pixels`): a fast one for what encoders usually write, and a thorough one for
-//! the rest. Neither is needed where a much smaller picture will do: the walk keeps the few coefficients that one of
-//! a half, a quarter or an eighth of the size is made of (`reduced`, `idct`).
+//! One thing differs from libjpeg: it smooths the blocks of a progressive file whose scans do not bring all
+//! coefficients. Such pictures are rare, and their labels do not depend on it.
 
 mod bits;
 mod blocks;
+mod color;
 mod file;
 mod frame;
+mod full;
 mod huffman;
 mod idct;
+mod islow;
 mod markers;
-mod pixels;
+mod output;
 mod quantization;
 mod reduced;
 mod scan;
+mod upsample;
 
 use self::file::File;
+use self::output::Output;
 use super::orient::Orientation;
 use super::{Budget, Format, Raster, Target};
 use crate::error::Error;
@@ -35,14 +39,18 @@ pub(super) fn decode(
     budget: &mut Budget,
     target: Target<'_>,
 ) -> Result<(Raster, Orientation), Error> {
-    let mut file = File::read(bytes, budget, target)?;
+    let file = File::read(bytes, budget, target)?;
     let orientation = file.found.metadata.orientation();
     let (width, height) = (file.frame.width, file.frame.height);
-    if let Some(reduced) = file.reduced.take() {
-        let factor = reduced.factor();
-        let rgb = reduced.picture(&file.frame, file.color_transform())?;
-        return Ok((Raster::reduced(rgb, (width, height), factor), orientation));
-    }
-    let picture = Format::Jpeg.picture(width, height, pixels::decode(&file)?)?;
-    Ok((picture.into(), orientation))
+    let transform = file.color_transform();
+    let raster = match file.output {
+        Output::Full(full) => {
+            Format::Jpeg.picture(width, height, full.pixels(&file.frame, transform)?)?.into()
+        }
+        Output::Reduced(reduced) => {
+            let factor = reduced.factor();
+            Raster::reduced(reduced.picture(&file.frame, transform)?, (width, height), factor)
+        }
+    };
+    Ok((raster, orientation))
 }

@@ -8,9 +8,9 @@
 
 use ::image::RgbImage;
 
-use super::super::{Format, flatten};
+use super::super::Format;
 use super::frame::{Component, Frame};
-use super::idct;
+use super::{color, idct};
 use crate::error::Error;
 
 /// The reduced picture keeps at least this many pixels for each of those that it will be scaled to, across and down:
@@ -68,7 +68,7 @@ pub(super) struct Block<'a> {
 impl Kept {
     const NONE: u8 = u8::MAX;
 
-    fn new((columns, rows): (usize, usize)) -> Self {
+    pub(super) fn new((columns, rows): (usize, usize)) -> Self {
         let mut kept = Self { size: (columns, rows), places: [Self::NONE; 64], end: 0 };
         for (at, (place, &natural)) in (1..).zip(kept.places.iter_mut().zip(&ZIGZAG)) {
             let (row, column) = (usize::from(natural / 8), usize::from(natural % 8));
@@ -82,7 +82,24 @@ impl Kept {
     }
 }
 
-impl Block<'_> {
+impl Kept {
+    /// The steps of a quantization table in the order of a whole block's rows.
+    pub(super) fn by_rows(&self, table: &[u16; 64]) -> [u16; 64] {
+        let mut steps = [0; 64];
+        for (&place, &step) in self.places.iter().zip(table) {
+            if let Some(slot) = steps.get_mut(usize::from(place)) {
+                *slot = step;
+            }
+        }
+        steps
+    }
+}
+
+impl<'a> Block<'a> {
+    pub(super) fn new(kept: &'a Kept, coefficients: &'a mut [i16]) -> Self {
+        Self { kept, coefficients }
+    }
+
     /// The first coefficient, in the order of a scan, after which none is kept.
     #[inline(always)]
     pub(super) fn end(&self) -> u32 {
@@ -138,8 +155,7 @@ impl Reduced {
     /// `None` where a component has so few samples that even its whole blocks are too small, or their number does not
     /// go into 8.
     fn by(frame: &Frame, factor: u32, target: (u32, u32)) -> Option<Self> {
-        let largest = |side: fn(&Component) -> u32| frame.components.iter().map(side).max().unwrap_or(1);
-        let largest = (largest(|component| component.sampling.0), largest(|component| component.sampling.1));
+        let largest = frame.largest_sampling();
         // Samples of a block, and pixels for each.
         let samples = |side: u32, target: u32, fewer: u32| {
             let enough = f64::from(side) >= f64::from(target) * CHROMA_FOR_ONE * f64::from(factor * fewer);
@@ -195,7 +211,8 @@ impl Reduced {
             for ((plane, samples), row) in self.planes.iter().zip(&planes).zip(&mut repeated) {
                 plane.repeat_row(samples, y, row);
             }
-            color(&repeated, transform, to);
+            let rows: Vec<&[u8]> = repeated.iter().map(Vec::as_slice).collect();
+            color::convert(&rows, transform, to);
         }
         Ok(picture)
     }
@@ -204,13 +221,9 @@ impl Reduced {
 impl Plane {
     /// All samples, row by row, those of the last blocks included; `None` where no scan came.
     fn samples(&self) -> Option<Vec<u8>> {
-        let mut steps = vec![0; self.kept.size.0 * self.kept.size.1];
-        for (&place, &step) in self.kept.places.iter().zip(&self.steps?) {
-            if let Some(slot) = steps.get_mut(usize::from(place)) {
-                *slot = step;
-            }
-        }
-        Some(idct::plane(self.kept.size, &steps, &self.coefficients, self.stride))
+        let steps = self.kept.by_rows(&self.steps?);
+        let length = self.kept.size.0 * self.kept.size.1;
+        Some(idct::plane(self.kept.size, &steps[..length], &self.coefficients, self.stride))
     }
 
     /// The samples for one row of the reduced picture, one for each of its pixels.
@@ -230,39 +243,6 @@ impl Plane {
     }
 }
 
-/// One row of samples of each component → RGB. `transform` is that of Adobe's APP14.
-fn color(rows: &[Vec<u8>], transform: Option<u8>, to: &mut [u8]) {
-    let to = to.as_chunks_mut::<3>().0.iter_mut();
-    match (rows, transform) {
-        ([grey], _) => to.zip(grey).for_each(|(to, &grey)| *to = [grey; 3]),
-        ([one, two, three], transform) => {
-            for (((to, &one), &two), &three) in to.zip(one).zip(two).zip(three) {
-                *to = if transform == Some(0) { [one, two, three] } else { rgb_of(one, two, three) };
-            }
-        }
-        ([one, two, three, key], transform) => {
-            for ((((to, &one), &two), &three), &key) in to.zip(one).zip(two).zip(three).zip(key) {
-                // Stored is what is left of the paper's white; YCCK has the ink itself.
-                let white = if transform == Some(0) {
-                    [one, two, three]
-                } else {
-                    rgb_of(one, two, three).map(|ink| 255 - ink)
-                };
-                *to = white.map(|white| flatten::scaled(white, key));
-            }
-        }
-        _ => {}
-    }
-}
-
-/// YCbCr → RGB (JFIF 1.02, "Conversion to and from RGB"), in 16 bits of fraction.
-#[inline(always)]
-fn rgb_of(luma: u8, blue: u8, red: u8) -> [u8; 3] {
-    let (luma, blue, red) = ((i32::from(luma) << 16) + 0x8000, i32::from(blue) - 128, i32::from(red) - 128);
-    [luma + 91881 * red, luma - 22554 * blue - 46802 * red, luma + 116_130 * blue]
-        .map(|value| (value >> 16).clamp(0, 255) as u8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,14 +253,5 @@ mod tests {
         assert_eq!(kept.places[..9], [0, 1, 4, Kept::NONE, 5, 2, 3, 6, Kept::NONE]);
         assert_eq!((kept.places[13], kept.end), (7, 14));
         assert_eq!((Kept::new((1, 1)).end, Kept::new((8, 8)).end), (1, 64));
-    }
-
-    #[test]
-    fn the_three_primaries_come_back_from_their_luma_and_chroma() {
-        let table =
-            [([76, 85, 255], [254, 0, 0]), ([150, 44, 21], [0, 255, 1]), ([29, 255, 107], [0, 0, 254])];
-        for ([luma, blue, red], right) in table {
-            assert_eq!(rgb_of(luma, blue, red), right);
-        }
     }
 }

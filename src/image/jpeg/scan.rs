@@ -1,23 +1,22 @@
 //! The walk through the entropy-coded data of the scans, which tells whether every block is there.
 //!
-//! Blocks are decoded as far as it takes to find where they end (ITU-T T.81, F.2.2 and G.2), and no further: of
-//! the coefficients only a bit is kept that says whether they are zero, because the length of a refinement
-//! depends on it; and, where a smaller picture will do, those that it is made of (`reduced`).
+//! The coefficients go to an [`Output`]. Of those of a progressive frame, a bit is kept as well that says whether they
+//! are zero, because the length of a refinement depends on it (ITU-T T.81, G.1.2.3).
 
 use super::super::Format;
 use super::bits::{Bits, Stop};
 use super::blocks::Blocks;
 use super::frame::Frame;
 use super::huffman::Tables;
+use super::output::Output;
 use super::quantization::Quantization;
-use super::reduced::Reduced;
 use crate::error::Error;
 
 /// Scans of a file. Encoders write about ten.
-pub(super) const MAX_SCANS: usize = 100;
+const MAX_SCANS: usize = 100;
 
-/// Blocks that all scans together may visit. Ten scans of 50 million pixels visit about 14 million; a file of a
-/// few kilobytes can ask for a hundred times as many.
+/// Blocks that all scans together may visit. Fourteen scans of 64 million pixels, each of all three components at full
+/// size, visit 42 million; a file of a few kilobytes can ask for a hundred times as many.
 const MAX_VISITS: u64 = 60_000_000;
 
 /// Bit position of a coefficient that no scan has brought yet.
@@ -42,8 +41,8 @@ pub(super) struct Scans {
     bits: Vec<[u8; 64]>,
     /// For each component and block of a progressive frame: which coefficients are not zero.
     nonzero: Vec<Vec<u64>>,
-    /// What is kept for a smaller picture.
-    reduced: Option<Reduced>,
+    /// Where the coefficients go; `None` until the first scan begins.
+    output: Option<Output>,
     count: usize,
     visits: u64,
 }
@@ -55,7 +54,7 @@ impl Scans {
             frame,
             bits: vec![[ABSENT; 64]; components],
             nonzero: vec![Vec::new(); components],
-            reduced: None,
+            output: None,
             count: 0,
             visits: 0,
         }
@@ -65,13 +64,13 @@ impl Scans {
         &self.frame
     }
 
-    /// Keeps of the scans to come what a smaller picture is made of.
-    pub(super) fn keep(&mut self, reduced: Option<Reduced>) {
-        self.reduced = reduced;
+    /// Gives the coefficients of the scans to come to `output`.
+    pub(super) fn write_to(&mut self, output: Output) {
+        self.output = Some(output);
     }
 
-    pub(super) fn into_parts(self) -> (Frame, Option<Reduced>) {
-        (self.frame, self.reduced)
+    pub(super) fn into_parts(self) -> (Frame, Option<Output>) {
+        (self.frame, self.output)
     }
 
     /// Every coefficient of every component is there, to the last bit.
@@ -133,11 +132,9 @@ impl Scans {
         let mut restarts = Restarts::new(restart_interval);
         let mut bits = Bits::new(data);
         let mut blocks = Blocks::new(scan, tables, self.frame.progressive)?;
-        let mut reduced = self.reduced.as_mut();
-        if let Some(reduced) = &mut reduced {
-            for &(position, ..) in &scan.components {
-                reduced.begin(position, quantization.get(self.frame.components[position].table));
-            }
+        let output = self.output.as_mut().ok_or(Stop::Corrupt("a scan before the frame"))?;
+        for &(position, ..) in &scan.components {
+            output.begin(position, quantization.get(self.frame.components[position].table));
         }
         if scan.band.0 > 0 {
             let (position, ..) = scan.components[0];
@@ -169,8 +166,8 @@ impl Scans {
                 let start = (row * component.stride) as usize;
                 for at in start..start + columns as usize {
                     restarts.before_unit(&mut bits, &mut blocks)?;
-                    let kept = reduced.as_mut().and_then(|reduced| reduced.block(position, at));
-                    blocks.walk(0, &mut bits, nonzero.get_mut(at), kept)?;
+                    output
+                        .block(position, at, |kept| blocks.walk(0, &mut bits, nonzero.get_mut(at), kept))?;
                 }
             }
         } else {
@@ -185,8 +182,7 @@ impl Scans {
                     for row in unit_row * down..(unit_row + 1) * down {
                         let start = (row * component.stride + unit * across) as usize;
                         for at in start..start + across as usize {
-                            let kept = reduced.as_mut().and_then(|reduced| reduced.block(position, at));
-                            blocks.walk(number, &mut bits, None, kept)?;
+                            output.block(position, at, |kept| blocks.walk(number, &mut bits, None, kept))?;
                         }
                     }
                 }
