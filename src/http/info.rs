@@ -47,6 +47,9 @@ struct ModelInfo<'a> {
     /// Where it comes from, where the card says so.
     #[schema(required)]
     source: Option<&'a str>,
+    /// How it computes, such as `int8` or `float32`, where the card says so.
+    #[schema(required)]
+    precision: Option<&'a str>,
     /// How many classes it tells apart.
     #[schema(minimum = 1)]
     classes: usize,
@@ -97,6 +100,7 @@ impl<'a> Info<'a> {
                 sha256: &card.sha256,
                 license: card.license.as_deref(),
                 source: card.source.as_deref(),
+                precision: card.precision.as_deref(),
                 classes: app.classifier.classes(),
                 input: InputInfo { width, height },
             },

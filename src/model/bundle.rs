@@ -22,6 +22,8 @@ pub struct Card {
     pub license: Option<String>,
     /// Where the weights come from, where the card names it.
     pub source: Option<String>,
+    /// How the model computes, where the card says so: `float32` or `int8` in the bundles that `tools/` makes.
+    pub precision: Option<String>,
 }
 
 /// A bundle whose files were read; the model itself is not loaded yet.
@@ -174,5 +176,6 @@ fn card(dir: &Path, config: &ModelConfig, text: &str) -> Card {
         sha256: String::new(),
         license: scalar("license"),
         source: scalar("source"),
+        precision: scalar("precision"),
     }
 }

@@ -147,6 +147,7 @@ fn health_and_info_tell_what_runs() {
     let info = server.get("/info/").json();
     assert_eq!(info["model"]["name"], "efficientnet-lite0");
     assert_eq!(info["model"]["license"], "apache-2.0");
+    assert_eq!(info["model"]["precision"], "int8");
     assert_eq!(info["model"]["classes"], 1000);
     assert_eq!(info["model"]["input"], json!({"width": 224, "height": 224}));
     assert_eq!(

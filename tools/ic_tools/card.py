@@ -47,6 +47,7 @@ pipeline_tag: image-classification
   - image-classification
   - onnx
   - {_scalar(recipe.name)}
+precision: float32
 model_sha256: {model_sha256}
 ---
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -30,11 +31,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.command == "quantize":
             quantize(options.bundle, options.photos, options.out)
         else:
-            export(_recipe(options), options.out, options.photos)
+            _export(options)
     except (ExportError, OSError) as error:
         print(f"ic_tools: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return 0
+
+
+def _export(options: argparse.Namespace) -> None:
+    recipe = _recipe(options)
+    if options.precision == "float32":
+        export(recipe, options.out, options.photos)
+        return
+    if options.photos is None:
+        raise ExportError("--precision int8 needs --photos PHOTOS, to calibrate with")
+    with tempfile.TemporaryDirectory() as folder:
+        export(recipe, Path(folder), options.photos)
+        quantize(Path(folder), options.photos, options.out)
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
@@ -107,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("bundle", type=Path, metavar="DIR")
     command.add_argument("photos", type=Path, nargs="*", metavar="PHOTO")
     command = commands.add_parser(
-        "quantize", help="make a second bundle of an EfficientNet-Lite, in 8-bit integers"
+        "quantize", help="make an 8-bit bundle from a float bundle of an EfficientNet-Lite"
     )
     command.add_argument("bundle", type=Path, metavar="BUNDLE")
     command.add_argument(
@@ -131,6 +144,12 @@ def _add_export(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="where the bundle is written"
+    )
+    command.add_argument(
+        "--precision",
+        choices=("float32", "int8"),
+        default="float32",
+        help="int8 quantises an EfficientNet-Lite; it needs --photos",
     )
     command.add_argument(
         "--photos",

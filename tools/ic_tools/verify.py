@@ -44,7 +44,7 @@ def verify(bundle: Path, photos: Sequence[Path] = ()) -> None:
     if not bundle.is_dir():
         raise ExportError(f"there is no directory {bundle}")
     path = find_model(bundle)
-    labels = _read_labels(bundle)
+    labels = read_bundle_labels(bundle)
     _check_output_keys(bundle / "config.json")
     preprocessing = read_preprocessing(bundle)
     sha256 = _check_sha256(path, bundle / "README.md")
@@ -113,7 +113,7 @@ def find_model(bundle: Path) -> Path:
     return path
 
 
-def _read_labels(bundle: Path) -> list[Label]:
+def read_bundle_labels(bundle: Path) -> list[Label]:
     """labels.tsv if it is there, else `id2label`; where there are both, their names are equal."""
     table, config = bundle / "labels.tsv", bundle / "config.json"
     labels = read_labels(table) if table.exists() else None
