@@ -10,11 +10,11 @@ pub struct Limits {
     pub max_pixels: u64,
 }
 
-/// Bytes that a decoder may hold beside the file, where it needs more than the picture itself.
+/// Bytes that a decoder may hold beside the file, picture included.
 ///
-/// 50 million pixels of a progressive JPEG with three full-size components take 450 MB: 6 bytes of coefficients
-/// and 3 of RGB for each. With model and runtime (about 90 MB) that stays under 600 MB; what would take more
-/// is refused.
+/// A process may take 600 MB. The model and ONNX Runtime take about 90 MB, the body of a request and the file in it some
+/// tens. The rest is enough for 64 million pixels of almost every kind of file, of 3 bytes each, twice while they are
+/// turned upright, and for a progressive JPEG of 8192 x 6144 pixels: 9 bytes each, 6 of them coefficients.
 const MAX_BYTES: u64 = 460_000_000;
 
 /// The pixels of the large images of one request together, in pictures of the largest size that is accepted: ten
