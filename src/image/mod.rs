@@ -14,7 +14,8 @@
 //! | `splice` | pieces of the file read as if they were one file, so that a decoder never sees the rest |
 //! | `jpeg` | markers, the check that the pixels are complete, and the decoder behind both |
 //! | `png`, `webp`, `gif`, `bmp` | one format each |
-//! | `orient` | EXIF and XMP orientation |
+//! | `metadata`, `exif` | the orientation that EXIF or XMP states |
+//! | `orient` | the picture turned upright |
 //! | `raster` | the pixels, of the picture or of a smaller copy |
 //! | `flatten` | alpha on white |
 //!
@@ -23,10 +24,12 @@
 //! or a broken EXIF block is never copied, parsed or inflated. Only then a decoder runs.
 
 mod bmp;
+mod exif;
 mod flatten;
 mod gif;
 mod jpeg;
 mod limits;
+mod metadata;
 mod orient;
 mod png;
 mod raster;
@@ -68,8 +71,8 @@ pub type Target<'a> = &'a dyn Fn(u32, u32) -> (u32, u32);
 
 /// Decodes one image file; of an animation its first frame, composed on the canvas.
 ///
-/// Nothing is allocated before the dimensions in the header were compared with [`Limits`]. Within 50 million
-/// pixels decoding holds at most 460 MB besides `bytes` and a copy of them, the picture included; kinds of file that
+/// Nothing is allocated before the dimensions in the header were compared with [`Limits`]. Within 64 million
+/// pixels decoding holds at most 460 MB besides `bytes` and a copy of them, the picture included. Kinds of file that
 /// would take more have a lower limit of their own:
 ///
 /// | kind | bytes a pixel | largest picture |

@@ -70,7 +70,17 @@ const REFUSED: [(&str, Right); 53] = [
 ];
 
 /// Files without a golden that are accepted, and the file whose pixels they have.
-const SAME: [(&str, &str); 13] = [
+const SAME: [(&str, &str); 23] = [
+    ("exif_byte.jpg", "exif_header_twice.jpg"),
+    ("exif_byte.png", "exif_swapped_magic_mm.png"),
+    ("exif_byte.webp", "exif_header_twice.webp"),
+    ("exif_header_five_times.jpg", "exif_header_twice.jpg"),
+    ("exif_header_five_times.png", "exif_swapped_magic_mm.png"),
+    ("exif_header_five_times.webp", "exif_header_twice.webp"),
+    ("exif_header_twice.png", "exif_swapped_magic_mm.png"),
+    ("raw_profile_app1.png", "raw_profile.png"),
+    ("raw_profile_app1_xmp.png", "raw_profile.png"),
+    ("raw_profile_xmp.png", "raw_profile.png"),
     ("444_as_2x2.jpg", "444_as_2x2.jpg"),
     ("bad_chunks.png", "rgb_8.png"),
     ("crc_of_gama.png", "rgb_8.png"),
@@ -87,7 +97,8 @@ const SAME: [(&str, &str); 13] = [
 ];
 
 /// Accepted, and compared with nothing; `tools/make_goldens.py` says why.
-const WITHOUT_GOLDEN: [&str; 3] = ["dc_only_progressive.jpg", "rle8_skipped_row.bmp", "size_1x40.jpg"];
+const WITHOUT_GOLDEN: [&str; 4] =
+    ["alpha_16.bmp", "dc_only_progressive.jpg", "rle8_skipped_row.bmp", "size_1x40.jpg"];
 
 #[test]
 fn every_kind_that_is_refused_is_refused_for_its_own_reason() {
