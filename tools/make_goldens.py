@@ -2,7 +2,7 @@
 """Writes tests/fixtures/goldens: what Pillow makes of the images in tests/fixtures/kinds.
 
 Each golden is `ImageOps.exif_transpose(Image.open(f)).convert("RGB")` as a PNG, with two exceptions that this
-project makes: transparency is composited on white, and 16-bit grey is
+project makes: transparency is composited on white, but for a BMP that is transparent everywhere, and 16-bit grey is
 scaled to 8 bits. Files that Pillow does not open have no golden; tests/image/kinds.rs says what is right for them.
 
 Needs Pillow and NumPy. Writes the version of Pillow into goldens/README.md.
@@ -21,6 +21,7 @@ MAX_PIXELS = 64_000_000
 # Files that Pillow opens and that have no golden, and why.
 WITHOUT_GOLDEN = {
     "0x0.gif": "a picture of no size is refused here; Pillow takes the size of the frame",
+    "alpha_16.bmp": "Pillow ignores an alpha of one bit",
     "cgbi.png": "refused here by its name",
     **{f"exif_{kind}.{format}": "Pillow does not understand this orientation"
        for kind in ("byte", "header_five_times") for format in ("jpg", "png", "webp")},
@@ -59,6 +60,8 @@ def reference(data):
         grey = np.asarray(image).copy()
         grey[grey == transparency * (255 // ((1 << data[24]) - 1))] = 255
         return np.dstack([grey] * 3)
+    if data[:2] == b"BM" and image.mode == "RGBA" and not np.asarray(image)[..., 3].any():
+        return np.asarray(image)[..., :3]
     if "A" in image.mode or "transparency" in image.info:
         return on_white(np.asarray(image.convert("RGBA")))
     return np.asarray(image.convert("RGB"))
