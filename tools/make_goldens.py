@@ -20,7 +20,6 @@ MAX_PIXELS = 64_000_000
 
 # Files that Pillow opens and that have no golden, and why.
 WITHOUT_GOLDEN = {
-    "0x0.gif": "a picture of no size is refused here; Pillow takes the size of the frame",
     "alpha_16.bmp": "Pillow ignores an alpha of one bit",
     "cgbi.png": "refused here by its name",
     **{f"exif_{kind}.{format}": "Pillow does not understand this orientation"

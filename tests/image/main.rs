@@ -2,7 +2,7 @@
 //!
 //! | module | fixtures | what it asks |
 //! |---|---|---|
-//! | `cases` | `fixtures/cases` | is each file after a bug report answered as it must be? |
+//! | `cases`, `cases2` | `fixtures/cases`, `fixtures/cases2` | is each file after a bug report answered as it must be? |
 //! | `finds` | `fixtures/finds` | does what fuzzing found stay mended? |
 //! | `kinds` | `fixtures/kinds` | is every kind of file that the decoders must know answered as it must be? |
 //! | `parity` | `fixtures/kinds`, `fixtures/goldens` | are the pixels those of Pillow? |
@@ -14,6 +14,7 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod cases;
+mod cases2;
 mod finds;
 mod kinds;
 mod limits;
