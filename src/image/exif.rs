@@ -1,117 +1,26 @@
 //! The orientation in EXIF, read from files as cameras, phones and editors really write them.
-//!
-//! EXIF is a small TIFF file inside the picture: a header, then a directory of tagged values. The reader takes whatever
-//! Pillow or ExifTool would take. It looks at the first directory only, so no chain of directories can lead it into a
-//! loop, and every read is checked against the end of the bytes.
 
 use super::orient::Orientation;
+use super::tags::Tags;
 
 /// How far into a block the TIFF header may start, in bytes. `Exif\0\0` stands before it, or nothing, or the same
 /// letters several times, or a few bytes that a phone added.
 const LAST_START: usize = 64;
 
 /// Tag of the orientation (TIFF 6.0, section 8).
-const ORIENTATION: u64 = 0x0112;
+const ORIENTATION: u16 = 0x0112;
 
 /// Whether `block` holds a TIFF structure near its start.
 pub(super) fn is_exif(block: &[u8]) -> bool {
-    Tiff::find(block).is_some()
+    Tags::find(block, LAST_START).is_some()
 }
 
 /// The orientation that `block` states: upright if the value is none of the eight that exist. `None` if the first
 /// directory has no readable orientation.
 pub(super) fn orientation(block: &[u8]) -> Option<Orientation> {
-    let tiff = Tiff::find(block)?;
-    let value = tiff.entries()?.find_map(|entry| tiff.value(entry))?;
+    let value = Tags::find(block, LAST_START)?.number(ORIENTATION)?;
     let orientation = u8::try_from(value).ok().and_then(Orientation::from_exif);
     Some(orientation.unwrap_or(Orientation::NoTransforms))
-}
-
-/// A TIFF structure.
-struct Tiff<'a> {
-    bytes: &'a [u8],
-    big_endian: bool,
-    /// BigTIFF: counts and offsets have 8 bytes instead of 4.
-    big: bool,
-}
-
-impl<'a> Tiff<'a> {
-    fn find(block: &'a [u8]) -> Option<Self> {
-        (0..=LAST_START).find_map(|start| Self::starting_with(block.get(start..)?))
-    }
-
-    fn starting_with(bytes: &'a [u8]) -> Option<Self> {
-        let (big_endian, magic) = match bytes.first_chunk::<4>()? {
-            [b'I', b'I', magic @ ..] => (false, magic),
-            [b'M', b'M', magic @ ..] => (true, magic),
-            _ => return None,
-        };
-        // Some writers give the magic number in the other byte order. The letters decide.
-        let big = match magic {
-            [0, 42] | [42, 0] => false,
-            [0, 43] | [43, 0] => true,
-            _ => return None,
-        };
-        Some(Self { bytes, big_endian, big })
-    }
-
-    /// The entries of the first directory that are in the file, however many it claims to have.
-    fn entries(&self) -> Option<impl Iterator<Item = &'a [u8]>> {
-        let (offset, count_bytes, entry_bytes) = if self.big { (8, 8, 20) } else { (4, 2, 12) };
-        let directory = usize::try_from(self.number(self.bytes, offset, self.offset_bytes())?).ok()?;
-        let count = self.number(self.bytes, directory, count_bytes)?;
-        let entries = self.bytes.get(directory + count_bytes..)?.chunks_exact(entry_bytes);
-        Some(entries.take(usize::try_from(count).unwrap_or(usize::MAX)))
-    }
-
-    /// The first value of an entry, if the entry is the orientation and its value is a number.
-    fn value(&self, entry: &[u8]) -> Option<u64> {
-        if self.number(entry, 0, 2)? != ORIENTATION {
-            return None;
-        }
-        let kind = self.number(entry, 2, 2)?;
-        let size = match kind {
-            // BYTE, SBYTE and UNDEFINED
-            1 | 6 | 7 => 1,
-            // SHORT and SSHORT
-            3 | 8 => 2,
-            // LONG, SLONG, FLOAT and IFD
-            4 | 9 | 11 | 13 => 4,
-            // RATIONAL, SRATIONAL, DOUBLE, LONG8, SLONG8 and IFD8
-            5 | 10 | 12 | 16..=18 => 8,
-            _ => return None,
-        };
-        let count = self.number(entry, 4, self.offset_bytes())?;
-        let field = entry.get(4 + self.offset_bytes()..)?;
-        let all = count.checked_mul(size as u64).filter(|&all| all > 0)?;
-        // A value that does not fit into the entry lies elsewhere in the file.
-        let value = if all <= field.len() as u64 {
-            field
-        } else {
-            self.bytes.get(usize::try_from(self.number(field, 0, self.offset_bytes())?).ok()?..)?
-        };
-        match kind {
-            5 | 10 => {
-                let (numerator, denominator) = (self.number(value, 0, 4)?, self.number(value, 4, 4)?);
-                numerator.is_multiple_of(denominator).then_some(numerator.checked_div(denominator)?)
-            }
-            // Rust's cast keeps a float within the range of the integer.
-            11 => Some(f32::from_bits(self.number(value, 0, 4)? as u32) as u64),
-            12 => Some(f64::from_bits(self.number(value, 0, 8)?) as u64),
-            _ => self.number(value, 0, size),
-        }
-    }
-
-    fn offset_bytes(&self) -> usize {
-        if self.big { 8 } else { 4 }
-    }
-
-    /// The unsigned integer of `size` bytes, at most 8, at a place in `bytes`.
-    fn number(&self, bytes: &[u8], at: usize, size: usize) -> Option<u64> {
-        let bytes = bytes.get(at..at.checked_add(size)?)?;
-        let append = |number: u64, &byte: &u8| number << 8 | u64::from(byte);
-        Some(if self.big_endian { bytes.iter().fold(0, append) } else { bytes.iter().rev().fold(0, append) })
-    }
 }
 
 #[cfg(test)]

@@ -9,12 +9,13 @@
 //!
 //! | module | its one idea |
 //! |---|---|
+//! | `format` | the formats that are decoded, and what they are called |
 //! | `sniff` | magic bytes decide what a file is, and what it is called when it is refused |
 //! | `limits` | width × height from the header, before anything is allocated |
 //! | `splice` | pieces of the file read as if they were one file, so that a decoder never sees the rest |
 //! | `jpeg` | markers, the check that the pixels are complete, and the decoder behind both |
-//! | `png`, `webp`, `gif`, `bmp` | one format each |
-//! | `metadata`, `exif` | the orientation that EXIF or XMP states |
+//! | `png`, `webp`, `gif`, `bmp`, `tiff` | one format each |
+//! | `metadata`, `exif`, `tags` | the orientation that EXIF or XMP states |
 //! | `orient` | the picture turned upright |
 //! | `raster` | the pixels, of the picture or of a smaller copy |
 //! | `flatten` | alpha on white |
@@ -26,6 +27,7 @@
 mod bmp;
 mod exif;
 mod flatten;
+mod format;
 mod gif;
 mod jpeg;
 mod limits;
@@ -35,6 +37,9 @@ mod png;
 mod raster;
 mod sniff;
 mod splice;
+mod tags;
+#[cfg(feature = "tiff")]
+mod tiff;
 mod webp;
 
 use std::any::Any;
@@ -44,10 +49,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ::image::RgbImage;
 use sha2::{Digest, Sha256};
 
+pub use self::format::{Accepted, Format};
 pub use self::limits::{Budget, Limits};
 use self::orient::Orientation;
 pub use self::raster::Raster;
-pub use self::sniff::Format;
 use crate::error::{Cause, Error};
 
 /// A decoded picture.
@@ -81,13 +86,15 @@ pub type Target<'a> = &'a dyn Fn(u32, u32) -> (u32, u32);
 /// | progressive JPEG, CMYK | 11 | 41 million pixels |
 /// | progressive JPEG, unusual sampling | up to 12 | 38 million pixels |
 /// | lossy WebP with transparency | 10.5 | 43 million pixels |
-/// | PNG | 3, and 4 rows of up to 8 | 2 million pixels in a row |
+/// | PNG, TIFF | 3, and some rows of up to 12 | 2 million pixels in a row |
+/// | TIFF with its channels apart | 3 and one for each channel | 51 million pixels for 6 channels |
+/// | TIFF of one JPEG | 15 | 30 million pixels |
 ///
 /// # Errors
 ///
 /// - [`Error::EmptyBody`]: there are no bytes.
-/// - [`Error::UnsupportedFormat`]: it is not one of the five formats, or a variant of JPEG that is not decoded
-///   (arithmetic, lossless, hierarchical, 12-bit).
+/// - [`Error::UnsupportedFormat`]: it is none of [`Format::ALL`], or a variant that is not decoded, such as an
+///   arithmetic-coded JPEG.
 /// - [`Error::ImageTooLarge`]: more pixels than `limits.max_pixels`, or than the table above allows.
 /// - [`Error::TruncatedImage`]: the file ends before its pixels do.
 /// - [`Error::UndecodableImage`]: the content is corrupt, or a decoder panicked over it.
@@ -115,6 +122,8 @@ pub fn decode_within(bytes: &[u8], budget: &mut Budget, target: Target<'_>) -> R
             Format::WebP => whole(webp::decode(bytes, budget)?),
             Format::Gif => whole((gif::decode(bytes, budget)?, Orientation::NoTransforms)),
             Format::Bmp => whole((bmp::decode(bytes, budget)?, Orientation::NoTransforms)),
+            #[cfg(feature = "tiff")]
+            Format::Tiff => whole(tiff::decode(bytes, budget)?),
         };
         Ok(raster.upright(orientation))
     })?;
