@@ -10,7 +10,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use lambda_image_classifier::image::{Limits, decode_within};
 use lambda_image_classifier::model::Layout;
 
-const LIMITS: Limits = Limits { max_pixels: 50_000_000 };
+const LIMITS: Limits = Limits { max_pixels: 64_000_000 };
 
 fn stages(criterion: &mut Criterion) {
     let (_, classifier) = common::load();

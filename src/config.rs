@@ -119,7 +119,7 @@ impl Config {
                 max_body_bytes: check
                     .number("MAX_BODY_BYTES", &settings.max_body_bytes, 10 << 20, 1..=1 << 30)
                     .min(lambda::max_body_bytes()),
-                max_pixels: check.number("MAX_PIXELS", &settings.max_pixels, 50_000_000, 1..=1_000_000_000),
+                max_pixels: check.number("MAX_PIXELS", &settings.max_pixels, 64_000_000, 1..=1_000_000_000),
                 max_images: check.number("MAX_IMAGES", &settings.max_images, 16, 1..=1024),
             },
             cache_entries: check.number("CACHE_ENTRIES", &settings.cache_entries, 256, 0..=1_000_000),

@@ -6,18 +6,17 @@
 
 use std::error::Error as StdError;
 
+use crate::image::Accepted;
+
 /// What lies behind an error: for the log, never for the caller.
 pub type Cause = Box<dyn StdError + Send + Sync>;
-
-/// The formats that are decoded, as they are named to the caller.
-pub const ACCEPTED: &str = "JPEG, PNG, WebP, GIF or BMP";
 
 /// Why a request, or one of its images, was refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// 400: nothing was sent, or an image of zero bytes.
-    #[error("The {what} is empty. Send the bytes of an image: {ACCEPTED}.")]
+    #[error("The {what} is empty. Send the bytes of an image: {Accepted}.")]
     EmptyBody {
         /// What was empty: `request body`, `part "image"`, …
         what: String,
@@ -113,7 +112,7 @@ pub enum Error {
     },
 
     /// 415: not one of the formats that are decoded.
-    #[error("{found} is not accepted. Send {ACCEPTED}.")]
+    #[error("{found} is not accepted. Send {Accepted}.")]
     UnsupportedFormat {
         /// What was detected, with its article: `An HEIC image`, `A PDF document`, …
         found: String,

@@ -2,8 +2,8 @@
 """Writes tests/fixtures/goldens: what Pillow makes of the images in tests/fixtures/kinds.
 
 Each golden is `ImageOps.exif_transpose(Image.open(f)).convert("RGB")` as a PNG, with two exceptions that this
-project makes: transparency is composited on white, and 16-bit grey is scaled to 8 bits. Files that Pillow does
-not open have no golden; tests/kinds.rs says what is right for them.
+project makes: transparency is composited on white, but for a BMP that is transparent everywhere, and 16-bit grey is
+scaled to 8 bits. Files that Pillow does not open have no golden; tests/image/kinds.rs says what is right for them.
 
 Needs Pillow and NumPy. Writes the version of Pillow into goldens/README.md.
 """
@@ -16,17 +16,24 @@ import PIL
 from PIL import Image, ImageOps
 
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 64_000_000
 
 # Files that Pillow opens and that have no golden, and why.
 WITHOUT_GOLDEN = {
-    "0x0.gif": "a picture of no size is refused here; Pillow takes the size of the frame",
+    "alpha_16.bmp": "Pillow ignores an alpha of one bit",
     "cgbi.png": "refused here by its name",
+    **{f"exif_{kind}.{format}": "Pillow does not understand this orientation"
+       for kind in ("byte", "header_five_times") for format in ("jpg", "png", "webp")},
+    **{f"raw_profile_{kind}.png": "Pillow reads no orientation in this text" for kind in ("app1", "app1_xmp", "xmp")},
     "closed_early.jpg": "pixels are missing",
     "closed_early_progressive.jpg": "pixels are missing",
     "dc_only_progressive.jpg": "libjpeg smooths the blocks of which it has only the mean",
+    "few_strips.tif": "pixels are missing",
+    "grey_12.tif": "Pillow does not scale 12 bits to 16",
     "lost_interval.jpg": "pixels are missing",
+    **{f"{kind}.tif": "refused here by its name" for kind in ("lab", "lzma", "signed", "tiff_ccitt", "zstd")},
     "no_palette.png": "refused here",
+    "palette_8_narrow.tif": "Pillow takes 8 bits of a palette for the upper ones of 16",
     "short_interval.jpg": "pixels are missing",
     "short_zlib.png": "pixels are missing",
     "size_1x40.jpg": "libjpeg does not interpolate the chroma of pictures up to 4 pixels wide",
@@ -45,7 +52,7 @@ def reference(data):
     transparency = image.info.get("transparency")
     image.load()
     image = ImageOps.exif_transpose(image)
-    if image.mode == "I;16":
+    if image.mode in ("I;16", "I;16B"):
         samples = np.asarray(image).astype(int)
         grey = (samples * 255 + 32767) // 65535
         if transparency is not None:
@@ -56,6 +63,8 @@ def reference(data):
         grey = np.asarray(image).copy()
         grey[grey == transparency * (255 // ((1 << data[24]) - 1))] = 255
         return np.dstack([grey] * 3)
+    if data[:2] == b"BM" and image.mode == "RGBA" and not np.asarray(image)[..., 3].any():
+        return np.asarray(image)[..., :3]
     if "A" in image.mode or "transparency" in image.info:
         return on_white(np.asarray(image.convert("RGBA")))
     return np.asarray(image.convert("RGB"))

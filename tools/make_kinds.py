@@ -6,7 +6,7 @@ Needs Pillow and NumPy. What Pillow cannot write is written here byte by byte.
     python3 tools/make_kinds.py && python3 tools/make_goldens.py
 """
 
-from kinds import bmp, gif, jpeg, png, webp
+from kinds import bmp, gif, jpeg, png, tiff, webp
 from kinds.common import OUT
 
 if __name__ == "__main__":
@@ -19,5 +19,6 @@ if __name__ == "__main__":
     gif.gifs()
     bmp.bmps()
     webp.webps()
+    tiff.tiffs()
     files = [path for path in OUT.iterdir() if path.name != "README.md"]
     print(f"{len(files)} files, {sum(path.stat().st_size for path in files)} bytes")

@@ -33,7 +33,7 @@ pub struct Settings {
     #[arg(long, env = "MAX_BODY_BYTES", global = true, value_name = "BYTES")]
     pub(super) max_body_bytes: Option<String>,
 
-    /// Largest image in pixels, by its header [default: 50000000]
+    /// Largest image in pixels, by its header [default: 64000000]
     #[arg(long, env = "MAX_PIXELS", global = true, value_name = "PIXELS")]
     pub(super) max_pixels: Option<String>,
 

@@ -41,7 +41,7 @@ pub(super) fn row(channels: usize, from: &[u8], to: &mut [u8]) {
     }
 }
 
-fn on_white(channel: u8, alpha: u8) -> u8 {
+pub(super) fn on_white(channel: u8, alpha: u8) -> u8 {
     255 - scaled(255 - channel, alpha)
 }
 

@@ -37,7 +37,8 @@ impl Frame<'_> {
 fn walk<'a>(bytes: &'a [u8], budget: &mut Budget) -> Result<Frame<'a>, Error> {
     let mut file = Walk { bytes, at: 6 };
     let canvas = (file.u16()?, file.u16()?);
-    budget.take(Format::Gif, canvas.0, canvas.1)?;
+    // Some writers leave a side of the canvas 0: then the frame decides.
+    budget.take(Format::Gif, canvas.0.max(1), canvas.1.max(1))?;
     let flags = file.u8()?;
     file.take(2)?;
     let global = file.palette(flags)?;
@@ -63,7 +64,7 @@ fn walk<'a>(bytes: &'a [u8], budget: &mut Budget) -> Result<Frame<'a>, Error> {
     let flags = file.u8()?;
     let palette = file.palette(flags)?.or(global);
     budget.take(Format::Gif, size.0, size.1)?;
-    // A frame that hangs over the edge makes the canvas larger, in Pillow as in browsers.
+    // A frame that hangs over the edge makes the canvas larger, as in Pillow and in browsers.
     let canvas = (canvas.0.max(at.0 + size.0), canvas.1.max(at.1 + size.1));
     budget.take(Format::Gif, canvas.0, canvas.1)?;
     Ok(Frame {

@@ -10,11 +10,12 @@ pub struct Limits {
     pub max_pixels: u64,
 }
 
-/// Bytes that a decoder may hold beside the file, where it needs more than the picture itself.
+/// Bytes that a decoder may hold beside the file, picture included.
 ///
-/// 62 million pixels of a progressive JPEG with three full-size components take 460 MB: 6 bytes of coefficients, 3 bits
-/// that tell which are not zero, and 1 sample for each. With model and runtime (about 90 MB) that stays under 600 MB.
-/// Larger pictures of the kind are refused.
+/// A process may take 600 MB. The model and ONNX Runtime take about 90 MB, the body of a request and the file in it some
+/// tens. The rest is enough for 64 million pixels of almost every kind of file, of 3 bytes each, twice while they are
+/// turned upright, and for a progressive JPEG of 62 million pixels: 7.4 bytes each, of which 6 are coefficients, 1 is a
+/// sample, and the rest tells which coefficients are not zero.
 const MAX_BYTES: u64 = 460_000_000;
 
 /// The pixels of the large images of one request together, in pictures of the largest size that is accepted: ten

@@ -9,12 +9,14 @@
 //!
 //! | module | its one idea |
 //! |---|---|
+//! | `format` | the formats that are decoded, and what they are called |
 //! | `sniff` | magic bytes decide what a file is, and what it is called when it is refused |
 //! | `limits` | width × height from the header, before anything is allocated |
 //! | `splice` | pieces of the file read as if they were one file, so that a decoder never sees the rest |
 //! | `jpeg` | markers, scans and pixels; every block must be there |
-//! | `png`, `webp`, `gif`, `bmp` | one format each |
-//! | `orient` | EXIF and XMP orientation |
+//! | `png`, `webp`, `gif`, `bmp`, `tiff` | one format each |
+//! | `metadata`, `exif`, `tags` | the orientation that EXIF or XMP states |
+//! | `orient` | the picture turned upright |
 //! | `raster` | the pixels, of the picture or of a smaller copy |
 //! | `flatten` | alpha on white |
 //!
@@ -23,15 +25,21 @@
 //! or a broken EXIF block is never copied, parsed or inflated. Only then a decoder runs.
 
 mod bmp;
+mod exif;
 mod flatten;
+mod format;
 mod gif;
 mod jpeg;
 mod limits;
+mod metadata;
 mod orient;
 mod png;
 mod raster;
 mod sniff;
 mod splice;
+mod tags;
+#[cfg(feature = "tiff")]
+mod tiff;
 mod webp;
 
 use std::any::Any;
@@ -41,10 +49,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ::image::RgbImage;
 use sha2::{Digest, Sha256};
 
+pub use self::format::{Accepted, Format};
 pub use self::limits::{Budget, Limits};
 use self::orient::Orientation;
 pub use self::raster::Raster;
-pub use self::sniff::Format;
 use crate::error::{Cause, Error};
 
 /// A decoded picture.
@@ -68,8 +76,8 @@ pub type Target<'a> = &'a dyn Fn(u32, u32) -> (u32, u32);
 
 /// Decodes one image file; of an animation its first frame, composed on the canvas.
 ///
-/// Nothing is allocated before the dimensions in the header were compared with [`Limits`]. Within 50 million
-/// pixels decoding holds at most 460 MB besides `bytes` and a copy of them, the picture included; kinds of file that
+/// Nothing is allocated before the dimensions in the header were compared with [`Limits`]. Within 64 million
+/// pixels decoding holds at most 460 MB besides `bytes` and a copy of them, the picture included. Kinds of file that
 /// would take more have a lower limit of their own:
 ///
 /// | kind | bytes a pixel | largest picture |
@@ -77,13 +85,15 @@ pub type Target<'a> = &'a dyn Fn(u32, u32) -> (u32, u32);
 /// | progressive JPEG, three full-size components | 7.4 | 62 million pixels |
 /// | progressive JPEG, CMYK | 9.5 | 48 million pixels |
 /// | lossy WebP with transparency | 10.5 | 43 million pixels |
-/// | PNG | 3, and 4 rows of up to 8 | 2 million pixels in a row |
+/// | PNG, TIFF | 3, and some rows of up to 12 | 2 million pixels in a row |
+/// | TIFF with its channels apart | 3 and one for each channel | 51 million pixels for 6 channels |
+/// | TIFF of one JPEG | 15 | 30 million pixels |
 ///
 /// # Errors
 ///
 /// - [`Error::EmptyBody`]: there are no bytes.
-/// - [`Error::UnsupportedFormat`]: it is not one of the five formats, or a variant of JPEG that is not decoded
-///   (arithmetic, lossless, hierarchical, 12-bit).
+/// - [`Error::UnsupportedFormat`]: it is none of [`Format::ALL`], or a variant that is not decoded, such as an
+///   arithmetic-coded JPEG.
 /// - [`Error::ImageTooLarge`]: more pixels than `limits.max_pixels`, or than the table above allows.
 /// - [`Error::TruncatedImage`]: the file ends before its pixels do.
 /// - [`Error::UndecodableImage`]: the content is corrupt, or a decoder panicked over it.
@@ -111,6 +121,8 @@ pub fn decode_within(bytes: &[u8], budget: &mut Budget, target: Target<'_>) -> R
             Format::WebP => whole(webp::decode(bytes, budget)?),
             Format::Gif => whole((gif::decode(bytes, budget)?, Orientation::NoTransforms)),
             Format::Bmp => whole((bmp::decode(bytes, budget)?, Orientation::NoTransforms)),
+            #[cfg(feature = "tiff")]
+            Format::Tiff => whole(tiff::decode(bytes, budget)?),
         };
         Ok(raster.upright(orientation))
     })?;

@@ -1,48 +1,7 @@
 //! What a file is, by its first bytes. The declared content type and the file name are never asked.
 
+use super::Format;
 use crate::error::Error;
-
-/// The formats that are decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// JPEG: baseline, extended and progressive, 8 bits, Huffman-coded.
-    Jpeg,
-    /// PNG and APNG.
-    Png,
-    /// WebP: lossy, lossless, animated.
-    WebP,
-    /// GIF 87a and 89a.
-    Gif,
-    /// Windows and OS/2 bitmaps.
-    Bmp,
-}
-
-impl Format {
-    /// Every format that is decoded.
-    pub const ALL: [Self; 5] = [Self::Jpeg, Self::Png, Self::WebP, Self::Gif, Self::Bmp];
-
-    /// As the answer's JSON names it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Jpeg => "jpeg",
-            Self::Png => "png",
-            Self::WebP => "webp",
-            Self::Gif => "gif",
-            Self::Bmp => "bmp",
-        }
-    }
-
-    /// As a message to people names it.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Jpeg => "JPEG",
-            Self::Png => "PNG",
-            Self::WebP => "WebP",
-            Self::Gif => "GIF",
-            Self::Bmp => "BMP",
-        }
-    }
-}
 
 /// The format of `bytes`, and the bytes from the first one of the image on: a line break that a careless
 /// multipart reader left before it is not part of it.
@@ -63,6 +22,8 @@ fn format(bytes: &[u8]) -> Option<Format> {
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Format::Gif),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Format::WebP),
         [b'B', b'M', header @ ..] if is_bitmap(header) => Some(Format::Bmp),
+        #[cfg(feature = "tiff")]
+        _ if is_tiff(bytes) => Some(Format::Tiff),
         _ => None,
     }
 }
@@ -73,6 +34,18 @@ fn is_bitmap(after_magic: &[u8]) -> bool {
         Some(size) => matches!(size, [12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0]),
         None => after_magic.iter().any(|&byte| byte == 0 || byte > 0x7e),
     }
+}
+
+/// The letters of the byte order, then 42 or, for BigTIFF, 43, in whichever order. Some raw images of
+/// cameras begin so, too.
+fn is_tiff(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [b'I', b'I', 42 | 43, 0, ..]
+            | [b'I', b'I', 0, 42 | 43, ..]
+            | [b'M', b'M', 0, 42 | 43, ..]
+            | [b'M', b'M', 42 | 43, 0, ..]
+    ) && bytes.get(8..10) != Some(b"CR")
 }
 
 /// What the bytes are called when they are refused, with an article and a capital: `An HEIC image`.
@@ -113,7 +86,7 @@ fn image(bytes: &[u8]) -> Option<&'static str> {
         [0xff, 0x0a, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..] => "A JPEG XL image",
         [0, 0, 0, 12, b'j', b'P', b' ', b' ', ..] | [0xff, 0x4f, 0xff, 0x51, ..] => "A JPEG 2000 image",
         [b'I', b'I', b'*', 0, _, _, _, _, b'C', b'R', ..] => "A camera raw image (CR2)",
-        [b'I', b'I', b'*' | b'+', 0, ..] | [b'M', b'M', 0, b'*' | b'+', ..] => "A TIFF image",
+        _ if is_tiff(bytes) => "A TIFF image",
         [b'I', b'I', 0xbc, ..] => "A JPEG XR image",
         [0, 0, 1, 0, ..] => "An ICO image",
         // A TGA may begin like a CUR, with zeros where that has the number of its pictures.
@@ -152,7 +125,7 @@ fn markup(text: &[u8]) -> Option<&'static str> {
 
 /// `infer` looks at fewer bytes than [`format()`] does, and must not say that an accepted format is not accepted.
 fn is_accepted(kind: &infer::Type) -> bool {
-    matches!(kind.extension(), "jpg" | "png" | "webp" | "gif" | "bmp")
+    matches!(kind.extension(), "jpg" | "png" | "webp" | "gif" | "bmp" | "tif")
 }
 
 fn other(kind: &infer::Type) -> String {
@@ -189,25 +162,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn magic_bytes_name_the_five_formats_also_after_white_space() {
-        let table: [(&[u8], Format); 6] = [
+    fn magic_bytes_name_every_format_also_after_white_space() {
+        let table: &[(&[u8], Format)] = &[
             (b"\xff\xd8\xff\xe0", Format::Jpeg),
             (b"\r\n\xff\xd8\xff\xdb", Format::Jpeg),
             (b" \t\x89PNG\r\n\x1a\n", Format::Png),
             (b"GIF89a", Format::Gif),
             (b"RIFF\0\0\0\0WEBPVP8 ", Format::WebP),
             (b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0", Format::Bmp),
+            #[cfg(feature = "tiff")]
+            (b"II*\0\x08\0\0\0", Format::Tiff),
+            #[cfg(feature = "tiff")]
+            (b"II\0*\x08\0\0\0", Format::Tiff),
+            #[cfg(feature = "tiff")]
+            (b"\nMM\0*\0\0\0\x08", Format::Tiff),
+            #[cfg(feature = "tiff")]
+            (b"MM\0+\0\x08\0\0", Format::Tiff),
         ];
-        for (bytes, expected) in table {
+        for &(bytes, expected) in table {
             let (format, rest) = sniff(bytes).unwrap();
             assert_eq!(format, expected);
             assert!(!rest[0].is_ascii_whitespace());
         }
+        assert!(Format::ALL.iter().all(|format| table.iter().any(|(_, expected)| expected == format)));
     }
 
     #[test]
     fn what_is_not_accepted_is_called_by_its_name() {
-        let table: [(&[u8], &str); 30] = [
+        let table: &[(&[u8], &str)] = &[
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "An HEIC image"),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "An HEIC image"),
             (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", "An AVIF image"),
@@ -215,8 +197,9 @@ mod tests {
             (b"\xff\x0a\x00", "A JPEG XL image"),
             (b"\0\0\0\x0cJXL \r\n\x87\n", "A JPEG XL image"),
             (b"\0\0\0\x0cjP  \r\n\x87\n", "A JPEG 2000 image"),
-            (b"II*\0\x08\0\0\0", "A TIFF image"),
+            #[cfg(not(feature = "tiff"))]
             (b"MM\0*\0\0\0\x08", "A TIFF image"),
+            (b"II*\0\x10\0\0\0CR\x02\0", "A camera raw image (CR2)"),
             (b"\0\0\x01\0\x01\0", "An ICO image"),
             (b"\0\0\x02\0\x01\0\x20\x20\0\0\x05\0\x05\0\x30\x01\0\0", "A CUR image"),
             (b"\0\0\x02\0\0\0\0\0\0\0\0\0\x40\0\x40\0\x18\x20", "A TGA image"),
@@ -239,7 +222,7 @@ mod tests {
             (b"\x00\x01\x02\x03\xfe", "The data"),
             (b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41", "An MP4 video"),
         ];
-        for (bytes, expected) in table {
+        for &(bytes, expected) in table {
             let Err(Error::UnsupportedFormat { found }) = sniff(bytes) else {
                 panic!("{expected} is accepted")
             };

@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_thinnest_and_the_smallest_pictures_have_a_tensor() {
-        for (width, height) in [(1, 1), (1, 5000), (5000, 1), (2, 3), (50_000_000, 1)] {
+        for (width, height) in [(1, 1), (1, 5000), (5000, 1), (2, 3), (64_000_000, 1)] {
             let picture = RgbImage::from_pixel(width, height, ::image::Rgb([200, 100, 50]));
             let tensor = imagenet().tensor(&picture.into(), Layout::Nchw).unwrap();
             assert_eq!(tensor.len(), 3 * 224 * 224);

@@ -12,7 +12,7 @@ use crate::error::Cause;
 const LARGEST_SUPPORT: f64 = 3.0;
 
 /// A side that shrinks by more than this is averaged in whole blocks first: the memory of the filter grows with the
-/// side of the source, which is up to 50 million pixels long where a picture is one pixel wide. No picture of
+/// side of the source, which is up to 64 million pixels long where a picture is one pixel wide. No picture of
 /// ordinary proportions within that limit shrinks so much.
 const LARGEST_SHRINK: f64 = 64.0;
 

@@ -51,7 +51,7 @@ const CASES: [(&str, Right); 42] = [
     ("orient6.png", P("png", 64, 96, BASE_LOSSLESS)),
     ("heic.jpg", Unsupported("An HEIC image")),
     ("svg.svg", Unsupported("An SVG image")),
-    ("tiff.tif", Unsupported("A TIFF image")),
+    ("tiff.tif", P("tiff", 96, 64, BASE_LOSSLESS)),
     ("html.jpg", Unsupported("An HTML page")),
 ];
 

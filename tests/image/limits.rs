@@ -48,6 +48,8 @@ fn the_limit_of_pixels_is_kept_by_every_format() {
         "animated.webp",
         "global.gif",
         "24.bmp",
+        "deflate_tiles.tif",
+        "jpeg.tif",
     ] {
         let bytes = read("kinds", name);
         assert!(decode(&bytes, limits).is_ok(), "{name}");

@@ -66,7 +66,7 @@ const IMAGES: &[(&str, Right)] = &[
     ("orient6.png", Labels),
     ("heic.jpg", Problem(415, "unsupported_format", "HEIC")),
     ("svg.svg", Problem(415, "unsupported_format", "SVG")),
-    ("tiff.tif", Problem(415, "unsupported_format", "TIFF")),
+    ("tiff.tif", Labels),
     ("html.jpg", Problem(415, "unsupported_format", "HTML")),
 ];
 

@@ -137,7 +137,7 @@ fn bad_bodies_are_refused_with_their_reason() {
     }
     let problem = server.post("/classify", "", b"<html></html>").json();
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("HTML") && detail.contains("JPEG, PNG, WebP, GIF or BMP"), "{detail}");
+    assert!(detail.contains("HTML") && detail.contains("JPEG, PNG, WebP, GIF, BMP or TIFF"), "{detail}");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn health_and_info_tell_what_runs() {
     assert_eq!(info["model"]["input"], json!({"width": 224, "height": 224}));
     assert_eq!(
         info["limits"],
-        json!({"max_body_bytes": 10 << 20, "max_pixels": 50_000_000, "max_images": 16})
+        json!({"max_body_bytes": 10 << 20, "max_pixels": 64_000_000, "max_images": 16})
     );
     assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
     assert!(info["onnxruntime_version"].as_str().unwrap().starts_with("1."), "{info}");

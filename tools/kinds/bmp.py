@@ -81,6 +81,22 @@ def odd_headers(rgb24, quads, indices):
     write("png_inside.bmp", bmp(b"\x89PNG", 0, compression=5))
 
 
+def alpha_0():
+    """An alpha channel that is 0 everywhere, in every header that can name one: it means nothing."""
+    bgra = bmp_rows(np.dstack([RGB[..., ::-1], np.zeros_like(GREY)]), 32)
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    for header in (56, 108, 124):
+        write(f"alpha_0_v{header}.bmp", bmp(bgra, 32, header=header, compression=3, extra=masks))
+    write("alpha_0_ce.bmp", bmp(bgra, 32, compression=6, extra=masks))
+    write("alpha_0_zero_masks_v5.bmp", bmp(bgra, 32, header=124, compression=3))
+    r, g, b = ((RGB[..., c] >> 3).astype(np.uint16) for c in range(3))
+    fives = r << 10 | g << 5 | b
+    masks = struct.pack("<IIII", 0x7C00, 0x3E0, 0x1F, 0x8000)
+    write("alpha_0_16.bmp", bmp(bmp_rows(fives.astype("<u2"), 16), 16, header=124, compression=3, extra=masks))
+    write("alpha_16.bmp", bmp(bmp_rows((fives | (ALPHA > 99).astype(np.uint16) << 15).astype("<u2"), 16), 16, header=124, compression=3, extra=masks))
+    write("16_zero_masks.bmp", bmp(bmp_rows(fives.astype("<u2"), 16), 16, header=124, compression=3))
+
+
 def bmps():
     bgr = RGB[..., ::-1]
     rgb24 = bmp_rows(bgr, 24)
@@ -123,6 +139,7 @@ def bmps():
     write("rle4.bmp", bmp(rle4 + b"\0\1", 4, palette=quads, compression=2, colors=16))
     runs()
     odd_headers(rgb24, quads, indices)
+    alpha_0()
     pillow("1x1.bmp", Image.fromarray(picture(1, 1)))
     write("trailing.bmp", bmp(rgb24, 24) + b"trailing garbage" * 9)
     write("0x0.bmp", bmp(b"", 24, width=0, height=0))

@@ -35,8 +35,32 @@ def pillow(name, image, format=None, **options):
     return buffer.getvalue()
 
 
-def exif(orientation, order="<", kind=3):
-    """An EXIF block with an orientation of type SHORT (3), LONG (4), or the same signed (8, 9)."""
-    value = struct.pack(order + "HH", orientation, 0) if kind in (3, 8) else struct.pack(order + "I", orientation)
-    tiff = (b"II" if order == "<" else b"MM") + struct.pack(order + "HIHHHI", 42, 8, 1, 0x112, kind, 1) + value
-    return b"Exif\0\0" + tiff + struct.pack(order + "I", 0)
+def exif(orientation, order="<", kind=3, magic=None, values=None):
+    """An EXIF block with an orientation of this type of TIFF: BYTE (1), SHORT (3), LONG (4), or signed (6, 8, 9).
+
+    `magic` stands in for the number after the letters of the byte order. With several `values`, which then lie behind the
+    directory, the first is the orientation.
+    """
+    letter = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}[kind]
+    values = values or [orientation]
+    value = struct.pack(f"{order}{len(values)}{letter}", *values)
+    behind = b""
+    if len(value) > 4:
+        value, behind = struct.pack(order + "I", 26), value
+    magic = struct.pack(order + "H", 42) if magic is None else magic
+    tiff = (b"II" if order == "<" else b"MM") + magic
+    tiff += struct.pack(order + "IHHHI", 8, 1, 0x112, kind, len(values)) + value.ljust(4, b"\0") + bytes(4) + behind
+    return b"Exif\0\0" + tiff
+
+
+def odd_exif():
+    """EXIF that asks for a quarter turn in ways that only some readers understand, by name."""
+    plain = exif(6)
+    return {
+        "swapped_magic_mm": exif(6, ">", magic=b"\x2a\0"),
+        "swapped_magic_ii": exif(6, "<", magic=b"\0\x2a"),
+        "header_twice": b"Exif\0\0" + plain,
+        "header_five_times": b"Exif\0\0" * 4 + plain,
+        "byte": exif(6, kind=1),
+        "three_values": exif(6, values=[6, 1, 1]),
+    }

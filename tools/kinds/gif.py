@@ -73,7 +73,9 @@ def gifs():
     write("few_pixels.gif", gif((WIDTH, HEIGHT), [(0, 0, indices[:20], None, None, False)], palette).replace(struct.pack("<HH", WIDTH, 20), struct.pack("<HH", WIDTH, HEIGHT)))
     write("many_pixels.gif", gif((WIDTH, 20), [(0, 0, indices, None, None, False)], palette).replace(b"\x2c\0\0\0\0" + struct.pack("<HH", WIDTH, HEIGHT), b"\x2c\0\0\0\0" + struct.pack("<HH", WIDTH, 20)))
     write("no_frame.gif", good[:781] + b"\x3b")
-    write("0x0.gif", good[:6] + bytes(4) + good[10:])
+    for width, height in ((0, 0), (0, HEIGHT), (WIDTH, 0)):
+        write(f"screen_{width}x{height}.gif", gif((width, height), [(0, 0, indices, None, None, False)], palette))
+    write("screen_0x0_offset.gif", gif((0, 0), [(7, 3, indices, None, None, False)], palette))
     write("0x0_frame.gif", good[:781] + b"\x2c" + bytes(9) + b"\x08\0\x3b")
     write("bomb_frame.gif", good[:786] + b"\xff\xff\xff\xff" + good[790:])
     write("bad_code_size.gif", good[:791] + b"\x0c" + good[792:])

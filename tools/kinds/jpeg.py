@@ -6,7 +6,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from kinds.common import GREY, HEIGHT, OUT, RGB, exif, picture, pillow, write
+from kinds.common import GREY, HEIGHT, OUT, RGB, exif, odd_exif, picture, pillow, write
 
 ZIGZAG = sorted(((y, x) for y in range(8) for x in range(8)), key=lambda p: (p[0] + p[1], p[0] if (p[0] + p[1]) % 2 else p[1]))
 COSINES = np.array([[np.cos((2 * x + 1) * u * np.pi / 16) * (np.sqrt(1 / 8) if u == 0 else 0.5) for x in range(8)] for u in range(8)])
@@ -209,6 +209,8 @@ def jpegs():
     write("exif_signed_short.jpg", after_soi(plain, segment(0xE1, exif(6, kind=8))))
     write("exif_signed_long.jpg", after_soi(plain, segment(0xE1, exif(6, ">", kind=9))))
     write("exif_9.jpg", after_soi(plain, segment(0xE1, exif(9))))
+    for name, block in odd_exif().items():
+        write(f"exif_{name}.jpg", after_soi(plain, segment(0xE1, block)))
     xmp = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:Description tiff:Orientation=\"6\"/></x:xmpmeta>"
     write("xmp_6.jpg", after_soi(plain, segment(0xE1, xmp)))
     write("height_0.jpg", plain[: sof + 5] + b"\0\0" + plain[sof + 7 :])

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from kinds.common import ALPHA, GREY, HEIGHT, RGB, WIDTH, exif, picture, write
+from kinds.common import ALPHA, GREY, HEIGHT, RGB, WIDTH, exif, odd_exif, picture, write
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -40,6 +40,13 @@ def png(samples, color, depth=8, interlace=False, before=b"", after=b"", idat=No
     data = zlib.compress(rows, 9)
     pieces = [data[at : at + idat] for at in range(0, len(data), idat)] if idat else [data]
     return SIGNATURE + header + before + b"".join(chunk(b"IDAT", p) for p in pieces) + after + chunk(b"IEND", b"")
+
+
+def raw_profile(name, data):
+    """A text chunk's text as ImageMagick writes metadata that it does not understand."""
+    digits = data.hex()
+    lines = "".join(digits[at : at + 72] + "\n" for at in range(0, len(digits), 72))
+    return f"\n{name}\n{len(data):8d}\n{lines}".encode()
 
 
 def pngs():
@@ -91,11 +98,16 @@ def pngs():
     xmp = b"XML:com.adobe.xmp\0\0\0\0\0<rdf:Description tiff:Orientation=\"6\"/>"
     write("xmp_6.png", png(RGB, 2, before=chunk(b"iTXt", xmp)))
     write("xmp_compressed_6.png", png(RGB, 2, before=chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp[22:]))))
-    hexadecimal = exif(6).hex()
-    lines = "".join(hexadecimal[at : at + 72] + "\n" for at in range(0, len(hexadecimal), 72))
-    profile = f"\nexif\n{len(exif(6)):8d}\n{lines}".encode()
+    for name, block in odd_exif().items():
+        write(f"exif_{name}.png", png(RGB, 2, before=chunk(b"eXIf", block)))
+    profile = raw_profile("exif", exif(6))
     write("raw_profile.png", png(RGB, 2, before=chunk(b"tEXt", b"Raw profile type exif\0" + profile)))
     write("raw_profile_compressed.png", png(RGB, 2, after=chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(profile))))
+    packet = xmp[22:]
+    app1 = raw_profile("APP1", b"http://ns.adobe.com/xap/1.0/\0" + packet)
+    write("raw_profile_app1_xmp.png", png(RGB, 2, before=chunk(b"zTXt", b"Raw profile type APP1\0\0" + zlib.compress(app1))))
+    write("raw_profile_app1.png", png(RGB, 2, before=chunk(b"iTXt", b"Raw profile type app1\0\0\0\0\0" + raw_profile("app1", exif(6)))))
+    write("raw_profile_xmp.png", png(RGB, 2, before=chunk(b"tEXt", b"Raw profile type xmp\0" + raw_profile("xmp", packet))))
 
     write("raw_profile_bomb.png", png(RGB[:8, :8], 2, before=chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"\n" * 3 + b"4" * 40_000_000, 9))))
     write("trns_before_plte.png", png(indices, 3, before=chunk(b"tRNS", b"\0\x80\xff\x40") + plte))

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from kinds.common import ALPHA, HEIGHT, OUT, RGB, WIDTH, exif, picture, pillow, write
+from kinds.common import ALPHA, HEIGHT, OUT, RGB, WIDTH, exif, odd_exif, picture, pillow, write
 
 def riff(*chunks):
     body = b"WEBP" + b"".join(kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2) for kind, data in chunks)
@@ -40,6 +40,10 @@ def webps():
     pillow("animated.webp", image, save_all=True, append_images=[Image.fromarray(255 - RGB)], quality=90, duration=100)
     for orientation in range(1, 9):
         pillow(f"orientation_{orientation}.webp", image, quality=60, exif=exif(orientation)[6:] if orientation % 2 else exif(orientation))
+    for name, block in odd_exif().items():
+        chunks = webp_chunks(lossy)
+        header = b"\x08\0\0\0" + u24(WIDTH - 1, HEIGHT - 1)
+        write(f"exif_{name}.webp", riff((b"VP8X", header), *chunks, (b"EXIF", block)))
     frames = {"lossy": webp_chunks(lossy), "lossless": webp_chunks(lossless), "lossless_alpha": webp_chunks(lossless_alpha),
               "lossy_alpha": [c for c in webp_chunks((OUT / "lossy_alpha.webp").read_bytes()) if c[0] in (b"ALPH", b"VP8 ")]}
     for name, chunks in frames.items():

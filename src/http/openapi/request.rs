@@ -12,6 +12,7 @@ use utoipa::openapi::{Object, Ref, Required, Type};
 use super::super::body::Document;
 use super::super::envelope;
 use super::{Facts, examples};
+use crate::image::{Accepted, Format};
 
 /// The name of the body.
 pub(super) const IMAGES: &str = "Images";
@@ -67,10 +68,7 @@ pub(super) fn body(facts: &Facts<'_>) -> RequestBody {
     let description = format!(
         "At most {} bytes of images, after base64 is undone, {} images, and {} pixels each: {}. The body decides what \
          it is: images are found by their first bytes, whatever content type is sent, or none.",
-        limits.max_body_bytes,
-        limits.max_images,
-        limits.max_pixels,
-        crate::error::ACCEPTED
+        limits.max_body_bytes, limits.max_images, limits.max_pixels, Accepted,
     );
     let several = ArrayBuilder::new().items(base64()).min_items(Some(1)).max_items(Some(limits.max_images));
     let json = AnyOfBuilder::new()
@@ -78,9 +76,9 @@ pub(super) fn body(facts: &Facts<'_>) -> RequestBody {
         .item(base64())
         .item(several)
         .description(Some("An object; or a list of images; or one image."));
-    let encoding = EncodingBuilder::new().content_type(Some(
-        "image/jpeg, image/png, image/webp, image/gif, image/bmp, application/octet-stream, text/plain",
-    ));
+    let images: Vec<String> = Format::ALL.iter().map(|format| format.media_type()).collect();
+    let encoding = EncodingBuilder::new()
+        .content_type(Some(format!("{}, application/octet-stream, text/plain", images.join(", "))));
     let file = ObjectBuilder::new()
         .schema_type(Type::String)
         .content_media_type("application/octet-stream")

@@ -2,6 +2,9 @@
 //!
 //! The many headers are read here and written anew in one form, and run-length codes are expanded here, so that the
 //! `image` crate sees nothing but rows of uncompressed pixels of which none is missing.
+//!
+//! A bitmap with an alpha channel that is 0 everywhere is opaque, unlike a PNG or a WebP: those formats define alpha, and
+//! their encoders write 0 only for what must not be seen.
 
 mod header;
 mod rle;
@@ -39,7 +42,13 @@ pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<RgbImage, Erro
     }
     decoder.read_image(&mut pixels).map_err(|error| Format::Bmp.corrupt(error))?;
     if alpha {
-        flatten::rgba_in_place(&mut pixels);
+        // Screenshots and clipboards leave alpha 0 in every pixel, and mean an opaque picture. Windows and browsers show
+        // it so; a bitmap that is really transparent everywhere would hold nothing to see.
+        if pixels.iter().skip(3).step_by(4).all(|&alpha| alpha == 0) {
+            flatten::rgbx_in_place(&mut pixels);
+        } else {
+            flatten::rgba_in_place(&mut pixels);
+        }
     }
     Format::Bmp.picture(header.width, header.height, pixels)
 }

@@ -3,7 +3,8 @@
 //! It ends there, and not at the EOI: whatever follows the last pixel, another picture (MPO), a broken segment
 //! or nothing at all, is not looked at.
 
-use super::super::orient::{self, Metadata, Orientation};
+use super::super::metadata::Metadata;
+use super::super::orient::{self, Orientation};
 use super::super::{Budget, Format, Target};
 use super::bits::Stop;
 use super::frame::Frame;
@@ -123,15 +124,9 @@ impl<'a> File<'a> {
 
 impl<'a> Found<'a> {
     fn note_application(&mut self, marker: u8, segment: &'a [u8]) {
-        const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
         match (marker, segment) {
             (0xe0, [b'J', b'F', b'I', b'F', 0, ..]) => self.jfif = true,
-            (0xe1, [b'E', b'x', b'i', b'f', 0, _, ..]) => {
-                self.metadata.exif.get_or_insert(&segment[6..]);
-            }
-            (0xe1, _) if segment.starts_with(XMP) => {
-                self.metadata.xmp.get_or_insert(&segment[XMP.len()..]);
-            }
+            (0xe1, _) => self.metadata.add(segment),
             // "Adobe", then version and flags in 6 bytes.
             (0xee, [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..]) => {
                 self.adobe = Some(*transform)

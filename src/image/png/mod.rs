@@ -13,7 +13,8 @@ use ::image::RgbImage;
 use png::{ColorType, Decoder, DecodingError, InterlaceInfo, Reader, Transformations};
 
 use self::text::Text;
-use super::orient::{Metadata, Orientation};
+use super::metadata::Metadata;
+use super::orient::Orientation;
 use super::splice::Splice;
 use super::{Budget, Format, flatten};
 use crate::error::Error;
@@ -22,6 +23,13 @@ const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// Bytes of an `IHDR`; what follows in it is of no use.
 const IHDR_BYTES: usize = 13;
+
+/// Keywords of texts that hold EXIF or XMP.
+const RAW_PROFILES: [&[u8]; 3] =
+    [b"Raw profile type exif", b"Raw profile type APP1", b"Raw profile type xmp"];
+
+/// How many of these texts are read; each can take a megabyte.
+const MAX_RAW_PROFILES: usize = 4;
 
 /// Pixels in one row: the decoder holds several rows, at up to 8 bytes a pixel.
 const MAX_WIDTH: u32 = 2_000_000;
@@ -90,8 +98,9 @@ struct File<'a> {
     /// What is in the `IDAT` chunks.
     data: Vec<&'a [u8]>,
     exif: Option<&'a [u8]>,
-    raw_exif: Option<Text<'a>>,
     xmp: Option<Text<'a>>,
+    /// EXIF and XMP as ImageMagick and ExifTool write them into texts.
+    raw_profiles: Vec<Text<'a>>,
     /// The file ends before its `IEND`.
     is_cut: bool,
 }
@@ -139,18 +148,24 @@ impl<'a> File<'a> {
 
     fn keep_text(&mut self, chunk: &Chunk<'a>) {
         let Some((keyword, text)) = Text::split(chunk.kind, chunk.data) else { return };
-        let place = match keyword {
-            b"XML:com.adobe.xmp" => &mut self.xmp,
-            b"Raw profile type exif" => &mut self.raw_exif,
-            _ => return,
-        };
-        place.get_or_insert(text);
+        if keyword == b"XML:com.adobe.xmp" {
+            self.xmp.get_or_insert(text);
+        } else if RAW_PROFILES.iter().any(|name| name.eq_ignore_ascii_case(keyword))
+            && self.raw_profiles.len() < MAX_RAW_PROFILES
+        {
+            self.raw_profiles.push(text);
+        }
     }
 
     fn orientation(&self) -> Orientation {
-        let raw_exif = self.raw_exif.as_ref().and_then(Text::raw_profile);
+        let raw_profiles: Vec<_> = self.raw_profiles.iter().filter_map(Text::raw_profile).collect();
         let xmp = self.xmp.as_ref().map(Text::read);
-        Metadata { exif: self.exif.or(raw_exif.as_deref()), xmp: xmp.as_deref() }.orientation()
+        let mut metadata = Metadata::default();
+        // The chunks that PNG has for EXIF and XMP come before the texts.
+        self.exif.iter().for_each(|exif| metadata.add(exif));
+        xmp.iter().for_each(|packet| metadata.add_xmp(packet));
+        raw_profiles.iter().for_each(|profile| metadata.add(profile));
+        metadata.orientation()
     }
 
     /// The chunks before the data, and the length and kind of one `IDAT` that holds the data of all.

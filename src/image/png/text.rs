@@ -42,11 +42,11 @@ impl<'a> Text<'a> {
         Cow::Owned(text)
     }
 
-    /// The bytes of a "raw profile", as ImageMagick and ExifTool write them: a line break, a name, a length, and
-    /// hexadecimal digits in lines.
+    /// The bytes of a raw profile, as ImageMagick and ExifTool write it: a line with its name, a line with its length,
+    /// then hexadecimal digits in lines.
     pub(super) fn raw_profile(&self) -> Option<Vec<u8>> {
         let text = self.read();
-        let digits = text.splitn(4, |&byte| byte == b'\n').nth(3)?;
+        let digits = text.trim_ascii_start().splitn(3, |&byte| byte == b'\n').nth(2)?;
         let digits = digits.iter().filter(|byte| !byte.is_ascii_whitespace()).take(MAX_INFLATED as usize);
         let digits: Vec<u8> =
             digits.map_while(|&byte| char::from(byte).to_digit(16).map(|digit| digit as u8)).collect();

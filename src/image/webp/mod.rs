@@ -10,7 +10,8 @@ use image_webp::{DecodingError, WebPDecoder};
 
 use self::chunk::{Chunk, le_u32};
 use super::limits::check_memory;
-use super::orient::{Metadata, Orientation};
+use super::metadata::Metadata;
+use super::orient::Orientation;
 use super::splice::Splice;
 use super::{Budget, Format, flatten};
 use crate::error::Error;
@@ -47,20 +48,23 @@ impl<'a> File<'a> {
         let is_cut = bytes.len() < riff_size.saturating_add(8);
         let mut rest = bytes.get(12..bytes.len().min(riff_size.saturating_add(8))).unwrap_or_default();
         let mut canvas = None;
-        let mut has_exif = false;
+        let mut exif_is_missing = false;
         let mut frame = Frame::default();
         let mut metadata = Metadata::default();
         while let Some(chunk) = Chunk::split_from(&mut rest) {
             match chunk.kind {
                 b"VP8X" if canvas.is_none() => {
-                    has_exif = chunk.data.first().is_some_and(|flags| flags & 0x08 != 0);
+                    exif_is_missing = chunk.data.first().is_some_and(|flags| flags & 0x08 != 0);
                     let size = chunk.u24(4).zip(chunk.u24(7)).ok_or_else(|| Format::WebP.truncated())?;
                     budget.take(Format::WebP, size.0 + 1, size.1 + 1)?;
                     canvas = Some((size.0 + 1, size.1 + 1));
                 }
                 b"ANMF" if frame.image.is_none() => frame = Frame::of_animation(&chunk)?,
-                b"EXIF" if !chunk.is_cut => metadata.exif = metadata.exif.or(Some(chunk.data)),
-                b"XMP " => metadata.xmp = metadata.xmp.or(Some(chunk.data)),
+                b"EXIF" if !chunk.is_cut => {
+                    exif_is_missing = false;
+                    metadata.add(chunk.data);
+                }
+                b"XMP " => metadata.add_xmp(chunk.data),
                 _ => frame.add(chunk),
             }
         }
@@ -69,7 +73,7 @@ impl<'a> File<'a> {
             return Err(if is_cut { format.truncated() } else { format.corrupt("no image chunk") });
         };
         // Its pixels may be there, but not which way up they go.
-        if is_cut && has_exif && metadata.exif.is_none() {
+        if is_cut && exif_is_missing {
             return Err(Format::WebP.truncated());
         }
         let size = image.dimensions()?;

@@ -1,0 +1,138 @@
+//! TIFF: the first page, part by part and row by row.
+//!
+//! A page lies in the file in parts, strips or tiles, each compressed by itself. The tags say how (`page`). Each part is
+//! decompressed a row at a time (`part`, `fax`), and each row becomes 8-bit RGB at once (`samples`), so that a picture of
+//! 16 bits and four channels takes hardly more memory than its result. Parts that are JPEGs go to the decoder of JPEG.
+//!
+//! The `tiff` crate is not used: it gives out whole parts in their own depth, which may be the whole picture, and it has
+//! no palettes, no Group 3 fax, and no error that tells missing pixels from broken ones.
+
+mod fax;
+mod page;
+mod part;
+mod samples;
+
+use ::image::RgbImage;
+
+use self::page::{Compression, Page};
+use self::part::Part;
+use super::limits::check_memory;
+use super::metadata::Metadata;
+use super::orient::Orientation;
+use super::{Budget, Format, Limits, jpeg};
+use crate::error::Error;
+
+/// Bytes of the tables that all JPEGs of a page share, at most.
+const USUAL_TABLES: usize = 1000;
+
+pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Orientation), Error> {
+    let page = Page::read(bytes, budget)?;
+    let mut metadata = Metadata::default();
+    metadata.add(bytes);
+    if let Some(packet) = page.xmp {
+        metadata.add_xmp(packet);
+    }
+    let pixels = match page.compression {
+        Compression::Jpeg => jpegs(&page)?,
+        _ if page.planes() == 1 => rows(&page)?,
+        _ => planes(&page)?,
+    };
+    Ok((Format::Tiff.picture(page.width, page.height, pixels)?, metadata.orientation()))
+}
+
+/// The pixels of a page that has all samples of a pixel together.
+fn rows(page: &Page<'_>) -> Result<Vec<u8>, Error> {
+    let mut canvas = Canvas::new(page, 3);
+    let mut samples = Vec::new();
+    for part in page.parts() {
+        let mut rows = part.rows(page)?;
+        for y in part.top..part.bottom {
+            rows.next(&mut samples)?;
+            page.to_rgb(&samples, canvas.row(&part, y));
+        }
+    }
+    Ok(canvas.pixels)
+}
+
+/// The pixels of a page that has each channel by itself: all red, then all green, then all blue.
+fn planes(page: &Page<'_>) -> Result<Vec<u8>, Error> {
+    let channels = page.samples;
+    let (width, height) = (page.width as usize, page.height as usize);
+    let bytes = (width * height * (channels + 3)) as u64;
+    check_memory(page.width, page.height, bytes, " for a TIFF with its channels apart")?;
+    let mut canvas = Canvas::new(page, channels);
+    let mut samples = Vec::new();
+    for part in page.parts() {
+        let mut rows = part.rows(page)?;
+        for y in part.top..part.bottom {
+            rows.next(&mut samples)?;
+            let pixels = canvas.row(&part, y).chunks_exact_mut(channels);
+            pixels.zip(&samples).for_each(|(pixel, &sample)| pixel[part.plane] = sample);
+        }
+    }
+    let mut pixels = vec![0; width * height * 3];
+    for (row, rgb) in canvas.pixels.chunks_exact(width * channels).zip(pixels.chunks_exact_mut(width * 3)) {
+        page.to_rgb(row, rgb);
+    }
+    Ok(pixels)
+}
+
+/// The pixels of a page whose parts are JPEGs.
+fn jpegs(page: &Page<'_>) -> Result<Vec<u8>, Error> {
+    let (width, height) = page.part;
+    // A decoder of JPEG holds up to 12 bytes a pixel of its own.
+    let part = u64::from(width) * u64::from(height.min(page.height)) * 12;
+    let bytes = u64::from(page.width) * u64::from(page.height) * 3 + part;
+    check_memory(page.width, page.height, bytes, " for a TIFF of JPEGs of this size")?;
+    let mut canvas = Canvas::new(page, 3);
+    let mut read = 0;
+    for (number, part) in page.parts().enumerate() {
+        let file = part.jpeg(page)?;
+        read += file.len();
+        // Parts that share their bytes would multiply the work.
+        if read > 2 * page.bytes.len() + number * USUAL_TABLES {
+            return Err(Format::Tiff.corrupt("more JPEG data than the file has"));
+        }
+        // No JPEG may be larger than its part.
+        let limits = Limits { max_pixels: u64::from(width) * u64::from(height) };
+        let whole = |width, height| (width, height);
+        let (raster, _) = jpeg::decode(&file, &mut limits.budget(), &whole)?;
+        let rgb = raster.rgb();
+        if rgb.width() < part.right - part.left || rgb.height() < part.bottom - part.top {
+            return Err(Format::Tiff.corrupt("a JPEG that is smaller than its part of the picture"));
+        }
+        for (y, row) in (part.top..part.bottom).zip(rgb.as_raw().chunks_exact(rgb.width() as usize * 3)) {
+            let to = canvas.row(&part, y);
+            to.copy_from_slice(&row[..to.len()]);
+        }
+    }
+    Ok(canvas.pixels)
+}
+
+/// The picture that the parts are laid on.
+struct Canvas {
+    width: usize,
+    channels: usize,
+    pixels: Vec<u8>,
+}
+
+impl Canvas {
+    fn new(page: &Page<'_>, channels: usize) -> Self {
+        let (width, height) = (page.width as usize, page.height as usize);
+        Self { width, channels, pixels: vec![0; width * height * channels] }
+    }
+
+    /// The pixels of a row that a part covers.
+    fn row(&mut self, part: &Part<'_>, y: u32) -> &mut [u8] {
+        let start = y as usize * self.width;
+        let [from, to] = [part.left, part.right].map(|x| (start + x as usize) * self.channels);
+        &mut self.pixels[from..to]
+    }
+}
+
+impl Format {
+    /// The file is a TIFF of a kind that is not decoded.
+    fn unsupported_tiff(what: &str) -> Error {
+        Error::UnsupportedFormat { found: format!("A TIFF image with {what}") }
+    }
+}
