@@ -34,6 +34,7 @@ use bytes::Bytes;
 pub(crate) use classify::CACHE;
 pub use envelope::{REQUEST_ID, TRACE_ID};
 pub use page::PublicPath;
+pub(crate) use path::without_repeated_slashes;
 pub use refused::Refused;
 pub use token::Trusted;
 
@@ -85,6 +86,14 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
     around(routes, config, body_limits, observer)
 }
 
+/// Whether something is served at a path, by its name alone: slashes at the end do not count, and settings that take a
+/// route away do not either.
+pub(crate) fn is_route(path: &str) -> bool {
+    const FIXED: [&str; 6] = ["/classify", "/predict", "/health", "/info", "/openapi.json", "/metrics"];
+    let path = path::without_trailing_slash(path);
+    FIXED.contains(&path) || page::has(path)
+}
+
 /// What is done for every request, whatever its route.
 fn around(routes: Router, config: &Config, limits: body::Limits, observer: Arc<Observer>) -> Router {
     let intake = Arc::new(receive::Intake::new(limits, config));
@@ -99,7 +108,7 @@ fn around(routes: Router, config: &Config, limits: body::Limits, observer: Arc<O
         .layer(middleware::from_fn(cors::finish))
         .layer(middleware::from_fn_with_state(observer, envelope::wrap));
     // What rewrites the path must stand around it all.
-    Router::new().fallback_service(routes).layer(middleware::map_request(path::without_trailing_slash))
+    Router::new().fallback_service(routes).layer(middleware::map_request(path::plain))
 }
 
 #[cfg(test)]

@@ -1,62 +1,62 @@
 //! An answer → what the front door expects.
 
+use std::collections::BTreeMap;
+
 use axum::http::response::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use lambda_http::aws_lambda_events::alb::AlbTargetGroupResponse;
-use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::event::Origin;
+use super::front_door::FrontDoor;
 
-/// The payload that goes back to Lambda. A body is text and never base64: it is JSON or the page.
+/// The payload that goes back to Lambda.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Reply {
-    ApiGatewayV1(Box<ApiGatewayProxyResponse>),
-    ApiGatewayV2(Box<ApiGatewayV2httpResponse>),
-    LoadBalancer(Box<AlbTargetGroupResponse>),
+    Http(Box<HttpReply>),
     Plain(Box<RawValue>),
+    Ping { warm: bool },
+}
+
+/// The answer to a request through a front door. The body is text and never base64: it is JSON or the page.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HttpReply {
+    status_code: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multi_value_headers: Option<BTreeMap<String, Vec<String>>>,
+    body: String,
+    is_base64_encoded: bool,
 }
 
 impl Reply {
     /// The answer to a request through a front door.
-    pub(super) fn http(origin: Origin, mut parts: Parts, body: String) -> Self {
+    pub(super) fn http(door: &FrontDoor, mut parts: Parts, body: String) -> Self {
         // A server on a socket takes it off, too (RFC 9110, section 8.6).
         if matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             parts.headers.remove(header::CONTENT_LENGTH);
         }
-        let status_code = i64::from(parts.status.as_u16());
-        let body = Some(body.into());
-        match origin {
-            Origin::ApiGatewayV1 => {
-                let mut reply = ApiGatewayProxyResponse::default();
-                reply.status_code = status_code;
-                // In one of the two maps only: the gateway merges them.
-                reply.multi_value_headers = parts.headers;
-                reply.body = body;
-                Self::ApiGatewayV1(Box::new(reply))
-            }
-            Origin::ApiGatewayV2 => {
-                let mut reply = ApiGatewayV2httpResponse::default();
-                reply.status_code = status_code;
-                reply.headers = joined(&parts.headers);
-                reply.body = body;
-                Self::ApiGatewayV2(Box::new(reply))
-            }
-            Origin::LoadBalancer => {
-                let mut reply = AlbTargetGroupResponse::default();
-                reply.status_code = status_code;
-                let reason = parts.status.canonical_reason().unwrap_or_default();
-                reply.status_description = Some(format!("{status_code} {reason}"));
-                // In both: which one is read is a setting of the target group.
-                reply.headers = joined(&parts.headers);
-                reply.multi_value_headers = parts.headers;
-                reply.body = body;
-                Self::LoadBalancer(Box::new(reply))
-            }
-        }
+        let form = door.reply;
+        let reason = parts.status.canonical_reason().unwrap_or_default();
+        let values = by_name(&parts.headers);
+        Self::Http(Box::new(HttpReply {
+            status_code: parts.status.as_u16(),
+            status_description: form
+                .status_description
+                .then(|| format!("{} {reason}", parts.status.as_str())),
+            // Several values of one header become one, separated by commas (RFC 9110, section 5.3).
+            headers: form
+                .headers
+                .then(|| values.iter().map(|(name, values)| (name.clone(), values.join(", "))).collect()),
+            multi_value_headers: form.multi_value_headers.then_some(values),
+            body,
+            is_base64_encoded: false,
+        }))
     }
 
     /// The answer to a direct invocation: the JSON and nothing else.
@@ -66,29 +66,30 @@ impl Reply {
             error_message: error.to_string(),
         })
     }
+
+    /// The answer to a ping.
+    pub(super) const PING: Self = Self::Ping { warm: true };
 }
 
-/// Several values of one header as one, separated by commas (RFC 9110, section 5.3): where a front door takes one
-/// value a name, the others would be lost.
-fn joined(headers: &HeaderMap) -> HeaderMap {
-    let mut joined = HeaderMap::with_capacity(headers.len());
-    for name in headers.keys() {
-        let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-        if let Ok(value) = HeaderValue::from_bytes(&values.join(&b", "[..])) {
-            joined.insert(name, value);
-        }
-    }
-    joined
+/// The values of each header, which are text: the router writes no others.
+fn by_name(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
+    let values = |name: &HeaderName| {
+        let values = headers.get_all(name).iter();
+        values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+    };
+    headers.keys().map(|name| (name.as_str().to_owned(), values(name))).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     #[test]
-    fn several_values_of_a_header_become_one() {
+    fn all_values_of_a_header_are_kept() {
         let vary = |value| ("vary".parse().unwrap(), HeaderValue::from_static(value));
         let headers = HeaderMap::from_iter([vary("origin"), vary("accept")]);
-        assert_eq!(joined(&headers)["vary"], "origin, accept");
+        assert_eq!(by_name(&headers)["vary"], ["origin", "accept"]);
     }
 }

@@ -35,6 +35,11 @@ use crate::error::Error;
 pub(super) use self::json::Document;
 pub use self::options::RawOptions;
 
+/// Whether JSON may hold images in a field of this name.
+pub(crate) fn is_image_field(name: &str) -> bool {
+    matches!(name, "image" | "images" | "inputs")
+}
+
 /// Undoes base64 in any dialect; `None` if the text is not base64.
 pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
     base64::decode(text, base64::Spaces::AreNothing).ok()
