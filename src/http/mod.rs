@@ -11,6 +11,7 @@ mod answer;
 mod classify;
 mod cors;
 mod envelope;
+mod habits;
 mod info;
 mod metrics;
 mod openapi;
@@ -68,13 +69,14 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         openapi: OnceLock::new(),
     });
     let routes = Router::new()
-        .route("/", post(classify::classify))
-        .route("/classify", post(classify::classify))
-        .route("/predict", post(classify::predict))
+        .route("/", post(classify::classify).put(classify::classify))
+        .route("/classify", post(classify::classify).put(classify::classify))
+        .route("/predict", post(classify::predict).put(classify::predict))
         .route("/health", get(info::health))
         .route("/info", get(info::info))
         .merge(if config.web_ui { page::routes() } else { Router::new() })
         .route("/openapi.json", get(openapi::answer))
+        .merge(habits::routes())
         .merge(if config.serves_metrics() { metrics::routes() } else { Router::new() })
         .method_not_allowed_fallback(async |method: Method| Error::MethodNotAllowed {
             method: method.to_string(),
@@ -89,10 +91,13 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
 /// Whether something is served at a path, by its name alone: slashes at the end do not count, and settings that take a
 /// route away do not either.
 pub(crate) fn is_route(path: &str) -> bool {
-    const FIXED: [&str; 6] = ["/classify", "/predict", "/health", "/info", "/openapi.json", "/metrics"];
+    const READ: [&str; 4] = ["/health", "/info", "/openapi.json", "/metrics"];
     let path = path::without_trailing_slash(path);
-    FIXED.contains(&path) || page::has(path)
+    CLASSIFYING.contains(&path) || READ.contains(&path) || page::has(path) || habits::has(path)
 }
+
+/// The paths that classify images.
+const CLASSIFYING: [&str; 3] = ["/", "/classify", "/predict"];
 
 /// What is done for every request, whatever its route.
 fn around(routes: Router, config: &Config, limits: body::Limits, observer: Arc<Observer>) -> Router {

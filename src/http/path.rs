@@ -1,17 +1,28 @@
-//! A trailing slash changes nothing, and repeated slashes are one.
+//! A trailing slash changes nothing, repeated slashes are one, and `PUT` may have the name of the file at its end.
 
 use std::borrow::Cow;
 
 use axum::extract::Request;
-use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
+use axum::http::{Method, Uri};
+
+use super::{CLASSIFYING, is_route};
 
 /// Rewrites the path to the one that the routes know.
 pub(super) async fn plain(mut request: Request) -> Request {
-    if let Some(uri) = rewritten(request.uri()) {
+    if let Some(uri) = rewritten(request.method(), request.uri()) {
         *request.uri_mut() = uri;
     }
     request
+}
+
+/// The path without the name of a file, which `curl -T` appends to an address that ends in a slash. At the root, where
+/// any other mistake would look like it, the name must have an extension.
+fn without_file_name<'a>(method: &Method, path: &'a str) -> &'a str {
+    let Some((folder, name)) = path.rsplit_once('/').filter(|_| *method == Method::PUT) else { return path };
+    let is_file = !is_route(path) && (!folder.is_empty() || name.contains('.'));
+    let folder = if folder.is_empty() { "/" } else { folder };
+    if is_file && CLASSIFYING.contains(&folder) { folder } else { path }
 }
 
 /// The path with one slash in place of several: a base URL that ends in a slash makes two of them.
@@ -35,9 +46,9 @@ pub(super) fn without_trailing_slash(path: &str) -> &str {
     }
 }
 
-fn rewritten(uri: &Uri) -> Option<Uri> {
+fn rewritten(method: &Method, uri: &Uri) -> Option<Uri> {
     let path = without_repeated_slashes(uri.path());
-    let path = without_trailing_slash(&path);
+    let path = without_file_name(method, without_trailing_slash(&path));
     if path == uri.path() {
         return None;
     }
@@ -66,10 +77,25 @@ mod tests {
             ("http://host/health/", "http://host/health"),
             ("http://host//health", "http://host/health"),
         ] {
-            assert_eq!(rewritten(&given.parse().unwrap()).unwrap(), expected);
+            assert_eq!(rewritten(&Method::POST, &given.parse().unwrap()).unwrap(), expected);
         }
         for unchanged in ["/", "/classify", "/classify?a=/", "/classify?a=//", "*"] {
-            assert_eq!(rewritten(&unchanged.parse().unwrap()), None);
+            assert_eq!(rewritten(&Method::POST, &unchanged.parse().unwrap()), None);
         }
+    }
+
+    #[test]
+    fn the_name_of_a_file_is_taken_off_where_a_file_is_put() {
+        for (given, expected) in [
+            ("/predict/photo.jpg", "/predict"),
+            ("/classify/photo?top_k=1", "/classify?top_k=1"),
+            ("//photo.jpg", "/"),
+        ] {
+            assert_eq!(rewritten(&Method::PUT, &given.parse().unwrap()).unwrap(), expected);
+        }
+        for unchanged in ["/", "/predict", "/photo", "/app.js", "/health/a.jpg", "/predict/a/b.jpg"] {
+            assert_eq!(rewritten(&Method::PUT, &unchanged.parse().unwrap()), None, "{unchanged}");
+        }
+        assert_eq!(rewritten(&Method::POST, &"/predict/photo.jpg".parse().unwrap()), None);
     }
 }

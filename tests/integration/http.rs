@@ -166,12 +166,57 @@ fn unknown_paths_and_methods_are_problems_too() {
     }
     let answer = server.get("/classify");
     answer.assert_problem(405, "method_not_allowed");
-    assert_eq!(answer.header("allow"), "POST");
+    assert_eq!(answer.header("allow"), "POST,PUT");
     let answer = server.send(Method::DELETE, "/health", &[], &[]);
     answer.assert_problem(405, "method_not_allowed");
     assert_eq!(answer.header("allow"), "GET,HEAD");
     let head = server.send(Method::HEAD, "/nothing", &[], &[]);
     assert_eq!((head.status, head.body.as_str()), (404, ""));
+}
+
+#[test]
+fn putting_a_file_is_posting_it() {
+    let server = Server::start();
+    let photo = fixture("coffee.jpg");
+    // `curl -T` appends the name of the file to an address that ends in a slash.
+    for path in ["/predict", "/predict/coffee.jpg", "//predict", "/classify/", "/", "/coffee.jpg"] {
+        let answer = server.send(Method::PUT, path, &[], &photo);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        assert!(answer.body.contains("espresso"), "{path}: {}", answer.body);
+    }
+    for (path, status) in [("/health", 405), ("/nothing", 404), ("/health/coffee.jpg", 404)] {
+        assert_eq!(server.send(Method::PUT, path, &[], &photo).status, status, "{path}");
+    }
+}
+
+#[test]
+fn whatever_the_method_no_image_is_classified_without_the_token() {
+    let server = Server::start_with(binary().env("API_TOKEN", "s3cret"));
+    let photo = fixture("coffee.jpg");
+    let custom = Method::from_bytes(b"put").unwrap();
+    let methods =
+        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, custom];
+    for method in methods {
+        let is_upload = method == Method::POST || method == Method::PUT;
+        let body = if method == Method::GET || method == Method::HEAD { &[][..] } else { &photo };
+        for path in
+            ["/", "/classify", "/predict", "//predict/", "/predict/a.jpg", "/a.jpg", "/health", "/nothing"]
+        {
+            let answer = server.send(method.clone(), path, &[], body);
+            assert!(!answer.body.contains("espresso"), "{method} {path}");
+            assert_eq!(answer.status == 401, is_upload, "{method} {path}: {}", answer.status);
+        }
+    }
+}
+
+#[test]
+fn what_browsers_ask_every_host_for_is_no_error() {
+    let server = Server::start();
+    for path in ["/favicon.ico", "/apple-touch-icon.png", "/robots.txt"] {
+        let answer = server.get(path);
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{path}");
+    }
+    assert!(!server.get("/metrics").body.contains("not_found"));
 }
 
 #[test]
