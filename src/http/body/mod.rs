@@ -10,6 +10,7 @@
 mod base64;
 mod boundary;
 mod declared;
+mod dialect;
 mod disposition;
 mod form;
 mod intake;
@@ -37,7 +38,7 @@ pub use self::options::RawOptions;
 
 /// Whether JSON may hold images in a field of this name.
 pub(crate) fn is_image_field(name: &str) -> bool {
-    matches!(name, "image" | "images" | "inputs")
+    json::IMAGE_FIELDS.contains(&name)
 }
 
 /// Undoes base64 in any dialect; `None` if the text is not base64.

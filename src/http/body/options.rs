@@ -13,16 +13,23 @@ pub struct RawOptions {
 }
 
 impl RawOptions {
+    /// What the options are called, here and elsewhere: Rekognition has two of its own, and Vertex AI.
+    pub(super) const NAMES: [&str; 6] =
+        ["top_k", "min_score", "MaxLabels", "MinConfidence", "maxPredictions", "confidenceThreshold"];
+
     /// A form's field of this name is an option.
     pub(super) fn has(name: &str) -> bool {
-        matches!(name, "top_k" | "min_score")
+        Self::NAMES.contains(&name)
     }
 
     /// Takes an option by its name, if it is one.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         match name {
-            "top_k" => self.top_k = parse_top_k(value)?.or(self.top_k),
-            "min_score" => self.min_score = parse_min_score(value)?.or(self.min_score),
+            "top_k" | "MaxLabels" | "maxPredictions" => self.top_k = parse_top_k(value)?.or(self.top_k),
+            "min_score" | "confidenceThreshold" => {
+                self.min_score = parse_min_score(value)?.or(self.min_score);
+            }
+            "MinConfidence" => self.min_score = parse_percent(value)?.or(self.min_score),
             _ => {}
         }
         Ok(())
@@ -63,6 +70,18 @@ pub(super) fn parse_min_score(text: &str) -> Result<Option<f32>, Error> {
         Some(number) if (0.0..=1.0).contains(&number) => Ok(Some(number as f32)),
         _ => Err(Error::InvalidParameter(format!(
             "min_score must be a number from 0 to 1; {} was found.",
+            shown(text)
+        ))),
+    }
+}
+
+/// Reads `MinConfidence`: a `min_score` in percent.
+fn parse_percent(text: &str) -> Result<Option<f32>, Error> {
+    match decimal(text) {
+        _ if text.trim().is_empty() => Ok(None),
+        Some(number) if (0.0..=100.0).contains(&number) => Ok(Some((number / 100.0) as f32)),
+        _ => Err(Error::InvalidParameter(format!(
+            "MinConfidence must be a number from 0 to 100; {} was found.",
             shown(text)
         ))),
     }

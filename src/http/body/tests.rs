@@ -109,6 +109,7 @@ fn percent(bytes: impl AsRef<[u8]>) -> String {
         .collect()
 }
 
+mod dialects;
 mod json_bodies;
 mod multipart_bodies;
 mod multipart_headers;
