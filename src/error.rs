@@ -39,7 +39,7 @@ pub enum Error {
     #[error("{0}")]
     InvalidMultipart(String),
 
-    /// 400: `top_k` or `min_score` is not in its range.
+    /// 400: an option is unknown or not in its range.
     #[error("{0}")]
     InvalidParameter(String),
 

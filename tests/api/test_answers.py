@@ -127,7 +127,7 @@ def test_a_request_id_comes_back(service: Service):
 def test_a_wrong_answer_would_be_found(document: Document, service: Service):
     """The check itself: what the document does not say is no answer."""
     answer = service.send("POST", "/predict", data=PHOTO)
-    for broken in ([{"label": "espresso", "score": 2}], [{"label": "espresso"}], {"error": {}}, [{"error": {}}]):
+    for broken in ([{"label": "espresso", "score": "2"}], [{"label": "espresso"}], {"error": {}}, [{"error": {}}]):
         answer._content = json.dumps(broken).encode()
         assert _is_refused(document, answer), broken
     answer.headers["content-type"] = "text/html"

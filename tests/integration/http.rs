@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 use ureq::http::Method;
 
 use crate::fixture;
@@ -172,6 +172,54 @@ fn unknown_paths_and_methods_are_problems_too() {
     assert_eq!(answer.header("allow"), "GET,HEAD");
     let head = server.send(Method::HEAD, "/nothing", &[], &[]);
     assert_eq!((head.status, head.body.as_str()), (404, ""));
+}
+
+#[test]
+fn scores_are_made_with_the_function_that_is_asked_for() {
+    let server = Server::start();
+    let photo = fixture("coffee.jpg");
+    let score = |answer: &Value, at: usize| answer[at]["score"].as_f64().unwrap();
+    let logits = server.post("/predict?function_to_apply=none&top_k=1000", "", &photo).json();
+    assert!(score(&logits, 0) > 1.0 && score(&logits, 999) < 0.0, "{logits}");
+    let softmax = server.post("/predict?function_to_apply=softmax&top_k=1000", "", &photo).json();
+    assert_eq!(softmax, server.post("/predict?top_k=1000", "", &photo).json());
+    let sum: f64 = (0..1000).map(|at| score(&logits, at).exp()).sum();
+    assert!((score(&softmax, 0) - score(&logits, 0).exp() / sum).abs() < 1e-4);
+
+    // In a body, as the Hugging Face API has it.
+    let body = json!({
+        "inputs": BASE64_STANDARD.encode(&photo),
+        "parameters": {"function_to_apply": "sigmoid", "top_k": 2},
+    });
+    let sigmoid = server.post("/predict", "application/json", body.to_string().as_bytes()).json();
+    assert_eq!(sigmoid.as_array().unwrap().len(), 2);
+    assert!((score(&sigmoid, 0) - 1.0 / (1.0 + (-score(&logits, 0)).exp())).abs() < 1e-4);
+
+    let least = server.post("/predict?function_to_apply=none&top_k=1000&min_score=3.5", "", &photo).json();
+    let right = (0..1000).filter(|at| score(&logits, *at) >= 3.5).count();
+    assert_eq!(least.as_array().unwrap().len(), right);
+    for (query, named) in [
+        ("function_to_apply=relu", "relu"),
+        ("function_to_apply=sigmoid&min_score=3.5", "min_score"),
+        ("function_to_apply=none&min_score=high", "min_score"),
+    ] {
+        let answer = server.post(&format!("/predict?{query}"), "", &photo);
+        answer.assert_problem(400, "invalid_parameter");
+        assert!(answer.json()["detail"].as_str().unwrap().contains(named), "{}", answer.body);
+    }
+}
+
+#[test]
+fn a_model_of_probabilities_cannot_answer_logits() {
+    let model = crate::repository("tests/fixtures/models/declared-probabilities");
+    let server = Server::start_with(binary().env("MODEL_DIR", model));
+    let photo = fixture("coffee.jpg");
+    assert_eq!(server.post("/predict?function_to_apply=softmax", "", &photo).status, 200);
+    for function in ["none", "sigmoid"] {
+        let answer = server.post(&format!("/predict?function_to_apply={function}"), "", &photo);
+        answer.assert_problem(400, "invalid_parameter");
+        assert!(answer.body.contains("probabilities"), "{}", answer.body);
+    }
 }
 
 #[test]

@@ -42,10 +42,14 @@ pub(in crate::http) struct Document<'a> {
     #[serde(borrow)]
     #[schema(value_type = Option<u32>, minimum = 1)]
     top_k: Option<&'a RawValue>,
-    /// Leaves out labels whose score is lower.
+    /// Leaves out labels whose score is lower: from 0 to 1, unless scores are logits.
     #[serde(borrow)]
-    #[schema(value_type = Option<f32>, minimum = 0, maximum = 1)]
+    #[schema(value_type = Option<f32>)]
     min_score: Option<&'a RawValue>,
+    /// What makes scores of the model's logits: `softmax`, `sigmoid` or `none`.
+    #[serde(borrow)]
+    #[schema(value_type = Option<String>, pattern = "^(softmax|sigmoid|none)$")]
+    function_to_apply: Option<&'a RawValue>,
     /// Images as TensorFlow Serving and KServe v1 have them: `[{"b64": "…"}]`.
     #[serde(borrow)]
     #[schema(value_type = Option<Vec<Object>>)]
@@ -88,9 +92,11 @@ struct Parameters {
     /// How many labels; more than there are classes gives all.
     #[schema(minimum = 1)]
     top_k: Option<u32>,
-    /// Leaves out labels whose score is lower.
-    #[schema(minimum = 0, maximum = 1)]
+    /// Leaves out labels whose score is lower: from 0 to 1, unless scores are logits.
     min_score: Option<f32>,
+    /// What makes scores of the model's logits: `softmax`, `sigmoid` or `none`.
+    #[schema(pattern = "^(softmax|sigmoid|none)$")]
+    function_to_apply: Option<String>,
 }
 
 /// What `inputs` may hold.
@@ -161,6 +167,7 @@ impl Document<'_> {
             ("MinConfidence", self.min_confidence),
             ("top_k", self.top_k),
             ("min_score", self.min_score),
+            ("function_to_apply", self.function_to_apply),
         ];
         for (name, value) in named {
             set_option(&mut options, name, value)?;

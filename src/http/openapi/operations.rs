@@ -55,6 +55,7 @@ fn upload(
         .description(Some(description))
         .parameter_ref(Ref::new("#/components/parameters/TopK"))
         .parameter_ref(Ref::new("#/components/parameters/MinScore"))
+        .parameter_ref(Ref::new("#/components/parameters/FunctionToApply"))
         .request_body_ref(Some(Ref::new(format!("#/components/requestBodies/{}", request::IMAGES))))
         .response("200", Ref::from_response_name(answer));
     for (status, response) in answers::refusals(facts, Route::Image) {

@@ -45,7 +45,9 @@ fn json_is_read_under_any_content_type() {
         ("Hugging Face", format!("{{\"inputs\":\"{jpeg}\"}}"), one(JPEG)),
         (
             "Hugging Face's parameters",
-            format!("{{\"inputs\":\"{jpeg}\",\"parameters\":{{\"top_k\":5}}}}"),
+            format!(
+                "{{\"inputs\":\"{jpeg}\",\"parameters\":{{\"top_k\":5,\"function_to_apply\":\"Sigmoid\"}}}}"
+            ),
             one_with(JPEG, Some(5), None),
         ),
         (
