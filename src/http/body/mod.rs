@@ -97,7 +97,7 @@ pub struct Submission {
 /// Finds the images and options of a request body.
 ///
 /// `content_type` is the header's value as it came, if any; it needs no cleaning. The time is linear in the
-/// body, about 40 ms for 10 MB of base64 and next to none for raw bytes, and is spent on the calling thread.
+/// body, next to none for raw bytes, and is spent on the calling thread.
 ///
 /// # Errors
 ///
