@@ -1,7 +1,7 @@
 //! What images were found to be, so that one that comes again costs no more than its hash.
 //!
-//! Kept are the probabilities of all classes: what a request asks for, `top_k` and `min_score`, is applied to them
-//! afterwards, and two requests that ask for different things share an entry.
+//! Kept are the model's outputs for all classes: what a request asks for, `top_k`, `min_score` and `function_to_apply`, is
+//! applied to them afterwards, and two requests that ask for different things share an entry.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +18,8 @@ pub(crate) struct Key([u8; 32]);
 /// What is remembered of an image.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// Probabilities of all classes, in the order of the model's output.
-    pub(crate) probabilities: Vec<f32>,
+    /// For all classes, in the order of the model.
+    pub(crate) outputs: Vec<f32>,
     /// What the image is.
     pub(crate) image: ImageInfo,
 }
@@ -63,7 +63,7 @@ mod tests {
 
     fn answer(file: usize) -> Arc<Entry> {
         let image = ImageInfo { format: Format::Png, width: 1, height: 1 };
-        Arc::new(Entry { probabilities: vec![file as f32], image })
+        Arc::new(Entry { outputs: vec![file as f32], image })
     }
 
     #[test]
@@ -77,7 +77,7 @@ mod tests {
                 for step in 0..LENGTH {
                     let file = order / FILES.len().pow(step) % FILES.len();
                     let key = cache.key(FILES[file]);
-                    let known = cache.get(&key).map(|entry| entry.probabilities[0]);
+                    let known = cache.get(&key).map(|entry| entry.outputs[0]);
                     assert_eq!(known, kept.contains(&file).then_some(file as f32), "{order} {step}");
                     if known.is_none() {
                         cache.put(key, answer(file));

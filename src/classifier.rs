@@ -8,15 +8,17 @@ use crate::cache::{Cache, Entry};
 use crate::config::Config;
 use crate::error::{Error, StartError};
 use crate::image::{self, Format};
-use crate::model::{Bundle, Card, Model, Prediction, RunTimes, Runtime};
+use crate::model::{Bundle, Card, Function, Model, Prediction, RunTimes, Runtime};
 
-/// What a request wants to see of the probabilities.
+/// What a request wants to see of the scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
     /// How many labels, 1 or more; more than there are classes gives all.
     pub top_k: usize,
-    /// Leave out labels whose score is lower, 0 to 1.
+    /// Leave out labels whose score is lower.
     pub min_score: f32,
+    /// What makes scores of logits; what the model is for if it is `None`.
+    pub function: Option<Function>,
 }
 
 /// The answer for one image.
@@ -157,7 +159,8 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with the image, or [`Error::Internal`].
+    /// Whatever is wrong with the image, [`Error::InvalidParameter`] if the model cannot have the function, or
+    /// [`Error::Internal`].
     pub fn classify(
         &self,
         bytes: &[u8],
@@ -165,6 +168,7 @@ impl Classifier {
         budget: &mut image::Budget,
     ) -> Result<Classification, Error> {
         let start = Instant::now();
+        let scoring = self.model.scoring(options.function)?;
         let key = self.cache.as_ref().map(|cache| (cache, cache.key(bytes)));
         let known = key.as_ref().and_then(|(cache, key)| cache.get(key));
         let cached = known.is_some();
@@ -179,7 +183,8 @@ impl Classifier {
                 (entry, timing)
             }
         };
-        let predictions = self.model.rank(&entry.probabilities, options.top_k, options.min_score);
+        let scores = scoring.of(&entry.outputs)?;
+        let predictions = self.model.rank(&scores, options.top_k, options.min_score);
         timing.total = milliseconds(start.elapsed());
         Ok(Classification { predictions, image: entry.image, timing, cached })
     }
@@ -190,8 +195,7 @@ impl Classifier {
         let picture =
             image::decode_within(bytes, budget, &|width, height| self.model.scaled_size(width, height))?;
         let decode = milliseconds(start.elapsed());
-        let (probabilities, RunTimes { preprocess, inference }) =
-            self.model.probabilities(&picture.raster)?;
+        let (outputs, RunTimes { preprocess, inference }) = self.model.outputs(&picture.raster)?;
         let (width, height) = picture.raster.size();
         let image = ImageInfo { format: picture.format, width, height };
         let timing = Timing {
@@ -200,7 +204,7 @@ impl Classifier {
             inference: milliseconds(inference),
             total: 0.0,
         };
-        Ok((Entry { probabilities, image }, timing))
+        Ok((Entry { outputs, image }, timing))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod check;
 mod environment;
+mod executable;
 mod lambda;
 mod origin;
 mod paths;

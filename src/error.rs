@@ -38,17 +38,13 @@ pub enum Error {
     #[error("{0}")]
     InvalidMultipart(String),
 
-    /// 400: `top_k` or `min_score` is not in its range.
+    /// 400: an option is unknown or not in its range.
     #[error("{0}")]
     InvalidParameter(String),
 
-    /// 400: U+FFFD stands where bytes were.
-    #[error(
-        "The image was converted to text on its way here and its bytes are lost (U+FFFD stands in their place). \
-         The gateway is not configured for binary bodies: on an API Gateway REST API add \"*/*\" to \
-         BinaryMediaTypes and deploy the stage again, or send the image as base64."
-    )]
-    MangledBody,
+    /// 400: bytes were lost on the way: U+FFFD stands in their place, or some are left out.
+    #[error("{0}")]
+    MangledBody(&'static str),
 
     /// 400: more images in one request than are allowed.
     #[error("The request holds {found} images; at most {max} are accepted in one request.")]
@@ -146,6 +142,15 @@ pub enum Error {
     Overloaded,
 }
 
+/// The body is text that was made of bytes.
+pub const MADE_TEXT: &str = "The image was converted to text on its way here and its bytes are lost (U+FFFD stands in \
+     their place). The gateway is not configured for binary bodies: on an API Gateway REST API add \"*/*\" to \
+     BinaryMediaTypes and deploy the stage again, or send the image as base64.";
+
+/// The body has no line breaks, which `curl --data @photo.jpg` leaves out.
+pub const STRIPPED: &str = "The image has none of the bytes CR, LF and NUL, which no such file can do without: they were \
+     left out on the way, as curl does with -d or --data. Send the file with --data-binary @FILE or --upload-file FILE.";
+
 impl Error {
     /// A fault of ours, with its cause for the log.
     pub fn internal(cause: impl Into<Cause>) -> Self {
@@ -203,7 +208,7 @@ kinds! {
     Self::InvalidJson(_) => (400, "invalid_json", "Invalid JSON"),
     Self::InvalidMultipart(_) => (400, "invalid_multipart", "Invalid multipart body"),
     Self::InvalidParameter(_) => (400, "invalid_parameter", "Invalid parameter"),
-    Self::MangledBody => (400, "mangled_body", "Body mangled by the gateway"),
+    Self::MangledBody(_) => (400, "mangled_body", "Body mangled by the gateway"),
     Self::TooManyImages { .. } => (400, "too_many_images", "Too many images"),
     Self::InvalidEvent(_) => (400, "invalid_event", "Invalid event"),
     Self::Unauthorized(_) => (401, "unauthorized", "Unauthorized"),

@@ -1,10 +1,15 @@
 //! Lambda event → HTTP request → answer. The only module that knows events.
 //!
-//! Events of API Gateway (HTTP and REST API), Function URLs and load balancers become requests to the same router
-//! that the local server has. An event of no front door that is itself a body, `{"image": …}`, is a direct
-//! invocation: it is answered with the plain JSON, without an HTTP envelope.
+//! Events of API Gateway (HTTP and REST API), Function URLs, load balancers and VPC Lattice become requests to the same
+//! router that the local server has. Any other event that is itself a body, `{"image": …}`, is a direct invocation: it
+//! is answered with the plain JSON, without an HTTP envelope. So are pings that keep the function warm, and they run
+//! nothing.
 
+mod envelope;
 mod event;
+mod front_door;
+mod other;
+mod path;
 mod payload;
 mod reply;
 mod uri;
@@ -21,7 +26,8 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tower::ServiceExt as _;
 
-pub use event::{Event, Origin};
+pub use event::Event;
+pub use front_door::FrontDoor;
 use payload::Untouched;
 use reply::Reply;
 
@@ -58,21 +64,22 @@ pub fn run(config: &Config) -> Result<(), StartError> {
 ///
 /// # Errors
 ///
-/// A [`Diagnostic`], which Lambda reports as a function error, if the event is neither a request nor a body.
+/// A [`Diagnostic`], which Lambda reports as a function error, if the event is neither a request nor a body nor a ping.
 pub async fn invoke(
     router: Router,
     payload: Bytes,
     context: Context,
 ) -> Result<impl Serialize + use<>, Diagnostic> {
     match Event::read(payload, &context)? {
-        Event::Http { request, origin } => {
+        Event::Http { request, door } => {
             let (parts, body) = answer(router, *request).await;
-            Ok(Reply::http(origin, parts, body))
+            Ok(Reply::http(door, parts, body))
         }
         Event::Direct { request } => {
             let (_, body) = answer(router, *request).await;
             Reply::plain(body)
         }
+        Event::Ping => Ok(Reply::PING),
     }
 }
 

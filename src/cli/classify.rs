@@ -19,7 +19,7 @@ use crate::{Classifier, Error, StartError};
 /// A [`StartError`] if the model cannot be loaded or standard output is gone.
 pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, StartError> {
     let classifier = Classifier::load(config, 1)?;
-    let options = Options { top_k: config.top_k, min_score: config.min_score };
+    let options = Options { top_k: config.top_k, min_score: config.min_score, function: None };
     let bar = progress::bar_for_many(arguments.files.len());
     let mut failed = false;
     for file in &arguments.files {

@@ -3,6 +3,8 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+use super::executable;
+
 /// Microsoft's builds of ONNX Runtime send telemetry by default from 1.29 on, unless this is set when they are loaded.
 const TELEMETRY_OFF: (&str, &str) = ("ORT_DISABLE_TELEMETRY", "1");
 
@@ -16,7 +18,7 @@ pub fn prepare() {
     if std::env::var_os(name).is_some_and(|found| found == value) {
         return;
     }
-    let Ok(executable) = std::env::current_exe() else { return };
+    let Some(executable) = executable::path() else { return };
     let mut arguments = std::env::args_os();
     let mut command = Command::new(executable);
     if let Some(name) = arguments.next() {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::executable;
+
 // All are absolute, so that a message about a missing file tells where it was looked for.
 
 /// `MODEL_DIR`, else `model` beside the executable (the deployment zip), else `./model` (the source tree).
@@ -20,7 +22,7 @@ fn absolute(path: PathBuf) -> PathBuf {
 }
 
 fn beside_executable(relative: &str) -> PathBuf {
-    let executable = std::env::current_exe().ok();
+    let executable = executable::path();
     let beside = executable.as_deref().and_then(Path::parent).map(|folder| folder.join(relative));
     // `symlink_metadata`: a dangling link in the zip must be reported as such, not passed over.
     match beside {

@@ -50,8 +50,7 @@ struct ModelName<'a> {
 pub(super) struct BarePrediction<'a> {
     /// What the class is called.
     label: &'a str,
-    /// Probability, 0 to 1.
-    #[schema(minimum = 0, maximum = 1)]
+    /// Probability, 0 to 1; a logit where `function_to_apply` is `none`.
     score: f32,
 }
 

@@ -14,6 +14,7 @@ use super::answer::{self, Full, OneOf, Results};
 use super::body::{self, RawOptions, Upload};
 use crate::Error;
 use crate::classifier::{Classification, Options, milliseconds};
+use crate::model::Function;
 use crate::telemetry::{Image, Notes};
 
 /// `hit` where no image of the request had to be looked at, else `miss`.
@@ -143,10 +144,7 @@ fn work(
     from_query: RawOptions,
 ) -> Result<Outcome, Error> {
     let submission = body::parse(content_type, bytes, app.body_limits)?;
-    let options = Options {
-        top_k: from_query.top_k.or(submission.options.top_k).unwrap_or(app.config.top_k),
-        min_score: from_query.min_score.or(submission.options.min_score).unwrap_or(app.config.min_score),
-    };
+    let options = options(app, from_query.or(submission.options).check()?)?;
     let mut budget = app.classifier.budget();
     let classify = |upload: Result<Upload, Error>| {
         let (file_name, result) = match upload {
@@ -166,7 +164,22 @@ fn work(
     results.next().unwrap_or_else(|| Err(Error::internal("a body without images"))).map(Outcome::One)
 }
 
-/// `top_k` and `min_score` of the query string. They win over those in the body, since a link is easier to change.
+/// The options with their defaults. They are checked before any image is looked at.
+fn options(app: &App, given: RawOptions) -> Result<Options, Error> {
+    app.classifier.model().scoring(given.function)?;
+    // The default is a probability; logits have no least value.
+    let least = match given.function {
+        Some(Function::None) => f32::NEG_INFINITY,
+        _ => app.config.min_score,
+    };
+    Ok(Options {
+        top_k: given.top_k.unwrap_or(app.config.top_k),
+        min_score: given.min_score.unwrap_or(least),
+        function: given.function,
+    })
+}
+
+/// The options of the query string. They win over those in the body, since a link is easier to change.
 pub(super) fn query_options(query: &str) -> Result<RawOptions, Error> {
     let mut options = RawOptions::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::REQUEST_ID;
 use super::classify::CACHE;
@@ -21,6 +21,22 @@ const ABOUT_ORIGINS: [HeaderName; 4] = [
     header::ACCESS_CONTROL_EXPOSE_HEADERS,
 ];
 
+/// What pages may send. They may name their requests, as any caller may: the envelope keeps
+/// only what cannot forge a log line. Libraries that trace requests add headers to all of them, and frameworks and
+/// gateways have habits of their own; nothing here reads those.
+const HEADERS: [HeaderName; 10] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    HeaderName::from_static(REQUEST_ID),
+    HeaderName::from_static("baggage"),
+    HeaderName::from_static("sentry-trace"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("x-amzn-trace-id"),
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-requested-with"),
+];
+
 /// The CORS headers, on preflights and on answers of every kind.
 pub(super) fn layer(origins: &CorsOrigins) -> CorsLayer {
     let allow = match origins {
@@ -32,9 +48,8 @@ pub(super) fn layer(origins: &CorsOrigins) -> CorsLayer {
     };
     CorsLayer::new()
         .allow_origin(allow)
-        .allow_methods([Method::GET, Method::HEAD, Method::POST])
-        // A page may name its requests, as any caller may: the envelope keeps only what cannot forge a log line.
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static(REQUEST_ID)])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT])
+        .allow_headers(AllowHeaders::list(HEADERS))
         .expose_headers([HeaderName::from_static(REQUEST_ID), CACHE, SERVER_TIMING, header::RETRY_AFTER])
         .max_age(Duration::from_secs(3600))
 }

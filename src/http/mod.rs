@@ -11,6 +11,7 @@ mod answer;
 mod classify;
 mod cors;
 mod envelope;
+mod habits;
 mod info;
 mod metrics;
 mod openapi;
@@ -34,6 +35,7 @@ use bytes::Bytes;
 pub(crate) use classify::CACHE;
 pub use envelope::{REQUEST_ID, TRACE_ID};
 pub use page::PublicPath;
+pub(crate) use path::without_repeated_slashes;
 pub use refused::Refused;
 pub use token::Trusted;
 
@@ -67,13 +69,14 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         openapi: OnceLock::new(),
     });
     let routes = Router::new()
-        .route("/", post(classify::classify))
-        .route("/classify", post(classify::classify))
-        .route("/predict", post(classify::predict))
+        .route("/", post(classify::classify).put(classify::classify))
+        .route("/classify", post(classify::classify).put(classify::classify))
+        .route("/predict", post(classify::predict).put(classify::predict))
         .route("/health", get(info::health))
         .route("/info", get(info::info))
         .merge(if config.web_ui { page::routes() } else { Router::new() })
         .route("/openapi.json", get(openapi::answer))
+        .merge(habits::routes())
         .merge(if config.serves_metrics() { metrics::routes() } else { Router::new() })
         .method_not_allowed_fallback(async |method: Method| Error::MethodNotAllowed {
             method: method.to_string(),
@@ -84,6 +87,17 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         .with_state(app);
     around(routes, config, body_limits, observer)
 }
+
+/// Whether something is served at a path, by its name alone: slashes at the end do not count, and settings that take a
+/// route away do not either.
+pub(crate) fn is_route(path: &str) -> bool {
+    const READ: [&str; 4] = ["/health", "/info", "/openapi.json", "/metrics"];
+    let path = path::without_trailing_slash(path);
+    CLASSIFYING.contains(&path) || READ.contains(&path) || page::has(path) || habits::has(path)
+}
+
+/// The paths that classify images.
+const CLASSIFYING: [&str; 3] = ["/", "/classify", "/predict"];
 
 /// What is done for every request, whatever its route.
 fn around(routes: Router, config: &Config, limits: body::Limits, observer: Arc<Observer>) -> Router {
@@ -99,7 +113,7 @@ fn around(routes: Router, config: &Config, limits: body::Limits, observer: Arc<O
         .layer(middleware::from_fn(cors::finish))
         .layer(middleware::from_fn_with_state(observer, envelope::wrap));
     // What rewrites the path must stand around it all.
-    Router::new().fallback_service(routes).layer(middleware::map_request(path::without_trailing_slash))
+    Router::new().fallback_service(routes).layer(middleware::map_request(path::plain))
 }
 
 #[cfg(test)]

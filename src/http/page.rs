@@ -59,6 +59,11 @@ pub(super) fn routes() -> Router<Arc<App>> {
     })
 }
 
+/// Whether the page or one of its assets is at this path.
+pub(super) fn has(path: &str) -> bool {
+    ASSETS.iter().any(|asset| asset.path == path)
+}
+
 fn answer(asset: &Asset, request: &Request) -> Response {
     if let Some(location) = with_slash(request) {
         let mut response = Response::new(Body::empty());
@@ -95,7 +100,9 @@ fn with_slash(request: &Request) -> Option<HeaderValue> {
     if last.is_empty() || request.uri().path() != "/" {
         return None;
     }
-    HeaderValue::from_str(&format!("{last}/")).ok()
+    // What stands before a colon would be taken for the scheme of an address elsewhere.
+    let here = if last.contains(':') { "./" } else { "" };
+    HeaderValue::from_str(&format!("{here}{last}/")).ok()
 }
 
 /// Whether the client has this version already (RFC 9110, section 13.1.2).

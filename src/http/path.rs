@@ -1,24 +1,57 @@
-//! A trailing slash changes nothing.
+//! A trailing slash changes nothing, repeated slashes are one, and `PUT` may have the name of the file at its end.
+
+use std::borrow::Cow;
 
 use axum::extract::Request;
-use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
+use axum::http::{Method, Uri};
 
-/// Takes the slashes off the end of the path, unless the path is nothing else.
-pub(super) async fn without_trailing_slash(mut request: Request) -> Request {
-    if let Some(uri) = trimmed(request.uri()) {
+use super::{CLASSIFYING, is_route};
+
+/// Rewrites the path to the one that the routes know.
+pub(super) async fn plain(mut request: Request) -> Request {
+    if let Some(uri) = rewritten(request.method(), request.uri()) {
         *request.uri_mut() = uri;
     }
     request
 }
 
-fn trimmed(uri: &Uri) -> Option<Uri> {
-    let path = uri.path();
-    let trimmed = path.trim_end_matches('/');
-    if trimmed.len() == path.len() || path == "/" {
+/// The path without the name of a file, which `curl -T` appends to an address that ends in a slash. At the root, where
+/// any other mistake would look like it, the name must have an extension.
+fn without_file_name<'a>(method: &Method, path: &'a str) -> &'a str {
+    let Some((folder, name)) = path.rsplit_once('/').filter(|_| *method == Method::PUT) else { return path };
+    let is_file = !is_route(path) && (!folder.is_empty() || name.contains('.'));
+    let folder = if folder.is_empty() { "/" } else { folder };
+    if is_file && CLASSIFYING.contains(&folder) { folder } else { path }
+}
+
+/// The path with one slash in place of several: a base URL that ends in a slash makes two of them.
+pub(crate) fn without_repeated_slashes(path: &str) -> Cow<'_, str> {
+    if !path.contains("//") {
+        return path.into();
+    }
+    let mut plain = path.to_owned();
+    plain.retain({
+        let mut last = '\0';
+        move |character| std::mem::replace(&mut last, character) != '/' || character != '/'
+    });
+    plain.into()
+}
+
+/// The path without slashes at its end, unless it is nothing else.
+pub(super) fn without_trailing_slash(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" if path.starts_with('/') => "/",
+        trimmed => trimmed,
+    }
+}
+
+fn rewritten(method: &Method, uri: &Uri) -> Option<Uri> {
+    let path = without_repeated_slashes(uri.path());
+    let path = without_file_name(method, without_trailing_slash(&path));
+    if path == uri.path() {
         return None;
     }
-    let path = if trimmed.is_empty() { "/" } else { trimmed };
     let with_query = match uri.query() {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
@@ -33,17 +66,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slashes_at_the_end_are_taken_off_and_the_query_stays() {
+    fn slashes_that_mean_nothing_are_taken_off_and_the_query_stays() {
         for (given, expected) in [
             ("/classify/", "/classify"),
             ("/classify//?top_k=5", "/classify?top_k=5"),
             ("//", "/"),
+            ("//predict", "/predict"),
+            ("///v1//predict//?a=//", "/v1/predict?a=//"),
+            ("//evil.example/", "/evil.example"),
             ("http://host/health/", "http://host/health"),
+            ("http://host//health", "http://host/health"),
         ] {
-            assert_eq!(trimmed(&given.parse().unwrap()).unwrap(), expected);
+            assert_eq!(rewritten(&Method::POST, &given.parse().unwrap()).unwrap(), expected);
         }
-        for unchanged in ["/", "/classify", "/classify?a=/"] {
-            assert_eq!(trimmed(&unchanged.parse().unwrap()), None);
+        for unchanged in ["/", "/classify", "/classify?a=/", "/classify?a=//", "*"] {
+            assert_eq!(rewritten(&Method::POST, &unchanged.parse().unwrap()), None);
         }
+    }
+
+    #[test]
+    fn the_name_of_a_file_is_taken_off_where_a_file_is_put() {
+        for (given, expected) in [
+            ("/predict/photo.jpg", "/predict"),
+            ("/classify/photo?top_k=1", "/classify?top_k=1"),
+            ("//photo.jpg", "/"),
+        ] {
+            assert_eq!(rewritten(&Method::PUT, &given.parse().unwrap()).unwrap(), expected);
+        }
+        for unchanged in ["/", "/predict", "/photo", "/app.js", "/health/a.jpg", "/predict/a/b.jpg"] {
+            assert_eq!(rewritten(&Method::PUT, &unchanged.parse().unwrap()), None, "{unchanged}");
+        }
+        assert_eq!(rewritten(&Method::POST, &"/predict/photo.jpg".parse().unwrap()), None);
     }
 }

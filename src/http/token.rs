@@ -18,14 +18,15 @@ pub(super) const MISSING: &str = "This service wants a token: send it as \"Autho
 #[derive(Clone, Copy, Debug)]
 pub struct Trusted;
 
-/// Refuses a `POST` without the token. Its body is read to the end, so that the answer arrives, and not kept.
+/// Refuses a `POST` or `PUT` without the token. Its body is read to the end, so that the answer arrives, and not kept.
 pub(super) async fn check(
     State((token, intake)): State<(Option<ApiToken>, Arc<Intake>)>,
     request: Request,
     next: Next,
 ) -> Response {
     let Some(token) = token else { return next.run(request).await };
-    if request.method() != Method::POST || request.extensions().get::<Trusted>().is_some() {
+    let is_guarded = matches!(*request.method(), Method::POST | Method::PUT);
+    if !is_guarded || request.extensions().get::<Trusted>().is_some() {
         return next.run(request).await;
     }
     let reason = match bearer(request.headers()) {

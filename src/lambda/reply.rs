@@ -4,11 +4,12 @@ use axum::http::response::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use lambda_http::aws_lambda_events::alb::AlbTargetGroupResponse;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse};
+use lambda_http::aws_lambda_events::vpc_lattice::VpcLatticeResponse;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::event::Origin;
+use super::front_door::{FrontDoor, ReplyForm};
 
 /// The payload that goes back to Lambda. A body is text and never base64: it is JSON or the page.
 #[derive(Serialize)]
@@ -17,44 +18,63 @@ pub(super) enum Reply {
     ApiGatewayV1(Box<ApiGatewayProxyResponse>),
     ApiGatewayV2(Box<ApiGatewayV2httpResponse>),
     LoadBalancer(Box<AlbTargetGroupResponse>),
+    Lattice(Box<Lattice>),
     Plain(Box<RawValue>),
+    Ping { warm: bool },
+}
+
+/// VPC Lattice's answer with the description of the status, which the type of `lambda_http` leaves out.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Lattice {
+    #[serde(flatten)]
+    response: VpcLatticeResponse,
+    status_description: String,
 }
 
 impl Reply {
     /// The answer to a request through a front door.
-    pub(super) fn http(origin: Origin, mut parts: Parts, body: String) -> Self {
+    pub(super) fn http(door: &FrontDoor, mut parts: Parts, body: String) -> Self {
         // A server on a socket takes it off, too (RFC 9110, section 8.6).
         if matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             parts.headers.remove(header::CONTENT_LENGTH);
         }
-        let status_code = i64::from(parts.status.as_u16());
+        let status = parts.status.as_u16();
+        let reason = parts.status.canonical_reason().unwrap_or_default();
+        let status_description = format!("{status} {reason}");
         let body = Some(body.into());
-        match origin {
-            Origin::ApiGatewayV1 => {
+        match door.reply {
+            ReplyForm::ApiGatewayV1 => {
                 let mut reply = ApiGatewayProxyResponse::default();
-                reply.status_code = status_code;
+                reply.status_code = status.into();
                 // In one of the two maps only: the gateway merges them.
                 reply.multi_value_headers = parts.headers;
                 reply.body = body;
                 Self::ApiGatewayV1(Box::new(reply))
             }
-            Origin::ApiGatewayV2 => {
+            ReplyForm::ApiGatewayV2 => {
                 let mut reply = ApiGatewayV2httpResponse::default();
-                reply.status_code = status_code;
+                reply.status_code = status.into();
                 reply.headers = joined(&parts.headers);
                 reply.body = body;
                 Self::ApiGatewayV2(Box::new(reply))
             }
-            Origin::LoadBalancer => {
+            ReplyForm::LoadBalancer => {
                 let mut reply = AlbTargetGroupResponse::default();
-                reply.status_code = status_code;
-                let reason = parts.status.canonical_reason().unwrap_or_default();
-                reply.status_description = Some(format!("{status_code} {reason}"));
+                reply.status_code = status.into();
+                reply.status_description = Some(status_description);
                 // In both: which one is read is a setting of the target group.
                 reply.headers = joined(&parts.headers);
                 reply.multi_value_headers = parts.headers;
                 reply.body = body;
                 Self::LoadBalancer(Box::new(reply))
+            }
+            ReplyForm::Lattice => {
+                let mut response = VpcLatticeResponse::default();
+                response.status_code = status;
+                response.headers = joined(&parts.headers);
+                response.body = body;
+                Self::Lattice(Box::new(Lattice { response, status_description }))
             }
         }
     }
@@ -66,6 +86,9 @@ impl Reply {
             error_message: error.to_string(),
         })
     }
+
+    /// The answer to a ping.
+    pub(super) const PING: Self = Self::Ping { warm: true };
 }
 
 /// Several values of one header as one, separated by commas (RFC 9110, section 5.3): where a front door takes one

@@ -18,16 +18,6 @@ pub(super) fn build(path: &str, query: &str) -> Option<Uri> {
     text.parse().ok()
 }
 
-/// The path without the name of the stage at its start.
-pub(super) fn without_stage<'a>(path: &'a str, stage: &str) -> &'a str {
-    let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(stage));
-    match rest {
-        Some("") if !stage.is_empty() => "/",
-        Some(rest) if rest.starts_with('/') && !stage.is_empty() => rest,
-        _ => path,
-    }
-}
-
 fn escape(text: &str, out: &mut String, keep: impl Fn(u8) -> bool) {
     for byte in text.bytes() {
         let allowed = byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
@@ -55,21 +45,6 @@ mod tests {
             ("/é?\"", "", "/%C3%A9%3F%22"),
         ] {
             assert_eq!(build(path, query).unwrap(), expected);
-        }
-    }
-
-    #[test]
-    fn only_the_stage_itself_is_taken_off() {
-        for (path, stage, expected) in [
-            ("/Prod/predict", "Prod", "/predict"),
-            ("/Prod", "Prod", "/"),
-            ("/Prod/", "Prod", "/"),
-            ("/Production", "Prod", "/Production"),
-            ("/predict", "$default", "/predict"),
-            ("/predict", "", "/predict"),
-            ("//predict", "", "//predict"),
-        ] {
-            assert_eq!(without_stage(path, stage), expected);
         }
     }
 }

@@ -167,15 +167,54 @@ fn read_labels(dir: &Path, config: &ModelConfig) -> Result<Labels, StartError> {
     Labels::from_id2label(id2label).map_err(|what| fault(&path, what))
 }
 
+/// `owner/name` or `name`, as models are called on the hub. Anything else in `_name_or_path` is a path on the disk of whoever
+/// trained the model, which answers must not show.
+fn is_hub_id(name: &str) -> bool {
+    let is_plain = |part: &str| {
+        part.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    // The hub allows 96 characters.
+    name.len() <= 96 && name.split('/').count() <= 2 && name.split('/').all(is_plain)
+}
+
 fn card(dir: &Path, config: &ModelConfig, text: &str) -> Card {
     let scalar = |key| front_matter::scalar(text, key);
     let folder = || dir.file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = scalar("model_name").or_else(|| config.name_or_path.clone().filter(|name| !name.is_empty()));
+    let name = scalar("model_name").or_else(|| config.name_or_path.clone().filter(|name| is_hub_id(name)));
     Card {
         name: name.or_else(|| config.model_type.clone()).or_else(folder).unwrap_or_default(),
         sha256: String::new(),
         license: scalar("license"),
         source: scalar("source"),
         precision: scalar("precision"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_could_be_on_the_hub_is_taken_for_a_name() {
+        for name in ["google/vit-base-patch16-224", "resnet18", "timm/mobilenetv3_small_100.lamb_in1k"] {
+            assert!(is_hub_id(name), "{name}");
+        }
+        for path in [
+            "",
+            "/content/drive/MyDrive/jane/checkpoint-500",
+            "C:\\Users\\jane\\out",
+            "C:/out",
+            "./out",
+            "../out",
+            "~/out",
+            "/out",
+            "out/",
+            "a/b/c",
+            "my model",
+            "file:///out",
+        ] {
+            assert!(!is_hub_id(path), "{path}");
+        }
     }
 }

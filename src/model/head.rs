@@ -24,12 +24,38 @@ pub(super) enum Problem {
     MultiLabel,
 }
 
+/// What makes scores of logits, by the names that the Hugging Face API has for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// Probabilities that sum to 1.
+    Softmax,
+    /// For each class a probability of its own.
+    Sigmoid,
+    /// The logits themselves.
+    None,
+}
+
+impl Function {
+    /// All functions.
+    pub const ALL: [Self; 3] = [Self::Softmax, Self::Sigmoid, Self::None];
+
+    /// What the function is called in requests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Softmax => "softmax",
+            Self::Sigmoid => "sigmoid",
+            Self::None => "none",
+        }
+    }
+}
+
 /// How an output becomes scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Head {
-    Softmax,
-    Sigmoid,
-    AsItIs,
+    /// The output is logits, and this is what the model is for.
+    Apply(Function),
+    /// The output is scores: the graph ends in this function.
+    Applied(Function),
 }
 
 /// What probabilities may sum to beside 1.
@@ -58,6 +84,7 @@ impl Head {
     ) -> Result<Self, String> {
         let first = finite(run(0)?)?;
         let single = problem == Problem::SingleLabel;
+        let function = if single { Function::Softmax } else { Function::Sigmoid };
         if single && first.len() == 1 {
             return Err("it has one class, which would always be right; with \"problem_type\": \
                         \"multi_label_classification\" in config.json its score is that of yes against no"
@@ -77,32 +104,64 @@ impl Head {
                 Err("its output is declared to be probabilities, but is not from 0 to 1".to_owned())
             }
             Some(Output::Probabilities) if single && off > tolerance => Err(wrong_sum()),
-            Some(Output::Probabilities) => Ok(Self::AsItIs),
+            Some(Output::Probabilities) => Ok(Self::Applied(function)),
             None if single && within && off <= tolerance => {
                 let second = finite(run(1)?)?;
                 let also = is_within(&second) && (self::sum(&second) - 1.0).abs() <= tolerance;
-                Ok(if also { Self::AsItIs } else { Self::Softmax })
+                Ok(if also { Self::Applied(function) } else { Self::Apply(function) })
             }
             None if single && within && off <= SUSPICIOUS => Err(wrong_sum()),
-            _ if single => Ok(Self::Softmax),
-            _ => Ok(Self::Sigmoid),
+            _ => Ok(Self::Apply(function)),
         }
     }
 
-    /// Turns an output into scores, 0 to 1, in place.
+    /// The head that applies `function` in place of what the model is for.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if a value is not finite, or is no probability where it should be, or if there is none.
-    pub(super) fn scores(self, output: &mut [f32]) -> Result<(), Error> {
+    /// [`Error::InvalidParameter`] if the graph ends in another function, which cannot be undone.
+    pub(super) fn applying(self, function: Option<Function>) -> Result<Self, Error> {
+        match (self, function) {
+            (_, None) => Ok(self),
+            (Self::Apply(_), Some(function)) => Ok(Self::Apply(function)),
+            (Self::Applied(own), Some(function)) if own == function => Ok(self),
+            (Self::Applied(own), Some(_)) => Err(Error::InvalidParameter(format!(
+                "This model answers probabilities, not logits: function_to_apply can only be \"{}\".",
+                own.name()
+            ))),
+        }
+    }
+
+    /// Checks an output.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if there is none, if a value is not finite, or if it is not a probability where it should be.
+    pub(super) fn check(self, output: &[f32]) -> Result<(), Error> {
         if let Some(class) = output.iter().position(|value| !value.is_finite()) {
             return Err(Error::internal(format!("the output for class {class} is {}", output[class])));
         }
         match self {
-            Self::Softmax => top_k::softmax(output)?,
-            Self::Sigmoid => output.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp())),
-            Self::AsItIs if is_within(output) => {}
-            Self::AsItIs => return Err(Error::internal("the model's probabilities are not from 0 to 1")),
+            _ if output.is_empty() => Err(Error::internal("the model answered nothing")),
+            Self::Applied(_) if !is_within(output) => {
+                Err(Error::internal("the model's probabilities are not from 0 to 1"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Turns an output that was checked into scores, in place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if the output is empty.
+    pub(super) fn scores(self, output: &mut [f32]) -> Result<(), Error> {
+        match self {
+            Self::Apply(Function::Softmax) => top_k::softmax(output)?,
+            Self::Apply(Function::Sigmoid) => {
+                output.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
+            }
+            Self::Apply(Function::None) | Self::Applied(_) => {}
         }
         Ok(())
     }
@@ -137,18 +196,21 @@ mod tests {
     fn softmax_is_applied_once_whatever_the_graph_ends_in() {
         use Output::{Logits, Probabilities};
         use Problem::{MultiLabel, SingleLabel};
+        const SOFTMAX: Head = Head::Apply(Function::Softmax);
+        const SIGMOID: Head = Head::Apply(Function::Sigmoid);
+        const APPLIED: Head = Head::Applied(Function::Softmax);
         let table: [(_, _, [&[f32]; 2], _); 9] = [
-            (SingleLabel, None, [&[2.0, -1.0], &[0.5, 0.5]], Head::Softmax),
-            (SingleLabel, None, [&[0.25, 0.75], &[0.5, 0.5]], Head::AsItIs),
+            (SingleLabel, None, [&[2.0, -1.0], &[0.5, 0.5]], SOFTMAX),
+            (SingleLabel, None, [&[0.25, 0.75], &[0.5, 0.5]], APPLIED),
             // By chance, once.
-            (SingleLabel, None, [&[0.25, 0.75], &[0.5, 3.0]], Head::Softmax),
-            (SingleLabel, None, [&[0.25, 0.25], &[0.5, 0.5]], Head::Softmax),
-            (SingleLabel, Some(Logits), [&[0.25, 0.75], &[0.5, 0.5]], Head::Softmax),
-            (SingleLabel, Some(Probabilities), [&[0.25, 0.75], &[0.0, 0.0]], Head::AsItIs),
+            (SingleLabel, None, [&[0.25, 0.75], &[0.5, 3.0]], SOFTMAX),
+            (SingleLabel, None, [&[0.25, 0.25], &[0.5, 0.5]], SOFTMAX),
+            (SingleLabel, Some(Logits), [&[0.25, 0.75], &[0.5, 0.5]], SOFTMAX),
+            (SingleLabel, Some(Probabilities), [&[0.25, 0.75], &[0.0, 0.0]], APPLIED),
             // Numbers from 0 to 1 prove nothing where they need not sum to 1.
-            (MultiLabel, None, [&[0.9, 0.9], &[0.1, 1.0]], Head::Sigmoid),
-            (MultiLabel, Some(Probabilities), [&[0.9, 0.9], &[0.1, 1.0]], Head::AsItIs),
-            (MultiLabel, Some(Logits), [&[0.9, 0.9], &[0.1, 1.0]], Head::Sigmoid),
+            (MultiLabel, None, [&[0.9, 0.9], &[0.1, 1.0]], SIGMOID),
+            (MultiLabel, Some(Probabilities), [&[0.9, 0.9], &[0.1, 1.0]], Head::Applied(Function::Sigmoid)),
+            (MultiLabel, Some(Logits), [&[0.9, 0.9], &[0.1, 1.0]], SIGMOID),
         ];
         for (problem, declared, outputs, expected) in table {
             assert_eq!(
@@ -178,15 +240,44 @@ mod tests {
     fn one_class_is_refused_unless_it_is_yes_or_no() {
         let message = detect(Problem::SingleLabel, None, [&[0.7]; 2]).unwrap_err();
         assert!(message.contains("multi_label_classification"), "{message}");
-        assert_eq!(detect(Problem::MultiLabel, None, [&[0.7]; 2]), Ok(Head::Sigmoid));
+        assert_eq!(detect(Problem::MultiLabel, None, [&[0.7]; 2]), Ok(Head::Apply(Function::Sigmoid)));
     }
 
     #[test]
     fn sigmoid_scores_each_class_by_itself() {
         let mut output = [0.0, 100.0, -200.0];
-        Head::Sigmoid.scores(&mut output).unwrap();
+        Head::Apply(Function::Sigmoid).scores(&mut output).unwrap();
         assert_eq!(output, [0.5, 1.0, 0.0]);
-        assert!(Head::AsItIs.scores(&mut [f32::NAN]).is_err());
-        assert!(Head::AsItIs.scores(&mut [12.4, -3.0]).is_err());
+    }
+
+    #[test]
+    fn an_output_that_cannot_be_ranked_is_a_fault() {
+        for head in [Head::Apply(Function::Softmax), Head::Applied(Function::Softmax)] {
+            assert!(head.check(&[f32::NAN]).is_err());
+            assert!(head.check(&[]).is_err());
+            assert!(head.check(&[0.5, 0.5]).is_ok());
+        }
+        assert!(Head::Applied(Function::Softmax).check(&[12.4, -3.0]).is_err());
+        assert!(Head::Apply(Function::Softmax).check(&[12.4, -3.0]).is_ok());
+    }
+
+    #[test]
+    fn another_function_is_applied_to_logits_but_not_to_probabilities() {
+        let logits = Head::Apply(Function::Softmax);
+        let mut output = [0.0, -200.0];
+        logits.applying(Some(Function::Sigmoid)).unwrap().scores(&mut output).unwrap();
+        assert_eq!(output, [0.5, 0.0]);
+        let mut output = [2.5, -1.0];
+        logits.applying(Some(Function::None)).unwrap().scores(&mut output).unwrap();
+        assert_eq!(output, [2.5, -1.0]);
+        assert_eq!(logits.applying(None).unwrap(), logits);
+
+        let probabilities = Head::Applied(Function::Softmax);
+        assert_eq!(probabilities.applying(Some(Function::Softmax)).unwrap(), probabilities);
+        for function in [Function::Sigmoid, Function::None] {
+            let error = probabilities.applying(Some(function)).unwrap_err();
+            assert_eq!(error.code(), "invalid_parameter");
+            assert!(error.to_string().contains("\"softmax\""), "{error}");
+        }
     }
 }

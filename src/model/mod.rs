@@ -28,6 +28,7 @@ use ::image::RgbImage;
 
 pub use bundle::{Bundle, Card};
 use denied::Denied;
+pub use head::Function;
 use head::Head;
 pub use labels::{Label, Labels};
 pub use prediction::Prediction;
@@ -127,23 +128,32 @@ impl Model {
         self.preprocessor.scaled_size(width, height)
     }
 
-    /// Probabilities of all classes for one image, in the order of the model's output: of a model of several labels
-    /// each by itself, of all others together 1.
+    /// The outputs for all classes of one image, in the order of the model's: logits, or probabilities where the graph
+    /// ends in them.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if ONNX Runtime fails or answers what is no probability.
-    pub fn probabilities(&self, raster: &Raster) -> Result<(Vec<f32>, RunTimes), Error> {
+    /// [`Error::Internal`] if ONNX Runtime fails or answers what cannot be ranked.
+    pub fn outputs(&self, raster: &Raster) -> Result<(Vec<f32>, RunTimes), Error> {
         let start = Instant::now();
         let tensor = self.preprocessor.tensor(raster, self.session.input().layout)?;
         let preprocessed = Instant::now();
-        let mut scores = self.session.run(&tensor, self.preprocessor.output_size())?;
+        let outputs = self.session.run(&tensor, self.preprocessor.output_size())?;
         let inference = preprocessed.elapsed();
-        self.head.scores(&mut scores)?;
-        Ok((scores, RunTimes { preprocess: preprocessed - start, inference }))
+        self.head.check(&outputs)?;
+        Ok((outputs, RunTimes { preprocess: preprocessed - start, inference }))
     }
 
-    /// The `top_k` most probable labels that are not denied and whose score is at least `min_score`, highest first,
+    /// What makes scores of outputs: `function`, or else what the model is for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] if the model cannot have this function.
+    pub fn scoring(&self, function: Option<Function>) -> Result<Scoring, Error> {
+        self.head.applying(function).map(Scoring)
+    }
+
+    /// The `top_k` labels with the highest scores that are not denied and whose score is at least `min_score`, highest first,
     /// ties by class id.
     ///
     /// `top_k` above the number of classes gives all of them.
@@ -156,6 +166,23 @@ impl Model {
                 Some(Prediction { class_id, score, label })
             })
             .collect()
+    }
+}
+
+/// Makes scores of outputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Scoring(Head);
+
+impl Scoring {
+    /// The scores of outputs: probabilities, from 0 to 1, unless they were asked for as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if there are no outputs.
+    pub fn of(self, outputs: &[f32]) -> Result<Vec<f32>, Error> {
+        let mut scores = outputs.to_vec();
+        self.0.scores(&mut scores)?;
+        Ok(scores)
     }
 }
 

@@ -13,7 +13,7 @@ use super::Label;
 pub struct Prediction {
     /// Index of the class in the model's output.
     pub class_id: usize,
-    /// Softmax probability over all classes, 0 to 1.
+    /// Probability, 0 to 1, unless the request asked for something else.
     pub score: f32,
     /// What the class is called.
     pub label: Arc<Label>,
@@ -25,8 +25,8 @@ pub struct Prediction {
 struct Written<'a> {
     /// What the class is called.
     label: &'a str,
-    /// Probability, 0 to 1; all classes together have 1, unless the model is one of several labels.
-    #[schema(minimum = 0, maximum = 1)]
+    /// Probability, 0 to 1; all classes together have 1, unless the model is one of several labels. A logit where
+    /// `function_to_apply` is `none`.
     score: f32,
     /// Index of the class in the model's output.
     class_id: usize,

@@ -34,7 +34,7 @@ def test_the_page_is_listed_where_it_is_served(document: Document):
     without = Service(WEB_UI="false")
     try:
         listed = Document(without.send("GET", "/openapi.json").json())
-        assert listed.content["paths"]["/"].keys() == {"post", "options"}
+        assert listed.content["paths"]["/"].keys() == {"post", "put", "options"}
         assert without.send("GET", "/").status_code == 405
     finally:
         without.close()

@@ -36,6 +36,13 @@ fn an_image_that_comes_again_is_answered_from_memory_whatever_is_asked_of_it() {
     );
     let sure = server.post("/predict?min_score=0.5&top_k=1000", "", &coffee);
     assert_eq!((sure.header("x-cache"), sure.json().as_array().unwrap().len()), ("hit", 1));
+    let logits = server.post("/classify?function_to_apply=none", "", &coffee);
+    assert_eq!(told(&logits), ("hit", json!(true)));
+    assert!(logits.json()["predictions"][0]["score"].as_f64().unwrap() > 1.0);
+    assert_eq!(
+        server.post("/classify?top_k=2", "", &coffee).json()["predictions"],
+        few.json()["predictions"]
+    );
 }
 
 #[test]

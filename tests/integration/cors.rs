@@ -41,13 +41,19 @@ fn a_preflight_says_once_what_pages_of_allowed_origins_may_do() {
         let asked = [
             ("origin", ALLOWED),
             ("access-control-request-method", "POST"),
-            ("access-control-request-headers", "authorization,content-type,x-request-id"),
+            ("access-control-request-headers", "authorization,sentry-trace,baggage,traceparent,x-api-key"),
         ];
         let answer = server.send(Method::OPTIONS, path, &asked, &[]);
         assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{path}");
         assert_eq!(all(&answer, "access-control-allow-origin"), [ALLOWED]);
-        assert_eq!(all(&answer, "access-control-allow-methods"), ["GET,HEAD,POST"]);
-        assert_eq!(all(&answer, "access-control-allow-headers"), ["authorization,content-type,x-request-id"]);
+        assert_eq!(all(&answer, "access-control-allow-methods"), ["GET,HEAD,POST,PUT"]);
+        assert_eq!(
+            all(&answer, "access-control-allow-headers"),
+            [
+                "authorization,content-type,x-request-id,baggage,sentry-trace,traceparent,tracestate,x-amzn-trace-id,\
+              x-api-key,x-requested-with"
+            ]
+        );
         assert_eq!(all(&answer, "access-control-max-age"), ["3600"]);
         assert_eq!(all(&answer, "vary"), ["origin"]);
         assert!(!answer.header("x-request-id").is_empty());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 use ureq::http::Method;
 
 use crate::fixture;
@@ -168,12 +168,105 @@ fn unknown_paths_and_methods_are_problems_too() {
     }
     let answer = server.get("/classify");
     answer.assert_problem(405, "method_not_allowed");
-    assert_eq!(answer.header("allow"), "POST");
+    assert_eq!(answer.header("allow"), "POST,PUT");
     let answer = server.send(Method::DELETE, "/health", &[], &[]);
     answer.assert_problem(405, "method_not_allowed");
     assert_eq!(answer.header("allow"), "GET,HEAD");
     let head = server.send(Method::HEAD, "/nothing", &[], &[]);
     assert_eq!((head.status, head.body.as_str()), (404, ""));
+}
+
+#[test]
+fn scores_are_made_with_the_function_that_is_asked_for() {
+    let server = Server::start();
+    let photo = fixture("coffee.jpg");
+    let score = |answer: &Value, at: usize| answer[at]["score"].as_f64().unwrap();
+    let logits = server.post("/predict?function_to_apply=none&top_k=1000", "", &photo).json();
+    assert!(score(&logits, 0) > 1.0 && score(&logits, 999) < 0.0, "{logits}");
+    let softmax = server.post("/predict?function_to_apply=softmax&top_k=1000", "", &photo).json();
+    assert_eq!(softmax, server.post("/predict?top_k=1000", "", &photo).json());
+    let sum: f64 = (0..1000).map(|at| score(&logits, at).exp()).sum();
+    assert!((score(&softmax, 0) - score(&logits, 0).exp() / sum).abs() < 1e-4);
+
+    // In a body, as the Hugging Face API has it.
+    let body = json!({
+        "inputs": BASE64_STANDARD.encode(&photo),
+        "parameters": {"function_to_apply": "sigmoid", "top_k": 2},
+    });
+    let sigmoid = server.post("/predict", "application/json", body.to_string().as_bytes()).json();
+    assert_eq!(sigmoid.as_array().unwrap().len(), 2);
+    assert!((score(&sigmoid, 0) - 1.0 / (1.0 + (-score(&logits, 0)).exp())).abs() < 1e-4);
+
+    let least = server.post("/predict?function_to_apply=none&top_k=1000&min_score=3.5", "", &photo).json();
+    let right = (0..1000).filter(|at| score(&logits, *at) >= 3.5).count();
+    assert_eq!(least.as_array().unwrap().len(), right);
+    for (query, named) in [
+        ("function_to_apply=relu", "relu"),
+        ("function_to_apply=sigmoid&min_score=3.5", "min_score"),
+        ("function_to_apply=none&min_score=high", "min_score"),
+    ] {
+        let answer = server.post(&format!("/predict?{query}"), "", &photo);
+        answer.assert_problem(400, "invalid_parameter");
+        assert!(answer.json()["detail"].as_str().unwrap().contains(named), "{}", answer.body);
+    }
+}
+
+#[test]
+fn a_model_of_probabilities_cannot_answer_logits() {
+    let model = crate::repository("tests/fixtures/models/declared-probabilities");
+    let server = Server::start_with(binary().env("MODEL_DIR", model));
+    let photo = fixture("coffee.jpg");
+    assert_eq!(server.post("/predict?function_to_apply=softmax", "", &photo).status, 200);
+    for function in ["none", "sigmoid"] {
+        let answer = server.post(&format!("/predict?function_to_apply={function}"), "", &photo);
+        answer.assert_problem(400, "invalid_parameter");
+        assert!(answer.body.contains("probabilities"), "{}", answer.body);
+    }
+}
+
+#[test]
+fn putting_a_file_is_posting_it() {
+    let server = Server::start();
+    let photo = fixture("coffee.jpg");
+    // `curl -T` appends the name of the file to an address that ends in a slash.
+    for path in ["/predict", "/predict/coffee.jpg", "//predict", "/classify/", "/", "/coffee.jpg"] {
+        let answer = server.send(Method::PUT, path, &[], &photo);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        assert!(answer.body.contains("espresso"), "{path}: {}", answer.body);
+    }
+    for (path, status) in [("/health", 405), ("/nothing", 404), ("/health/coffee.jpg", 404)] {
+        assert_eq!(server.send(Method::PUT, path, &[], &photo).status, status, "{path}");
+    }
+}
+
+#[test]
+fn whatever_the_method_no_image_is_classified_without_the_token() {
+    let server = Server::start_with(binary().env("API_TOKEN", "s3cret"));
+    let photo = fixture("coffee.jpg");
+    let custom = Method::from_bytes(b"put").unwrap();
+    let methods =
+        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, custom];
+    for method in methods {
+        let is_upload = method == Method::POST || method == Method::PUT;
+        let body = if method == Method::GET || method == Method::HEAD { &[][..] } else { &photo };
+        for path in
+            ["/", "/classify", "/predict", "//predict/", "/predict/a.jpg", "/a.jpg", "/health", "/nothing"]
+        {
+            let answer = server.send(method.clone(), path, &[], body);
+            assert!(!answer.body.contains("espresso"), "{method} {path}");
+            assert_eq!(answer.status == 401, is_upload, "{method} {path}: {}", answer.status);
+        }
+    }
+}
+
+#[test]
+fn what_browsers_ask_every_host_for_is_no_error() {
+    let server = Server::start();
+    for path in ["/favicon.ico", "/apple-touch-icon.png", "/robots.txt"] {
+        let answer = server.get(path);
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{path}");
+    }
+    assert!(!server.get("/metrics").body.contains("not_found"));
 }
 
 #[test]

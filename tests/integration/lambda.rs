@@ -21,7 +21,7 @@ fn body(response: &Value) -> Value {
 #[test]
 fn each_front_door_gets_the_labels_in_its_own_form() {
     let function = Function::start();
-    for name in ["http-api.json", "function-url.json", "rest-api.json", "alb.json"] {
+    for name in ["http-api.json", "function-url.json", "rest-api.json", "alb.json", "vpc-lattice.json"] {
         let response = function.invoke(&event(name)).response();
         assert_eq!(response["statusCode"], 200, "{name}: {response}");
         let answer = body(&response);

@@ -20,6 +20,7 @@ mod overload;
 mod page;
 mod privacy;
 mod process;
+mod regressions;
 mod server;
 mod start_up;
 

@@ -111,7 +111,7 @@ fn without_the_page_only_the_api_answers() {
         let server = Server::start_with(binary().env("WEB_UI", off));
         let root = server.get("/");
         root.assert_problem(405, "method_not_allowed");
-        assert_eq!(root.header("allow"), "POST");
+        assert_eq!(root.header("allow"), "POST,PUT");
         server.get("/app.js").assert_problem(404, "not_found");
         assert_eq!(server.get("/health").status, 200);
     }

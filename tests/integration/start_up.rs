@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::process::{Process, binary};
 use crate::repository;
+use crate::server::Server;
 
 /// Starts the server and expects it to give up at once, with one line that holds all of `expected`.
 #[track_caller]
@@ -205,4 +206,63 @@ fn whatever_the_address_space_it_serves_or_says_why_not() {
             });
         }
     });
+}
+
+/// Starts a program in a mount namespace that has no `/proc`.
+const WITHOUT_PROC: &str = "umount -l /proc && test ! -e /proc/self && exec \"$@\"";
+
+#[test]
+fn without_proc_the_model_and_the_library_are_found_beside_the_program() {
+    let isolated = || {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", WITHOUT_PROC, "sh"]);
+        command
+    };
+    if !isolated().arg("true").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: only root can be without /proc");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("classifier");
+    fs::copy(env!("CARGO_BIN_EXE_image-classifier"), &program).unwrap();
+    for name in ["model", "lib"] {
+        symlink(repository(name), folder.path().join(name)).unwrap();
+    }
+    let path = std::env::join_paths([folder.path(), Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+    for (started_as, directory) in [
+        (program.to_str().unwrap(), "/"),
+        ("./classifier", folder.path().to_str().unwrap()),
+        ("classifier", "/"),
+    ] {
+        let mut command = isolated();
+        command.args([started_as, "classify", "--json"]).arg(repository("tests/fixtures/coffee.jpg"));
+        let output = command.current_dir(directory).env_clear().env("PATH", &path).output().unwrap();
+        let answer = String::from_utf8_lossy(&output.stdout);
+        assert!(answer.contains("espresso"), "{started_as}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    // Without them, what is missing is named.
+    fs::remove_file(folder.path().join("model")).unwrap();
+    let mut command = isolated();
+    command.arg(&program).args(["classify", "a.jpg"]).current_dir("/").env_clear().env("PATH", &path);
+    let output = command.output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && message.contains("MODEL_DIR"), "{message}");
+}
+
+#[test]
+fn no_answer_shows_where_the_model_was_on_the_disk_of_who_made_it() {
+    let bundle = tempfile::tempdir().unwrap();
+    for name in ["model.onnx", "model.onnx_data", "preprocessor_config.json", "labels.tsv"] {
+        fs::copy(repository("model").join(name), bundle.path().join(name)).unwrap();
+    }
+    let config =
+        r#"{"_name_or_path": "/content/drive/MyDrive/jane/checkpoint-500", "model_type": "efficientnet"}"#;
+    fs::write(bundle.path().join("config.json"), config).unwrap();
+    let server = Server::start_with(binary().env("MODEL_DIR", bundle.path()));
+    let photo = fs::read(repository("tests/fixtures/coffee.jpg")).unwrap();
+    let answers = [server.get("/info"), server.get("/openapi.json"), server.post("/classify", "", &photo)];
+    for answer in answers {
+        assert!(answer.status == 200 && !answer.body.contains("jane"), "{}", answer.body);
+        assert!(!answer.body.contains("checkpoint"), "{}", answer.body);
+    }
 }

@@ -39,6 +39,11 @@ impl Intake {
         Ok(())
     }
 
+    /// Images so far, whatever is wrong with them.
+    pub fn count(&self) -> usize {
+        self.images.len()
+    }
+
     /// There is at least one image, whatever is wrong with it.
     pub fn any(&self) -> bool {
         !self.images.is_empty()

@@ -14,7 +14,7 @@ use super::declared::{Declared, Kind};
 use super::intake::Intake;
 use super::text::{Origin, Spaces};
 use super::{Limits, Submission, Upload, boundary, form, json, multipart, sniff, text};
-use crate::error::Error;
+use crate::error::{Error, MADE_TEXT, STRIPPED};
 
 /// What one look came to.
 pub(super) enum Step {
@@ -63,7 +63,7 @@ impl Layer<'_> {
             return Ok(Step::Done(submission));
         }
         match self.declared.kind {
-            _ if is_mangled(&bytes) => Err(Error::MangledBody),
+            _ if is_mangled(&bytes) => Err(Error::MangledBody(MADE_TEXT)),
             Kind::Json if !sniff::is_document(&bytes) => Err(json::not_json("it holds binary data")),
             Kind::Multipart if !sniff::is_document(&bytes) => Err(boundary::missing(self.declared)),
             _ => self.whole(bytes),
@@ -90,7 +90,7 @@ impl Layer<'_> {
             return form::read(text, self.limits).map(Step::Done);
         }
         if sniff::is_mangled(bytes) {
-            return Err(Error::MangledBody);
+            return Err(Error::MangledBody(MADE_TEXT));
         }
         if printable { self.read_base64(bytes, text) } else { self.read_binary(bytes.clone()) }
     }
@@ -114,7 +114,7 @@ impl Layer<'_> {
             Err(other) => return Err(other),
         };
         if is_mangled(&inner) {
-            Err(Error::MangledBody)
+            Err(Error::MangledBody(MADE_TEXT))
         } else if sniff::is_known(&inner) || boundary::find(&inner, self.declared).is_some() {
             Ok(Step::Unwrapped(inner.into()))
         } else if self.depth > 0 || text::has_words(text) {
@@ -138,7 +138,10 @@ impl Layer<'_> {
     /// The body is the image.
     fn whole(self, bytes: Bytes) -> Result<Step, Error> {
         if is_mangled(&bytes) {
-            return Err(Error::MangledBody);
+            return Err(Error::MangledBody(MADE_TEXT));
+        }
+        if sniff::is_stripped(&bytes) {
+            return Err(Error::MangledBody(STRIPPED));
         }
         let mut intake = Intake::new(self.limits);
         intake.add(Ok(Upload { bytes, file_name: None }))?;

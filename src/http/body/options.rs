@@ -1,6 +1,7 @@
 //! The options of a request, wherever they stand: body, form field or query string.
 
 use crate::error::Error;
+use crate::model::Function;
 
 /// Options as the body gives them; those it does not give are `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -8,24 +9,67 @@ pub struct RawOptions {
     /// Predictions wanted, at least 1. Not yet clamped to the number of classes: a number too large for
     /// `usize` is `usize::MAX`.
     pub top_k: Option<usize>,
-    /// The least score to be answered, 0…1.
+    /// The least score to be answered. Whether it may be other than 0…1 depends on the function.
     pub min_score: Option<f32>,
+    /// What makes scores of logits.
+    pub function: Option<Function>,
 }
 
 impl RawOptions {
+    /// What the options are called, here and elsewhere: Rekognition has two of its own, and Vertex AI.
+    pub(super) const NAMES: [&str; 7] = [
+        "top_k",
+        "min_score",
+        "function_to_apply",
+        "MaxLabels",
+        "MinConfidence",
+        "maxPredictions",
+        "confidenceThreshold",
+    ];
+
     /// A form's field of this name is an option.
     pub(super) fn has(name: &str) -> bool {
-        matches!(name, "top_k" | "min_score")
+        Self::NAMES.contains(&name)
     }
 
     /// Takes an option by its name, if it is one.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         match name {
-            "top_k" => self.top_k = parse_top_k(value)?.or(self.top_k),
-            "min_score" => self.min_score = parse_min_score(value)?.or(self.min_score),
+            "top_k" | "MaxLabels" | "maxPredictions" => self.top_k = parse_top_k(value)?.or(self.top_k),
+            "min_score" | "confidenceThreshold" => {
+                self.min_score = parse_min_score(value)?.or(self.min_score);
+            }
+            "function_to_apply" => self.function = parse_function(value)?.or(self.function),
+            "MinConfidence" => self.min_score = parse_percent(value)?.or(self.min_score),
             _ => {}
         }
         Ok(())
+    }
+
+    /// These options, and for those that are not given the others.
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            top_k: self.top_k.or(others.top_k),
+            min_score: self.min_score.or(others.min_score),
+            function: self.function.or(others.function),
+        }
+    }
+
+    /// Checks what no option can be checked for alone.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidParameter` if `min_score` is not from 0 to 1, as scores are unless they are logits.
+    pub fn check(self) -> Result<Self, Error> {
+        match self.min_score {
+            Some(score) if self.function != Some(Function::None) && !(0.0..=1.0).contains(&score) => {
+                Err(Error::InvalidParameter(format!(
+                    "min_score must be a number from 0 to 1; \"{score}\" was found. With \"function_to_apply\": \"none\" \
+                     it may be any number."
+                )))
+            }
+            _ => Ok(self),
+        }
     }
 }
 
@@ -50,7 +94,7 @@ pub(super) fn parse_top_k(text: &str) -> Result<Option<usize>, Error> {
     }
 }
 
-/// Reads `min_score`: a number from 0 to 1. A blank is `None`, as for `top_k`.
+/// Reads `min_score`: a number. A blank is `None`, as for `top_k`. [`RawOptions::check`] has its range.
 ///
 /// # Errors
 ///
@@ -60,9 +104,34 @@ pub(super) fn parse_min_score(text: &str) -> Result<Option<f32>, Error> {
         return Ok(None);
     }
     match decimal(text) {
-        Some(number) if (0.0..=1.0).contains(&number) => Ok(Some(number as f32)),
+        Some(number) if (number as f32).is_finite() => Ok(Some(number as f32)),
         _ => Err(Error::InvalidParameter(format!(
             "min_score must be a number from 0 to 1; {} was found.",
+            shown(text)
+        ))),
+    }
+}
+
+/// Reads `function_to_apply`.
+fn parse_function(text: &str) -> Result<Option<Function>, Error> {
+    let name = text.trim();
+    let function = Function::ALL.into_iter().find(|function| function.name().eq_ignore_ascii_case(name));
+    match function {
+        None if !name.is_empty() => Err(Error::InvalidParameter(format!(
+            "function_to_apply must be \"softmax\", \"sigmoid\" or \"none\"; {} was found.",
+            shown(text)
+        ))),
+        function => Ok(function),
+    }
+}
+
+/// Reads `MinConfidence`: a `min_score` in percent.
+fn parse_percent(text: &str) -> Result<Option<f32>, Error> {
+    match decimal(text) {
+        _ if text.trim().is_empty() => Ok(None),
+        Some(number) if (0.0..=100.0).contains(&number) => Ok(Some((number / 100.0) as f32)),
+        _ => Err(Error::InvalidParameter(format!(
+            "MinConfidence must be a number from 0 to 100; {} was found.",
             shown(text)
         ))),
     }
@@ -125,13 +194,23 @@ mod tests {
     }
 
     #[test]
-    fn min_score_is_a_number_from_zero_to_one() {
+    fn min_score_is_a_number_and_from_zero_to_one_unless_scores_are_logits() {
         let good = [("0", 0.0), ("1", 1.0), ("0.25", 0.25), (".5", 0.5), ("1e-2", 0.01), ("-0", 0.0)];
         for (text, expected) in good {
             assert_eq!(parse_min_score(text).unwrap(), Some(expected), "{text:?}");
         }
-        for text in ["-0.1", "1.01", "nan", "inf", "0,5", "50%", "high", "1e999"] {
+        for text in ["nan", "inf", "0,5", "50%", "high", "1e999", "1e99"] {
             assert_eq!(parse_min_score(text).unwrap_err().code(), "invalid_parameter", "{text:?}");
+        }
+        for text in ["-0.1", "1.01"] {
+            let mut options =
+                RawOptions { min_score: parse_min_score(text).unwrap(), ..RawOptions::default() };
+            for function in [None, Some(Function::Softmax), Some(Function::Sigmoid)] {
+                options.function = function;
+                assert_eq!(options.check().unwrap_err().code(), "invalid_parameter", "{text:?}");
+            }
+            options.function = Some(Function::None);
+            assert_eq!(options.check().unwrap(), options);
         }
     }
 

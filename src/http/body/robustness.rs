@@ -35,7 +35,7 @@ impl Random {
 }
 
 /// Pieces that mean something to the parser, to be put together at random.
-const PIECES: [&[u8]; 51] = [
+const PIECES: [&[u8]; 57] = [
     b"--x",
     b"--x--",
     b"--",
@@ -79,6 +79,12 @@ const PIECES: [&[u8]; 51] = [
     b"parameters",
     b"top_k",
     b"min_score",
+    b"\"data\":",
+    b"\"instances\":[",
+    b"\"requests\":[",
+    b"{\"0\":255",
+    b"[255,",
+    b"\"function_to_apply\":",
     b"data:",
     b";base64,",
     b"iVBORw0KGgo",
@@ -105,6 +111,8 @@ fn seeds() -> Vec<Vec<u8>> {
         format!("{{\"image\":\"{text}\",\"top_k\":5,\"min_score\":0.1}}").into(),
         format!("{{\"inputs\":[\"{text}\",\"{text}\"],\"parameters\":{{\"top_k\":5}}}}").into(),
         format!("image={text}&top_k=5").into(),
+        format!("{{\"instances\":[{{\"b64\":\"{text}\"}},{{\"image\":{{\"content\":\"{text}\"}}}}]}}").into(),
+        format!("{{\"image\":{{\"type\":\"Buffer\",\"data\":{JPEG:?}}},\"MaxLabels\":5}}").into(),
         ::base64::engine::general_purpose::STANDARD.encode(&multipart).into(),
         multipart,
         text.encode_utf16().flat_map(u16::to_le_bytes).collect(),

@@ -2,6 +2,8 @@
 
 use std::char::{REPLACEMENT_CHARACTER, decode_utf16};
 
+use memchr::memchr3;
+
 /// Bytes that any test for a kind of picture looks at.
 const HEAD: usize = 512;
 
@@ -38,6 +40,18 @@ pub(super) fn is_mangled(bytes: &[u8]) -> bool {
         Err(_) => None,
     };
     text.is_some_and(|text| text.contains(REPLACEMENT_CHARACTER))
+}
+
+/// A picture without any CR, LF or NUL. Lengths in the headers of all these kinds have bytes of zero.
+pub(super) fn is_stripped(bytes: &[u8]) -> bool {
+    // So much compressed data has each of these bytes, too. What is shorter may be text that begins like a picture.
+    const LEAST: usize = 1024;
+    // Each without the bytes that are left out.
+    let magics: [&[u8]; 5] = [b"\xFF\xD8\xFF", b"\x89PNG\x1A", b"GIF8", b"RIFF", b"BM"];
+    bytes.len() > LEAST
+        && magics.iter().any(|magic| bytes.starts_with(magic))
+        && std::str::from_utf8(bytes).is_err()
+        && memchr3(b'\r', b'\n', 0, bytes).is_none()
 }
 
 /// UTF-8 without control characters.

@@ -31,6 +31,7 @@ fn found(content_type: &str, body: &[u8]) -> Result<Found, &'static str> {
     let content_type = Some(content_type).filter(|content_type| !content_type.is_empty());
     let submission =
         parse(content_type, Bytes::copy_from_slice(body), LIMITS).map_err(|error| error.code())?;
+    let options = submission.options.check().map_err(|error| error.code())?;
     assert!(!submission.images.is_empty());
     let image = |image: Result<Upload, Error>| {
         image.map(|upload| upload.bytes.to_vec()).map_err(|error| error.code())
@@ -38,8 +39,8 @@ fn found(content_type: &str, body: &[u8]) -> Result<Found, &'static str> {
     Ok(Found {
         images: submission.images.into_iter().map(image).collect(),
         several: submission.several,
-        top_k: submission.options.top_k,
-        min_score: submission.options.min_score,
+        top_k: options.top_k,
+        min_score: options.min_score,
     })
 }
 
@@ -109,6 +110,7 @@ fn percent(bytes: impl AsRef<[u8]>) -> String {
         .collect()
 }
 
+mod dialects;
 mod json_bodies;
 mod multipart_bodies;
 mod multipart_headers;

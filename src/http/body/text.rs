@@ -8,7 +8,7 @@ use percent_encoding::percent_decode;
 
 use super::base64::{self, Fault};
 use super::{FRAME, sniff};
-use crate::error::Error;
+use crate::error::{Error, MADE_TEXT};
 
 pub(super) use super::base64::Spaces;
 
@@ -39,7 +39,8 @@ pub(super) fn image(text: &str, origin: Origin<'_>) -> Result<Bytes, Error> {
         return Ok(Bytes::copy_from_slice(text.as_bytes()));
     }
     let mangled = || text.contains(char::REPLACEMENT_CHARACTER);
-    let first = undo(text, origin).map_err(|error| if mangled() { Error::MangledBody } else { error })?;
+    let first =
+        undo(text, origin).map_err(|error| if mangled() { Error::MangledBody(MADE_TEXT) } else { error })?;
     if has_words(text) && !sniff::is_known(&first) {
         return Err(Error::InvalidBase64(format!(
             "The {} is not base64: it has spaces between words, and decodes to no kind of file. Send the \
@@ -76,7 +77,7 @@ pub(super) fn checked(bytes: Bytes, origin: Origin<'_>) -> Result<Bytes, Error> 
         return Err(Error::BodyTooLarge { max: origin.max_bytes });
     }
     if sniff::is_mangled(&bytes) && !sniff::is_document(&bytes) {
-        return Err(Error::MangledBody);
+        return Err(Error::MangledBody(MADE_TEXT));
     }
     Ok(bytes)
 }

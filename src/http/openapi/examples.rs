@@ -12,6 +12,7 @@ use super::super::{body, classify, token};
 use super::Facts;
 use crate::Error;
 use crate::classifier::{Classification, ImageInfo, Timing};
+use crate::error::MADE_TEXT;
 use crate::image::Format;
 use crate::model::{Label, Prediction};
 
@@ -34,7 +35,7 @@ pub(super) fn problems(facts: &Facts<'_>) -> Result<Vec<Error>, Error> {
         refusal("application/json", "{\"image\":")?,
         refusal("multipart/form-data", "photo")?,
         parameter("top_k=0")?,
-        Error::MangledBody,
+        Error::MangledBody(MADE_TEXT),
         Error::TooManyImages { found: limits.max_images + 1, max: limits.max_images },
         Error::InvalidEvent("The event does not name the method of the request.".to_owned()),
         Error::Unauthorized(token::MISSING),

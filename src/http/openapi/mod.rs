@@ -76,9 +76,10 @@ fn document(facts: &Facts<'_>) -> Result<OpenApi, Error> {
     let description = format!(
         "POST a photo, get its best labels. This service serves the model {name} with {classes} classes, and takes at \
          most {bytes} bytes and {images} images a request, and {pixels} pixels an image.\n\n\
-         The body decides what it is; the content type only helps. A slash at the end of a path changes nothing. Every \
+         The body decides what it is; the content type only helps. A slash at the end of a path changes nothing, and several slashes are one. Every \
          answer carries `x-request-id`. Every error is an RFC 9457 problem document, on the paths below and on all \
-         others, which are answered 404 `not_found`, but for the files of the web page; a method that is not listed is \
+         others, which are answered 404 `not_found`, but for the files of the web page and for what browsers ask every host for, \
+         such as `/favicon.ico`, which is answered 204; a method that is not listed is \
          answered 405 `method_not_allowed` (see the responses `NotFound` and `MethodNotAllowed`), and where a token is \
          wanted, 401 `unauthorized` comes before either.",
         name = facts.card.name,
@@ -121,7 +122,9 @@ fn components(facts: &Facts<'_>) -> Result<Components, Error> {
     if facts.config.api_token.is_some() {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The token that whoever runs this service has set. Wanted of `POST` only."))
+            .description(Some(
+                "The token that whoever runs this service has set. Wanted of `POST` and `PUT`.",
+            ))
             .build();
         components = components.security_scheme(operations::TOKEN, SecurityScheme::Http(bearer));
     }

@@ -18,12 +18,12 @@ pub(super) fn paths(facts: &Facts<'_>) -> Result<Paths, Error> {
     let mut paths = Paths::new();
     let full = "The full answer: of each label its class, too, and which model answered in what time.";
     for (path, id) in [("/", "classifyAtRoot"), ("/classify", "classify")] {
-        post(&mut paths, facts, path, id, ("Classify images", full), answers::CLASSIFIED);
+        upload(&mut paths, facts, path, id, ("Classify images", full), answers::CLASSIFIED);
     }
     let short = "The bare list, as the Hugging Face image-classification API answers it; for several images a list of \
                  such lists.";
     let summary = ("Classify images, with a short answer", short);
-    post(&mut paths, facts, "/predict", "predict", summary, answers::PREDICTED);
+    upload(&mut paths, facts, "/predict", "predict", summary, answers::PREDICTED);
     let ok = |response| vec![("200", RefOr::T(response))];
     if facts.config.web_ui {
         get(&mut paths, facts, "/", "page", "The web page, unless `WEB_UI` is false", answers::page());
@@ -42,7 +42,8 @@ pub(super) fn paths(facts: &Facts<'_>) -> Result<Paths, Error> {
     Ok(paths)
 }
 
-fn post(
+/// `POST`, and `PUT`, which is the same.
+fn upload(
     paths: &mut Paths,
     facts: &Facts<'_>,
     path: &str,
@@ -54,6 +55,7 @@ fn post(
         .description(Some(description))
         .parameter_ref(Ref::new("#/components/parameters/TopK"))
         .parameter_ref(Ref::new("#/components/parameters/MinScore"))
+        .parameter_ref(Ref::new("#/components/parameters/FunctionToApply"))
         .request_body_ref(Some(Ref::new(format!("#/components/requestBodies/{}", request::IMAGES))))
         .response("200", Ref::from_response_name(answer));
     for (status, response) in answers::refusals(facts, Route::Image) {
@@ -62,7 +64,11 @@ fn post(
     if facts.config.api_token.is_some() {
         operation = operation.security(SecurityRequirement::new(TOKEN, [""; 0]));
     }
+    let operation = operation.build();
+    let mut put = operation.clone();
+    put.operation_id = Some(format!("{id}ByPut"));
     paths.add_path_operation(path, vec![HttpMethod::Post], operation);
+    paths.add_path_operation(path, vec![HttpMethod::Put], put);
 }
 
 /// `GET`, and `HEAD` with it: the same without a body.

@@ -13,12 +13,13 @@ use super::super::body::Document;
 use super::super::envelope;
 use super::{Facts, examples};
 use crate::image::{Accepted, Format};
+use crate::model::Function;
 
 /// The name of the body.
 pub(super) const IMAGES: &str = "Images";
 
 /// The parameters of all operations, by the names under which these refer to them.
-pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 3] {
+pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 4] {
     let query = |name: &str, schema: ObjectBuilder, description: String| {
         ParameterBuilder::new()
             .name(name)
@@ -32,7 +33,14 @@ pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 3] {
         "How many labels. More than there are classes, {}, gives all. Wins over `top_k` in the body.",
         facts.classes
     );
-    let min_score = "Leaves out labels whose score is lower. Wins over `min_score` in the body.".to_owned();
+    let min_score =
+        "Leaves out labels whose score is lower: from 0 to 1, unless scores are logits. Wins over \
+                     `min_score` in the body."
+            .to_owned();
+    let function =
+        "What makes scores of the model's logits; what the model is for unless it is given. A model that \
+                    answers probabilities takes no other. Wins over `function_to_apply` in the body."
+            .to_owned();
     let request_id = ParameterBuilder::new()
         .name(envelope::REQUEST_ID)
         .parameter_in(ParameterIn::Header)
@@ -53,6 +61,7 @@ pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 3] {
                 min_score,
             ),
         ),
+        ("FunctionToApply", query("function_to_apply", function_schema(), function)),
         ("RequestId", request_id),
     ]
 }
@@ -114,6 +123,7 @@ fn form(image: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>) -> Ob
         .required("image")
         .property("top_k", top_k_schema())
         .property("min_score", min_score_schema())
+        .property("function_to_apply", function_schema())
         .build()
 }
 
@@ -122,7 +132,11 @@ fn top_k_schema() -> ObjectBuilder {
 }
 
 fn min_score_schema() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)).maximum(Some(1))
+    ObjectBuilder::new().schema_type(Type::Number)
+}
+
+fn function_schema() -> ObjectBuilder {
+    text().enum_values(Some(Function::ALL.map(Function::name)))
 }
 
 fn text() -> ObjectBuilder {

@@ -1,0 +1,246 @@
+//! An image as other services have it in JSON: numbers, objects around base64, lists of these.
+//!
+//! Requests that were written for another service are taken where they can mean only one thing. What such a service reads
+//! from an address or a bucket is refused, since nothing is fetched here.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::Upload;
+use super::intake::Intake;
+use super::json::{self, List, wrong_type};
+use super::text::{self, Origin, Spaces};
+use crate::error::Error;
+
+/// Fields of objects that hold the image, or an object that does. In brackets the services.
+const HOLDERS: [&str; 12] = [
+    "b64",                // TensorFlow Serving, KServe v1
+    "b64_json",           // OpenAI
+    "base64",             // Clarifai
+    "Bytes",              // Rekognition
+    "bytes",              // Rekognition by SDKs, TensorFlow
+    "bytesBase64Encoded", // Vertex AI
+    "bytes_contents",     // KServe v2 by gRPC
+    "content",            // Vision
+    "contents",           // KServe v2 by gRPC
+    "data",               // Node's Buffer, KServe v2, Gradio, Clarifai
+    "image",              // Vision, TensorFlow Serving by the name of its input
+    "image_bytes",        // TensorFlow Serving by the name of its input
+];
+
+/// Fields of objects that say where the image is.
+const REFERENCES: [&str; 11] =
+    ["S3Object", "bucket", "gcsUri", "image_url", "imageUri", "key", "path", "s3", "source", "uri", "url"];
+
+/// Objects and lists within each other.
+const MAX_DEPTH: usize = 5;
+
+/// Whether the text is a list of numbers, by the first of them.
+pub(super) fn is_numbers(list: &str) -> bool {
+    first(list).is_some_and(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
+/// Whether the text is a list without objects, lists or numbers in it, by its first entry.
+pub(super) fn is_strings(list: &str) -> bool {
+    first(list).is_some_and(|byte| !matches!(byte, b'{' | b'[' | b'-' | b'0'..=b'9'))
+}
+
+/// The first character of a list's first entry, or the list's end.
+fn first(list: &str) -> Option<u8> {
+    list.strip_prefix('[')?.trim_start().bytes().next()
+}
+
+/// Adds the image, or the images, of a value. `what` says where it stands.
+///
+/// # Errors
+///
+/// What is wrong with the request as a whole. What is wrong with one image is added in its place.
+pub(super) fn add(intake: &mut Intake, value: &str, what: &str) -> Result<(), Error> {
+    add_within(intake, value, what, 0)
+}
+
+fn add_within(intake: &mut Intake, value: &str, what: &str, depth: usize) -> Result<(), Error> {
+    let origin = Origin { what, spaces: Spaces::AreNothing, max_bytes: intake.limits.max_bytes };
+    let refused = |wanted| Err(wrong_type(what, wanted, value));
+    match value.bytes().next() {
+        _ if depth > MAX_DEPTH => intake.add(refused("an image, which is not within so many objects")),
+        Some(b'[') if is_numbers(value) => add_bytes(intake, value, origin),
+        Some(b'[') => {
+            let list = List::read(value, intake)?;
+            for (index, entry) in list.iter().enumerate() {
+                let what = format!("entry {} of the {what}", index + 1);
+                add_within(intake, entry.get(), &what, depth + 1)?;
+            }
+            Ok(())
+        }
+        Some(b'{') if is_numbered(value) => add_bytes(intake, value, origin),
+        Some(b'{') => {
+            let found = Known::read(value)?;
+            match found.holders[..] {
+                [(name, inner)] => add_within(intake, inner.get(), &format!("\"{name}\" of the {what}"), depth + 1),
+                [] if found.is_reference => intake.add(Err(Error::MissingImage(format!(
+                    "The {what} says where an image is. Nothing is fetched from addresses or buckets: send its bytes, as \
+                     {{\"image\": \"<base64>\"}}."
+                )))),
+                [] => intake.add(refused("a string that holds base64 or a data URL, or a list of bytes")),
+                [(one, _), (other, _), ..] => intake.add(Err(Error::InvalidJson(format!(
+                    "The {what} could hold its image in \"{one}\" or in \"{other}\". Send one of them, best as \
+                     {{\"image\": \"<base64>\"}}."
+                )))),
+            }
+        }
+        _ => {
+            let image =
+                json::string(value, what, "a string that holds base64 or a data URL, or a list of bytes")
+                    .and_then(|text| text::image(&text, origin));
+            intake.add(image.map(|bytes| Upload { bytes, file_name: None }))
+        }
+    }
+}
+
+/// Adds the image whose bytes are numbers.
+fn add_bytes(intake: &mut Intake, value: &str, origin: Origin<'_>) -> Result<(), Error> {
+    let mut fault = None;
+    let read = serde_json::Deserializer::from_str(value)
+        .deserialize_any(Numbers { origin, fault: &mut fault })
+        .map_err(json::syntax);
+    let image = match fault {
+        Some(fault) => Err(fault),
+        None => read.and_then(|bytes| text::checked(bytes.into(), origin)),
+    };
+    intake.add(image.map(|bytes| Upload { bytes, file_name: None }))
+}
+
+/// Whether the text is an object as JavaScript writes a typed array: `{"0": 255, "1": 216, …}`.
+fn is_numbered(object: &str) -> bool {
+    object.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with("\"0\""))
+}
+
+/// Bytes as numbers. They are counted while they are read, so that no list takes more memory than an image may.
+struct Numbers<'a> {
+    origin: Origin<'a>,
+    fault: &'a mut Option<Error>,
+}
+
+impl Numbers<'_> {
+    /// Takes a byte. Java's are from -128 to 127.
+    fn push<E: serde::de::Error>(&mut self, bytes: &mut Vec<u8>, number: &RawValue) -> Result<(), E> {
+        let byte = number.get().parse::<i16>().ok().filter(|number| (-128..=255).contains(number));
+        *self.fault = match byte {
+            _ if bytes.len() >= self.origin.max_bytes => {
+                Some(Error::BodyTooLarge { max: self.origin.max_bytes })
+            }
+            Some(byte) => {
+                // The low eight bits are the byte either way.
+                bytes.push(byte as u8);
+                None
+            }
+            None => Some(Error::InvalidJson(format!(
+                "Entry {} of the {} is not a byte, a whole number from 0 to 255. Send the bytes of the image file, not \
+                 its pixels.",
+                bytes.len() + 1,
+                self.origin.what
+            ))),
+        };
+        self.fault.as_ref().map_or(Ok(()), |_| Err(E::custom("not a list of bytes")))
+    }
+}
+
+impl<'de> Visitor<'de> for Numbers<'_> {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("bytes")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Vec<u8>, A::Error> {
+        let mut bytes = Vec::new();
+        while let Some(number) = list.next_element()? {
+            self.push(&mut bytes, number)?;
+        }
+        Ok(bytes)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Vec<u8>, A::Error> {
+        let mut bytes = Vec::new();
+        while let Some((name, number)) = map.next_entry::<Cow<'de, str>, &RawValue>()? {
+            if name.parse() != Ok(bytes.len()) {
+                return Err(A::Error::custom("the indices are not in order"));
+            }
+            self.push(&mut bytes, number)?;
+        }
+        Ok(bytes)
+    }
+}
+
+/// The fields of an object that mean something.
+struct Known<'a> {
+    holders: Vec<(&'static str, &'a RawValue)>,
+    is_reference: bool,
+}
+
+impl<'a> Known<'a> {
+    fn read(object: &'a str) -> Result<Self, Error> {
+        let known = Self { holders: Vec::new(), is_reference: false };
+        serde_json::Deserializer::from_str(object).deserialize_map(known).map_err(json::syntax)
+    }
+}
+
+impl<'de> Visitor<'de> for Known<'de> {
+    type Value = Self;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some(name) = map.next_key::<String>()? {
+            if let Some(holder) = HOLDERS.iter().find(|holder| **holder == name) {
+                // A name that is there twice makes two, which are refused.
+                self.holders.extend(map.next_value::<Option<&RawValue>>()?.map(|value| (*holder, value)));
+            } else {
+                self.is_reference |= REFERENCES.contains(&&*name);
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// The most labels that a request to Google's Vision asks for.
+///
+/// # Errors
+///
+/// [`Error::InvalidParameter`] if it asks for other things than labels.
+pub(super) fn vision_max_results(requests: &str) -> Result<Option<usize>, Error> {
+    #[derive(Deserialize)]
+    struct Request {
+        #[serde(default)]
+        features: Vec<Feature>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Feature {
+        r#type: Option<String>,
+        max_results: Option<usize>,
+    }
+    // What is not in this form has no options.
+    let Ok(requests) = serde_json::from_str::<Vec<Request>>(requests) else { return Ok(None) };
+    let mut features = requests.iter().flat_map(|request| &request.features).peekable();
+    if features.peek().is_none() {
+        return Ok(None);
+    }
+    let labels = |feature: &&Feature| feature.r#type.as_deref().is_none_or(|name| name == "LABEL_DETECTION");
+    let feature = features.find(labels).ok_or_else(|| {
+        Error::InvalidParameter(
+            "The features of the requests ask for other things than labels. The only type that is known is \
+             \"LABEL_DETECTION\"."
+                .to_owned(),
+        )
+    })?;
+    Ok(feature.max_results.filter(|max| *max > 0))
+}

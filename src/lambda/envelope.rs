@@ -1,0 +1,99 @@
+//! The JSON of an event, read once: the body stays where it is, and the rest, which is small, becomes values.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::{front_door, other};
+use crate::http::body::is_image_field;
+
+/// An event that is a JSON object.
+pub(super) struct Envelope<'a> {
+    /// The fields by which events are told apart, and of which requests are made.
+    head: Value,
+    /// The field `body`, as it stands in the event.
+    pub(super) body: Option<&'a RawValue>,
+    /// One of the fields is one in which a request's body has images.
+    pub(super) has_images: bool,
+}
+
+impl Envelope<'_> {
+    /// What stands at a JSON pointer (RFC 6901), unless that is `null`.
+    pub(super) fn at(&self, pointer: &str) -> Option<&Value> {
+        self.head.pointer(pointer).filter(|value| !value.is_null())
+    }
+
+    /// The text at a JSON pointer.
+    pub(super) fn text(&self, pointer: &str) -> Option<&str> {
+        self.at(pointer).and_then(Value::as_str)
+    }
+
+    /// Whether the event has a mark: `/pointer` stands for any value there but `null` and `false`, `/pointer=text` for
+    /// this text.
+    pub(super) fn has(&self, mark: &str) -> bool {
+        match mark.split_once('=') {
+            Some((pointer, text)) => self.text(pointer) == Some(text),
+            None => self.at(mark).is_some_and(|value| value != &Value::Bool(false)),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Envelope<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Envelope<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
+        let mut head = Map::new();
+        let (mut body, mut has_images) = (None, false);
+        while let Some(name) = map.next_key::<String>()? {
+            let value = if front_door::FIELDS.contains(&&*name) || other::TEXTS.contains(&&*name) {
+                map.next_value()?
+            } else if name == "Records" {
+                first_record(map.next_value()?)
+            } else if name == "body" {
+                body = map.next_value()?;
+                Value::Null
+            } else {
+                // Only that it is there matters: it may be megabytes.
+                let is_there = map.next_value::<Option<IgnoredAny>>()?.is_some();
+                if is_image_field(&name) {
+                    has_images |= is_there;
+                } else if !other::is_mark(&name) {
+                    continue;
+                }
+                Value::Bool(is_there)
+            };
+            // An event that says something twice could mean either.
+            if head.insert(name, value).is_some() {
+                return Err(A::Error::custom("a field stands there twice"));
+            }
+        }
+        Ok(Envelope { head: Value::Object(head), body, has_images })
+    }
+}
+
+/// What tells the service from which records come: a list of the first record, with its `source` and `cf`.
+fn first_record(records: &RawValue) -> Value {
+    #[derive(Deserialize)]
+    struct Record {
+        #[serde(alias = "eventSource", alias = "EventSource")]
+        source: Option<String>,
+        cf: Option<IgnoredAny>,
+    }
+    let records: Vec<Record> = serde_json::from_str(records.get()).unwrap_or_default();
+    records.first().map_or(Value::Null, |first| json!([{"source": first.source, "cf": first.cf.is_some()}]))
+}

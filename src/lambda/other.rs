@@ -1,0 +1,116 @@
+//! Payloads that are no requests: pings that keep the function warm, and events of services that it does not serve.
+
+use lambda_runtime::Diagnostic;
+
+use super::envelope::Envelope;
+use crate::image::Accepted;
+
+/// Fields of which the text matters.
+pub(super) const TEXTS: [&str; 5] = ["Event", "Name", "detail-type", "eventSource", "source"];
+
+/// What sends nothing but a sign of life: plugins that keep functions warm, and schedules.
+const PINGS: [&str; 6] = [
+    "/warmer",
+    "/warmup",
+    "/ping",
+    "/source=serverless-plugin-warmup",
+    "/source=aws.events",
+    "/source=aws.scheduler",
+];
+
+/// The marks of what looks like a request and is none.
+const LOOKALIKES: [(&str, &str); 3] = [
+    ("/requestContext/connectionId", "API Gateway's WebSocket API"),
+    ("/methodArn", "API Gateway for an authorizer"),
+    ("/routeArn", "API Gateway for an authorizer"),
+];
+
+/// The marks of services, and what they are called.
+const SERVICES: [(&str, &str); 39] = [
+    ("/Records/0/source=aws:s3", S3),
+    ("/Event=s3:TestEvent", S3),
+    ("/source=aws.s3", S3),
+    ("/invocationSchemaVersion", "Amazon S3 Batch Operations"),
+    ("/getObjectContext", "Amazon S3 Object Lambda"),
+    ("/Records/0/source=aws:sqs", "Amazon SQS"),
+    ("/Records/0/source=aws:sns", "Amazon SNS"),
+    ("/Records/0/source=aws:dynamodb", "Amazon DynamoDB"),
+    ("/Records/0/source=aws:kinesis", "Amazon Kinesis"),
+    ("/Records/0/source=aws:ses", "Amazon SES"),
+    ("/Records/0/source=aws:codecommit", "AWS CodeCommit"),
+    ("/Records/0/cf", "CloudFront (Lambda@Edge)"),
+    ("/deliveryStreamArn", "Amazon Data Firehose"),
+    ("/eventSource=aws:kafka", "Amazon MSK"),
+    ("/eventSource=SelfManagedKafka", "Apache Kafka"),
+    ("/eventSource=aws:mq", "Amazon MQ"),
+    ("/eventSource=aws:rmq", "Amazon MQ"),
+    ("/eventSource=aws:amq", "Amazon MQ"),
+    ("/eventSource=aws:docdb", "Amazon DocumentDB"),
+    ("/triggerSource", "Amazon Cognito"),
+    ("/datasetRecords", "Amazon Cognito Sync"),
+    ("/awslogs", "CloudWatch Logs"),
+    ("/alarmArn", "CloudWatch alarms"),
+    ("/invokingEvent", "AWS Config"),
+    ("/CodePipeline.job", "AWS CodePipeline"),
+    ("/StackId", "AWS CloudFormation"),
+    ("/SecretId", "AWS Secrets Manager"),
+    ("/Name=ContactFlowEvent", "Amazon Connect"),
+    ("/currentIntent", "Amazon Lex"),
+    ("/sessionState", "Amazon Lex"),
+    ("/agent", "Amazon Bedrock"),
+    ("/session", "Alexa"),
+    ("/directive", "Alexa"),
+    ("/deviceInfo", "AWS IoT"),
+    ("/selectionSetList", "AWS AppSync"),
+    ("/info", "AWS AppSync"),
+    ("/responsePayload", "AWS Lambda destinations"),
+    ("/requestPayload", "AWS Lambda destinations"),
+    ("/detail-type", "Amazon EventBridge"),
+];
+
+const S3: &str = "Amazon S3";
+
+/// Whether a field of this name is a mark by being there.
+pub(super) fn is_mark(name: &str) -> bool {
+    let marks = PINGS.iter().chain(LOOKALIKES.iter().chain(&SERVICES).map(|(mark, _)| mark));
+    marks.into_iter().any(|mark| mark.strip_prefix('/') == Some(name))
+}
+
+/// Whether nobody wants more than a sign of life.
+pub(super) fn is_ping(envelope: &Envelope<'_>) -> bool {
+    PINGS.iter().any(|mark| envelope.has(mark))
+}
+
+/// What looks like a request but cannot be answered like one, with the reason why it is refused.
+pub(super) fn lookalike(envelope: &Envelope<'_>) -> Option<Diagnostic> {
+    let (_, service) = LOOKALIKES.iter().find(|(mark, _)| envelope.has(mark))?;
+    Some(refusal(&format!("an event of {service}, which this function does not serve")))
+}
+
+/// Why a payload is refused, by the service that sent it, if that is known.
+pub(super) fn refuse(envelope: &Envelope<'_>) -> Diagnostic {
+    match SERVICES.iter().find(|(mark, _)| envelope.has(mark)) {
+        Some((_, service)) if service.starts_with(S3) => refusal(&format!(
+            "an event of {service}. The setting S3_BUCKETS, which names the buckets that may be read, does not exist in \
+             this version, so no object is read from S3"
+        )),
+        Some((_, service)) => refusal(&format!("an event of {service}, which this function does not serve")),
+        None => unknown(),
+    }
+}
+
+/// Why a payload of no known kind is refused.
+pub(super) fn unknown() -> Diagnostic {
+    refusal("not one that this function accepts")
+}
+
+fn refusal(what: &str) -> Diagnostic {
+    Diagnostic {
+        error_type: "InvalidEvent".to_owned(),
+        error_message: format!(
+            "The payload is {what}. Send an event of API Gateway (HTTP API or REST API), a Function URL, an \
+             Application Load Balancer or VPC Lattice, or invoke the function directly with a {Accepted} image as \
+             {{\"image\": \"<base64>\"}}, {{\"images\": [\"<base64>\", …]}} or {{\"inputs\": \"<base64>\"}}."
+        ),
+    }
+}
