@@ -62,13 +62,6 @@ mod tests {
     }
 
     #[test]
-    fn ink_on_white_is_what_is_left_of_it() {
-        let mut pixels = vec![0, 0, 0, 0, 0, 255, 255, 0, 0, 0, 0, 255, 0, 0, 0, 155];
-        cmyk_in_place(&mut pixels);
-        assert_eq!(pixels, [255, 255, 255, 255, 0, 0, 0, 0, 0, 100, 100, 100]);
-    }
-
-    #[test]
     fn rows_of_every_number_of_channels_become_rgb() {
         let table: [(usize, &[u8], [u8; 3]); 5] = [
             (1, &[7], [7, 7, 7]),
