@@ -82,6 +82,12 @@ test-tools: $(TOOLS) $(LIBRARY) ## Test the tools, up to the scores that the ser
 	cargo build --locked
 	cd tools && PHOTOS="$(abspath $(PHOTOS))" ../.venv-tools/bin/python -m pytest -p no:cacheprovider
 
+.PHONY: model
+model: $(TOOLS) ## Make models/MODEL: MODEL=efficientnet-lite0, 1 or 2; PRECISION=int8 with PHOTOS=DIR for 8-bit integers
+	@test -n "$(MODEL)" || { echo "say which model: make model MODEL=efficientnet-lite2" >&2; exit 1; }
+	cd tools && ../.venv-tools/bin/python -m ic_tools export "$(MODEL)" --out "../models/$(MODEL)" \
+	    $(if $(PRECISION),--precision "$(PRECISION)") $(if $(PHOTOS),--photos "$(abspath $(PHOTOS))")
+
 .PHONY: resnet18
 resnet18: $(TOOLS) ## Make models/resnet18 of torchvision's weights (WEIGHTS=FILE instead of downloading them)
 	cd tools && ../.venv-tools/bin/python -m ic_tools export resnet18 \
@@ -95,8 +101,8 @@ lint: ## Check format, lints, docs and licences
 	scripts/deny
 
 .PHONY: package
-package: $(CARGO_LAMBDA) $(ZIG) ## Make the deployment zip (ARCH=x86_64 or arm64)
-	scripts/package $(ARCH)
+package: $(CARGO_LAMBDA) $(ZIG) ## Make the deployment zip (ARCH=x86_64 or arm64, MODEL_DIR=DIR for another model)
+	MODEL_DIR="$(MODEL_DIR)" scripts/package $(ARCH)
 
 # `sam build` calls this for the function of template.yaml, with the folder that is to hold the package.
 .PHONY: build-ClassifierFunction

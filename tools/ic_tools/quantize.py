@@ -179,13 +179,14 @@ the float model hardly prefers one class to another, it may name the other one.
 
     python -m ic_tools export {name} --precision int8 --photos PHOTOS --out DIR
 
-in `tools/`, after `tools/README.md`. The first step makes the float model from the published weights and checks it
+in `tools/`; `tools/README.md` says how to install what it needs. The first step makes the float model from the published weights and checks it
 against PyTorch. The second step quantises it: weights are s8 with one scale for each filter, activations u8, biases
 i32. Activations have the range of ReLU6, or else the range that was seen in the photos. Filters are scaled so that
 16-bit sums of two products never saturate: processors with and without VNNI give the same answers. Each weight's
 rounding error is passed on to the weights that follow, and the bias takes out the mean error. The graph is stored
 as ONNX Runtime optimises it at its level "extended", which is the same for all processors. The same weights and
-photos give the same bytes.
+photos give the same bytes on the same kind of processor. Another kind may round the float model's activations
+otherwise, and so a few weights.
 
 {limits}"""
 

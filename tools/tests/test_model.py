@@ -1,17 +1,23 @@
 import hashlib
+import os
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 
 from ic_tools.bundle import sha256, split
+from ic_tools.cli import main
 from ic_tools.compare import TOLERANCE, Comparison
 from ic_tools.errors import ExportError
 from ic_tools.lite_recipes import EFFICIENTNET_LITE0, EFFICIENTNET_LITE1, EFFICIENTNET_LITE2
 from ic_tools.weights import count_parameters, load_verified
 
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+COMMITTED = Path(__file__).resolve().parents[2] / "model"
+PHOTOS = os.environ.get("PHOTOS")
 
 
 def reference(weights):
@@ -89,11 +95,27 @@ def test_larger_variants_agree_with_pytorch_too(recipe, size, parameters):
     assert 0 < comparison.worst <= TOLERANCE
 
 
-def test_committed_model_is_what_the_recipe_makes(model):
-    """The bundle in the repository can be made again, byte by byte."""
-    files = split(model.SerializeToString(deterministic=True))
-    assert sha256(files) == "d4a85655d5741a677d57a25732a760b1215113ac8265bbc9ef9c363207b8fe2d"
-    assert all((REPOSITORY / "model" / name).read_bytes() == content for name, content in files.items())
+def test_committed_card_names_the_float_model_that_the_recipe_makes(model):
+    """That model can be made again, byte by byte."""
+    made = sha256(split(model.SerializeToString(deterministic=True)))
+    assert f"| float model | sha256 `{made}` |" in (COMMITTED / "README.md").read_text()
+
+
+@pytest.mark.skipif(not PHOTOS, reason="PHOTOS names no folder to calibrate with")
+def test_committed_bundle_is_what_the_documented_command_makes(tmp_path):
+    """Up to the rounding of the float activations, which differs between kinds of processors."""
+    command = ["export", "efficientnet-lite0", "--precision", "int8", "--photos", PHOTOS]
+    assert main([*command, "--out", str(tmp_path)]) == 0
+    for name in ("config.json", "preprocessor_config.json", "labels.tsv"):
+        assert (tmp_path / name).read_bytes() == (COMMITTED / name).read_bytes(), name
+    made, committed = (onnx.load(folder / "model.onnx") for folder in (tmp_path, COMMITTED))
+    assert [node.op_type for node in made.graph.node] == [node.op_type for node in committed.graph.node]
+    for ours, theirs in zip(made.graph.initializer, committed.graph.initializer, strict=True):
+        ours, theirs = numpy_helper.to_array(ours), numpy_helper.to_array(theirs)
+        assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
+        difference = np.abs(ours.astype(float) - theirs)
+        # A weight of 8 bits may be rounded the other way, and the error passed on to its neighbours.
+        assert difference.mean() <= 0.01 * np.abs(theirs.astype(float)).mean(), ours.shape
 
 
 def test_model_that_differs_from_pytorch_is_refused(model, weights):

@@ -81,9 +81,10 @@ def test_quantized_bundle_agrees_and_says_so(bundle, photos, tmp_path, capsys):
         "model.onnx", "config.json", "preprocessor_config.json", "README.md"
     }
     card = (out / "README.md").read_text()
-    assert "model_name: small-int8\nlicense: mit\nmodel_sha256: " in card
-    assert "not the default" in card and card.endswith("## Limits\n\nKnows little.\n")
+    assert "model_name: small\nlicense: mit\nprecision: int8\nmodel_sha256: " in card
+    assert "# small in 8-bit integers" in card and card.endswith("## Limits\n\nKnows little.\n")
     model = onnx.load(out / "model.onnx")
+    assert {node.op_type for node in model.graph.node} >= {"QLinearConv", "QGemm"}
     (source,), (target,) = model.graph.input, model.graph.output
     assert {item.type.tensor_type.elem_type for item in (source, target)} == {TensorProto.FLOAT}
 
