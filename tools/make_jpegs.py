@@ -19,7 +19,7 @@ from PIL import Image
 
 TARGET = Path(__file__).resolve().parents[1] / "tests/fixtures/jpegs.tsv"
 SUBSAMPLINGS = {"444": 0, "422": 1, "420": 2}
-SIZES = [(1, 1), (1, 19), (19, 1), (2, 3), (3, 2), (4, 5), (5, 4), (7, 9), (8, 8), (16, 16), (17, 33), (33, 17), (31, 15)]
+SIZES = [(1, 1), (1, 19), (19, 1), (2, 3), (3, 2), (4, 5), (5, 4), (7, 9), (8, 8), (16, 16), (17, 33), (33, 17), (31, 15), (40, 8), (23, 24), (48, 31)]
 START_OF_FRAME = (b"\xff\xc0", b"\xff\xc2")
 
 
@@ -61,6 +61,46 @@ def files(random: np.random.Generator) -> Iterator[tuple[str, bytes]]:
         for size in ((9, 7), (24, 16)):
             image = picture(random, size, "RGB")
             yield f"{kind}-rgb-{size[0]}x{size[1]}", encode(image, progressive=progressive, keep_rgb=True)
+    yield from oddities(random)
+
+
+def oddities(random: np.random.Generator) -> Iterator[tuple[str, bytes]]:
+    """What libjpeg warns of, and decodes."""
+    for subsampling in (0, 2):
+        file = encode(picture(random, (40, 24), "RGB"), progressive=False, subsampling=subsampling)
+        for ids in ((1, 1, 1), (0, 1, 1), (1, 2, 1), (0, 0, 1), (0, 1, 2), (255, 7, 7), (34, 35, 36)):
+            yield f"ids-{'-'.join(map(str, ids))}-{subsampling}", with_ids(file, ids)
+        for parameters in ((0, 255, 0), (64, 64, 0x88), (0, 0, 0), (1, 5, 0x10), (63, 0, 0xFF)):
+            yield f"scan-{'-'.join(map(str, parameters))}-{subsampling}", with_scan_parameters(file, parameters)
+        tables = segment(file, 0xDB)
+        frame = segment(file, 0xC0)
+        yield f"tables-behind-frame-{subsampling}", file.replace(tables, b"", 1).replace(frame, frame + tables)
+        yield f"fill-bytes-{subsampling}", file.replace(frame, b"\xff" * 5 + frame)
+        yield f"bytes-between-segments-{subsampling}", file.replace(frame, b"ab\0cd" + frame)
+        comment = b"\xff\xfe\0\2" + b"\xff\xef\0\4\xff\xd9" + b"\xff\xdc\0\4\0\7"
+        yield f"empty-comment-and-end-in-a-segment-{subsampling}", file.replace(frame, comment + frame)
+        yield f"bytes-behind-the-end-{subsampling}", file + b"\xff\xd8\xff" + bytes(9)
+
+
+def segment(file: bytes, marker: int) -> bytes:
+    """The first segment with this marker, from its marker on."""
+    start = file.index(bytes((0xFF, marker)))
+    return file[start : start + 2 + int.from_bytes(file[start + 2 : start + 4])]
+
+
+def with_ids(file: bytes, ids: tuple[int, int, int]) -> bytes:
+    """The ids of the components in the frame and in the only scan."""
+    frame, scan = segment(file, 0xC0), segment(file, 0xDA)
+    others = bytearray(frame), bytearray(scan)
+    for number, component in enumerate(ids):
+        others[0][10 + 3 * number] = others[1][5 + 2 * number] = component
+    return file.replace(frame, bytes(others[0])).replace(scan, bytes(others[1]))
+
+
+def with_scan_parameters(file: bytes, parameters: tuple[int, int, int]) -> bytes:
+    """First and last coefficient, and the two bit positions in one byte."""
+    scan = segment(file, 0xDA)
+    return file.replace(scan, scan[:-3] + bytes(parameters))
 
 
 def picture(random: np.random.Generator, size: tuple[int, int], mode: str) -> Image.Image:

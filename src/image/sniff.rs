@@ -1,16 +1,34 @@
 //! What a file is, by its first bytes. The declared content type and the file name are never asked.
 
+use memchr::memmem;
+
 use super::Format;
 use crate::error::Error;
+
+/// What bytes that nothing is known of are called.
+const UNKNOWN: &str = "The data";
+
+/// Bytes before a JPEG file that are stepped over, at most.
+const MOST_BEFORE_JPEG: usize = 1024;
 
 /// The format of `bytes`, and the bytes from the first one of the image on: a line break that a careless
 /// multipart reader left before it is not part of it.
 pub(super) fn sniff(bytes: &[u8]) -> Result<(Format, &[u8]), Error> {
     let trimmed = bytes.trim_ascii_start();
-    match format(trimmed) {
-        Some(format) => Ok((format, trimmed)),
-        None => Err(Error::UnsupportedFormat { found: describe(bytes) }),
+    if let Some(format) = format(trimmed) {
+        return Ok((format, trimmed));
     }
+    let found = describe(bytes);
+    match jpeg_behind(bytes) {
+        Some(jpeg) if found == UNKNOWN => Ok((Format::Jpeg, jpeg)),
+        _ => Err(Error::UnsupportedFormat { found }),
+    }
+}
+
+/// The JPEG file behind some bytes that belong to a protocol: the headers of a frame of a camera's stream, for one.
+fn jpeg_behind(bytes: &[u8]) -> Option<&[u8]> {
+    let head = &bytes[..bytes.len().min(MOST_BEFORE_JPEG)];
+    memmem::find(head, b"\xff\xd8\xff").map(|start| &bytes[start..])
 }
 
 fn format(bytes: &[u8]) -> Option<Format> {
@@ -58,7 +76,7 @@ fn describe(bytes: &[u8]) -> String {
         .or_else(|| is_text(text).then_some("Plain text"))
         .map(str::to_owned)
         .or_else(|| infer::get(bytes).filter(|kind| !is_accepted(kind)).map(|kind| other(&kind)))
-        .unwrap_or_else(|| "The data".to_owned())
+        .unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
 /// HEIC, AVIF and their kin are told apart by the brands in their first box, the major one first.

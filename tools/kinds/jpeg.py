@@ -232,3 +232,5 @@ def jpegs():
     write("dc_only_progressive_open.jpg", progressive[: progressive.index(b"\xff\xc4", scans[0])])
     write("no_scan.jpg", plain[: plain.index(b"\xff\xda")] + b"\xff\xd9")
     write("mpo.jpg", plain + progressive)
+    write("bytes_before_soi.jpg", b"\0\0\1frame 7\r\n" + plain)
+    write("text_before_soi.jpg", b"Content-Type: image/jpeg\r\n\r\n" + plain)

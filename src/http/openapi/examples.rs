@@ -112,9 +112,9 @@ fn outcomes() -> (Classification, Error) {
     };
     let espresso = Classification {
         predictions: vec![
-            prediction(967, 0.950_492_8, "espresso", "n07920052", "浓缩咖啡"),
-            prediction(968, 0.015_126_355, "cup", "n07930864", "杯子"),
-            prediction(925, 0.007_911_921, "consomme", "n07584110", "清炖肉汤"),
+            prediction(967, 0.954_184_1, "espresso", "n07920052", "浓缩咖啡"),
+            prediction(968, 0.013_802_6, "cup", "n07930864", "杯子"),
+            prediction(925, 0.008_207_213, "consomme", "n07584110", "清炖肉汤"),
         ],
         image: ImageInfo { format: Format::Png, width: 600, height: 400 },
         timing: Timing { decode: 4.401, preprocess: 1.06, inference: 11.43, total: 16.911 },

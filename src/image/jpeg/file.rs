@@ -83,7 +83,7 @@ impl<'a> File<'a> {
                     markers.step_over(length);
                 }
                 _ if Frame::is_start(marker) => {
-                    let frame = Frame::read(marker, segment, budget)?;
+                    let frame = Frame::read(marker, segment, markers.rest(), budget)?;
                     if scans.replace(Scans::of(frame)).is_some() {
                         return Err(Format::Jpeg.corrupt("a second frame"));
                     }

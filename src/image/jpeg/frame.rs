@@ -1,5 +1,7 @@
 //! The frame header: dimensions, components and how their blocks lie (ITU-T T.81, B.2.2 and A.1).
 
+use memchr::memmem;
+
 use super::super::{Budget, Format};
 use crate::error::Error;
 
@@ -41,8 +43,9 @@ impl Frame {
         matches!(marker, 0xc0..=0xc2) || unsupported(marker).is_some()
     }
 
-    /// Reads the segment of a start-of-frame marker; `segment` begins after its length.
-    pub(super) fn read(marker: u8, segment: &[u8], budget: &mut Budget) -> Result<Self, Error> {
+    /// Reads the segment of a start-of-frame marker; `segment` begins after its length, and `rest` follows it. Where the
+    /// height is 0, a DNL segment behind the first scan has it (B.2.5).
+    pub(super) fn read(marker: u8, segment: &[u8], rest: &[u8], budget: &mut Budget) -> Result<Self, Error> {
         if let Some(found) = unsupported(marker) {
             return Err(Error::UnsupportedFormat { found: found.into() });
         }
@@ -52,7 +55,11 @@ impl Frame {
         if precision != 8 {
             return Err(Error::UnsupportedFormat { found: format!("A {precision}-bit JPEG") });
         }
-        let (width, height) = (u16::from_be_bytes([w0, w1]).into(), u16::from_be_bytes([h0, h1]).into());
+        let height = match u16::from_be_bytes([h0, h1]) {
+            0 => number_of_lines(rest).unwrap_or(0),
+            height => height,
+        };
+        let (width, height) = (u16::from_be_bytes([w0, w1]).into(), height.into());
         budget.take(Format::Jpeg, width, height)?;
         if !matches!(count, 1 | 3 | 4) || specs.len() != usize::from(count) * 3 {
             return Err(Format::Jpeg.corrupt(format!("{count} components in {} bytes", specs.len())));
@@ -87,11 +94,12 @@ impl Frame {
         let largest = |side: fn(&Component) -> u32| self.components.iter().map(side).max().unwrap_or(1);
         (largest(|component| component.sampling.0), largest(|component| component.sampling.1))
     }
+}
 
-    /// Where the component with this id is.
-    pub(super) fn position(&self, id: u8) -> Option<usize> {
-        self.components.iter().position(|component| component.id == id)
-    }
+/// The height in the first DNL segment. No other data of a scan look like its marker and length.
+fn number_of_lines(rest: &[u8]) -> Option<u16> {
+    let at = memmem::find(rest, b"\xff\xdc\0\x04")? + 4;
+    rest.get(at..)?.first_chunk().map(|two| u16::from_be_bytes(*two))
 }
 
 /// What a file with this start-of-frame marker is called, if it is of a kind that is not decoded.

@@ -96,12 +96,11 @@ impl Scans {
         else {
             return Err(corrupt("a scan header that is too short"));
         };
-        let mut components = Vec::with_capacity(count);
+        let mut components: Vec<(usize, usize, usize)> = Vec::with_capacity(count);
         for pair in pairs.chunks_exact(2) {
-            let position = self.frame.position(pair[0]).ok_or_else(|| corrupt("a scan of no component"))?;
-            if components.iter().any(|&(other, _, _)| other == position) {
-                return Err(corrupt("a component twice in a scan"));
-            }
+            let is_taken = |position| components.iter().any(|&(other, ..)| other == position);
+            let position =
+                self.position(pair[0], is_taken).ok_or_else(|| corrupt("a scan of no component"))?;
             components.push((position, usize::from(pair[1] >> 4), usize::from(pair[1] & 15)));
         }
         if components.is_empty() {
@@ -117,6 +116,15 @@ impl Scans {
             return Err(corrupt("an impossible progressive scan"));
         }
         Ok(Scan { components, band: (first, last), refines: high != 0, low })
+    }
+
+    /// The component that a scan selects by its id. Some cameras give several components one id: such a scan takes them in
+    /// their order, those first that no scan has brought yet.
+    fn position(&self, id: u8, is_taken: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut positions = (0..self.frame.components.len())
+            .filter(|&position| self.frame.components[position].id == id && !is_taken(position));
+        let first = positions.clone().next();
+        positions.find(|&position| !self.frame.progressive && self.bits[position][0] == ABSENT).or(first)
     }
 
     /// Walks through the data of a scan. Gives their length, up to the marker that follows.
