@@ -88,8 +88,12 @@ class Function:
         answered, kind, body = self.take(self.api.outcomes)
         if kind != "response":
             self.fail(body.decode(errors="replace"))
-        self.answered = answered
+        self.answered, self.answer = answered, body
         return answered - self.api.handed_out, runtime_api.best_label(body)
+
+    def inference_seconds(self) -> float:
+        """What the run of the model took in the last invocation, as the answer tells."""
+        return json.loads(json.loads(self.answer)["body"])["timing_ms"]["inference"] / 1e3
 
     def take(self, outcomes: queue.SimpleQueue) -> object:
         try:
@@ -104,6 +108,11 @@ class Function:
     def peak_memory_mb(self) -> float:
         """The most memory that it held so far: VmHWM, in MB of 1,000,000 bytes."""
         return runtime_api.memory_kb(self.process.pid) * 1024 / 1e6
+
+    def read_mb(self) -> float:
+        """What it has had read from disks, in MB of 1,000,000 bytes."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/io").read_text().split()
+        return int(fields[fields.index("read_bytes:") + 1]) / 1e6
 
     def processor_seconds(self) -> float:
         """The processor's time that all of its threads have used, those included that have ended."""

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pathlib
+import time
 
 import numpy as np
 import onnxruntime
@@ -49,11 +50,15 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def handler(event: dict, _context: object) -> dict:
     body = base64.b64decode(event["body"]) if event.get("isBase64Encoded") else event["body"].encode()
-    scores = softmax(session.run(None, {input_name: preprocess(body)})[0][0])
+    tensor = preprocess(body)
+    start = time.perf_counter()
+    logits = session.run(None, {input_name: tensor})[0][0]
+    inference = time.perf_counter() - start
+    scores = softmax(logits)
     best = np.argsort(scores)[::-1][:3]
     predictions = [{"label": labels[index], "score": float(scores[index]), "class_id": int(index)} for index in best]
     return {
         "statusCode": 200,
         "headers": {"content-type": "application/json"},
-        "body": json.dumps({"predictions": predictions}),
+        "body": json.dumps({"predictions": predictions, "timing_ms": {"inference": inference * 1e3}}),
     }

@@ -38,10 +38,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all runs here")
     parser.add_argument(
-        "--photos", type=pathlib.Path, metavar="DIR", help="JPEGs for rows 4 and 5 instead of those made here"
+        "--photos", type=pathlib.Path, metavar="DIR", help="labelled JPEGs for rows 5, 6 and 9 instead of those made here"
     )
-    parser.add_argument("--runs", type=int, default=30, metavar="N", help="runs of each side of rows 2 to 4")
-    parser.add_argument("--seconds", type=float, default=1.5, metavar="S", help="length of a run of row 4")
+    parser.add_argument("--runs", type=int, default=30, metavar="N", help="runs of each side of rows 2, 3 and 5")
+    parser.add_argument("--seconds", type=float, default=1.5, metavar="S", help="length of a run of row 5")
     arguments = parser.parse_args()
     # As Ctrl-C does: ends what was started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -54,14 +54,17 @@ def main() -> int:
         f"{len(sizes)} of {min(sizes):.0f} to {max(sizes):.0f} kB; one of 12 MP, {len(photos.large()) / 1e6:.1f} MB"
     )
     rows = [
-        measure.warm(),
+        measure.warm(arguments.runs),
         *measure.warm_large(arguments.runs),
         measure.cold(arguments.runs),
+        *measure.cold_from_disk(min(arguments.runs, 5)),
         *measure.throughput(arguments.runs, arguments.seconds, images),
         measure.memory(images),
         measure.size(),
         measure.idle(5),
     ]
+    if arguments.photos:
+        rows.append(measure.accuracy(arguments.photos))
     table.print_table(rows)
     print()
     for name, what in about.items():

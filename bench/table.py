@@ -11,10 +11,9 @@ import time
 
 @dataclasses.dataclass
 class Side:
-    """What was measured of one side; its median counts. `samples`, if another program took the median of that many."""
+    """What was measured of one side; its median counts."""
 
     runs: list[float]
-    samples: int | None = None
 
     @property
     def median(self) -> float:
@@ -53,7 +52,7 @@ class Row:
     def cells(self) -> list[str]:
         number = lambda side: f"{side.median:.{self.digits}f}" if side else "–"
         ratio = f"{self.ratio:.2f}" if self.ratio is not None else "–"
-        runs = str(self.ours.samples or len(self.ours.runs)) if self.ours else "–"
+        runs = str(len(self.ours.runs)) if self.ours else "–"
         return [self.what, number(self.ours), number(self.peer), self.unit, ratio, self.bound, runs, self.verdict]
 
     @property
