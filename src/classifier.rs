@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cache::{Cache, Entry};
@@ -86,16 +87,21 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Loads ONNX Runtime and the model, for so many runs at the same time, and runs it once.
+    /// Loads ONNX Runtime and the model, for so many runs at the same time.
     ///
     /// # Errors
     ///
     /// A [`StartError`] that names the file and what is wrong with it.
     pub fn load(config: &Config, concurrency: usize) -> Result<Self, StartError> {
         let start = Instant::now();
-        let runtime = Runtime::load(&config.ort_dylib_path)?;
-        let library_ms = milliseconds(start.elapsed());
-        let bundle = Bundle::read(&config.model_dir)?;
+        let (runtime, bundle, library_ms) = thread::scope(|scope| {
+            let bundle = scope.spawn(|| Bundle::read(&config.model_dir));
+            let runtime = Runtime::load(&config.ort_dylib_path);
+            let library_ms = milliseconds(start.elapsed());
+            (runtime, bundle.join(), library_ms)
+        });
+        let runtime = runtime?;
+        let bundle = bundle.map_err(|_| StartError::Bundle("reading the bundle failed".to_owned()))??;
         let model = Model::load(&runtime, bundle, config.intra_threads, concurrency, &config.deny_labels)?;
         tracing::info!(
             model = model.card().name,

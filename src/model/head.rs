@@ -24,6 +24,16 @@ pub(super) enum Problem {
     MultiLabel,
 }
 
+impl Problem {
+    /// What makes scores of logits.
+    fn function(self) -> Function {
+        match self {
+            Self::SingleLabel => Function::Softmax,
+            Self::MultiLabel => Function::Sigmoid,
+        }
+    }
+}
+
 /// What makes scores of logits, by the names that the Hugging Face API has for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Function {
@@ -84,7 +94,7 @@ impl Head {
     ) -> Result<Self, String> {
         let first = finite(run(0)?)?;
         let single = problem == Problem::SingleLabel;
-        let function = if single { Function::Softmax } else { Function::Sigmoid };
+        let function = problem.function();
         if single && first.len() == 1 {
             return Err("it has one class, which would always be right; with \"problem_type\": \
                         \"multi_label_classification\" in config.json its score is that of yes against no"
@@ -113,6 +123,11 @@ impl Head {
             None if single && within && off <= SUSPICIOUS => Err(wrong_sum()),
             _ => Ok(Self::Apply(function)),
         }
+    }
+
+    /// The head of a model that is known to answer logits; `None` where its bundle says otherwise.
+    pub(super) fn of_logits(problem: Problem, declared: Option<Output>) -> Option<Self> {
+        (declared != Some(Output::Probabilities)).then_some(Self::Apply(problem.function()))
     }
 
     /// The head that applies `function` in place of what the model is for.

@@ -19,8 +19,15 @@ use crate::{Error, StartError};
 pub struct Session {
     pool: Pool<OrtSession>,
     input: Input,
-    output: String,
-    is_output_f16: bool,
+    output: Output,
+}
+
+/// The output that holds a value a class.
+struct Output {
+    name: String,
+    is_f16: bool,
+    /// Number of classes, where the model fixes it.
+    classes: Option<usize>,
 }
 
 /// The one input of a model.
@@ -78,8 +85,7 @@ impl Session {
         let described =
             pool.with(|session| Ok((read_input(session.inputs()), read_output(session.outputs()))));
         let (input, output) = described.map_err(|error| fault(error.to_string()))?;
-        let (input, (output, is_output_f16)) = (input.map_err(fault)?, output.map_err(fault)?);
-        Ok(Self { pool, input, output, is_output_f16 })
+        Ok(Self { pool, input: input.map_err(fault)?, output: output.map_err(fault)? })
     }
 
     /// What the model takes.
@@ -89,7 +95,12 @@ impl Session {
 
     /// Whether the model answers half-precision numbers.
     pub(super) fn is_output_f16(&self) -> bool {
-        self.is_output_f16
+        self.output.is_f16
+    }
+
+    /// Number of values that the model answers, where it fixes it.
+    pub(super) fn classes(&self) -> Option<usize> {
+        self.output.classes
     }
 
     /// Runs the model on one image.
@@ -126,7 +137,7 @@ impl Session {
         self.pool.with(|session| {
             let outputs = session.run(ort::inputs![input]).map_err(Error::internal)?;
             let output =
-                outputs.get(&self.output).ok_or_else(|| Error::internal("the model has no output"))?;
+                outputs.get(&self.output.name).ok_or_else(|| Error::internal("the model has no output"))?;
             values(output).map_err(Error::internal)
         })
     }
@@ -171,18 +182,19 @@ fn read_input(inputs: &[Outlet]) -> Result<Input, String> {
     Ok(Input { layout, element, size: (side(width), side(height)) })
 }
 
-/// The name of the output that holds a value a class, and whether these are half-precision numbers. Of several that is
-/// the one called logits, else the first.
-fn read_output(outputs: &[Outlet]) -> Result<(String, bool), String> {
+/// Of several outputs the one called logits is taken, else the first.
+fn read_output(outputs: &[Outlet]) -> Result<Output, String> {
     let named = outputs.iter().find(|output| output.name() == "logits").or_else(|| outputs.first());
     let output = named.ok_or("the model has no output")?;
     let name = output.name();
-    match output.dtype() {
-        ValueType::Tensor { ty: TensorElementType::Float32, .. } => Ok((name.to_owned(), false)),
-        ValueType::Tensor { ty: TensorElementType::Float16, .. } => Ok((name.to_owned(), true)),
-        ValueType::Tensor { ty, .. } => {
-            Err(format!("the output {name} is of type {ty}; f32 and f16 are supported"))
-        }
-        _ => Err(format!("the output {name} is no tensor")),
-    }
+    let ValueType::Tensor { ty, shape, .. } = output.dtype() else {
+        return Err(format!("the output {name} is not a tensor"));
+    };
+    let is_f16 = match ty {
+        TensorElementType::Float32 => false,
+        TensorElementType::Float16 => true,
+        _ => return Err(format!("the output {name} is of type {ty}; f32 and f16 are supported")),
+    };
+    let classes = shape.last().and_then(|&count| usize::try_from(count).ok());
+    Ok(Output { name: name.to_owned(), is_f16, classes })
 }

@@ -18,7 +18,7 @@ from .recipe import Recipe
 GRAPH, WEIGHTS = "model.onnx", "model.onnx_data"
 
 # Smaller tensors stay in the graph, in bytes: shapes, padding, biases.
-_SMALL = 1024
+_SMALL = 16 * 1024
 
 
 def split(model: bytes) -> dict[str, bytes]:
