@@ -14,6 +14,34 @@ pub(super) enum Resize {
         /// In pixels.
         height: u32,
     },
+    /// To the smallest size that covers this one and keeps the aspect; both sides are rounded, halves to even. timm
+    /// does so for an input that is not square, and PP-LCNet for every input.
+    Cover {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+    },
+}
+
+/// The largest input that is supported, in pixels a side.
+const MAX_SIDE: u32 = 4096;
+
+/// Refuses sizes that take memory out of proportion. Returns the least width and height of the resized picture.
+///
+/// # Errors
+///
+/// The side that is not supported.
+pub(super) fn check_sides(resize: Resize, output: (u32, u32)) -> Result<[u32; 2], String> {
+    let sides = match resize {
+        Resize::None => [1; 2],
+        Resize::ShortestEdge(side) => [side; 2],
+        Resize::Exact { width, height } | Resize::Cover { width, height } => [width, height],
+    };
+    match sides.into_iter().chain([output.0, output.1]).find(|side| !(1..=MAX_SIDE).contains(side)) {
+        Some(side) => Err(format!("{side} pixels a side are not supported; 1 to {MAX_SIDE} are")),
+        None => Ok(sides),
+    }
 }
 
 /// Where a crop starts whose margins have no whole number of pixels.
@@ -55,7 +83,10 @@ impl Geometry {
             let Some(margin) = scaled.checked_sub(u64::from(output)) else {
                 // Smaller than an output, which is a u32.
                 let pixels = scaled as u32;
-                let before = (output - pixels).div_ceil(2);
+                let before = match self.anchor {
+                    Anchor::HalfToEven => (output - pixels) / 2,
+                    Anchor::Down => (output - pixels).div_ceil(2),
+                };
                 return Part { start: 0.0, length: f64::from(source), pixels, before };
             };
             let offset = match self.anchor {
@@ -110,6 +141,13 @@ fn scaled_size(resize: Resize, width: u32, height: u32) -> (u64, u64) {
             let (edge, width, height) = (u64::from(edge), u64::from(width), u64::from(height));
             if width <= height { (edge, edge * height / width) } else { (edge * width / height, edge) }
         }
+        Resize::Cover { width: least_width, height: least_height } => {
+            let ratio = |side: u32, least: u32| f64::from(side) / f64::from(least);
+            let ratio = ratio(width, least_width).min(ratio(height, least_height));
+            // A u32 divided by 1 / 4096 at the least.
+            let scaled = |side: u32| (f64::from(side) / ratio).round_ties_even() as u64;
+            (scaled(width), scaled(height))
+        }
     }
 }
 
@@ -122,6 +160,15 @@ mod tests {
         assert_eq!(scaled_size(Resize::ShortestEdge(256), 500, 333), (384, 256));
         assert_eq!(scaled_size(Resize::ShortestEdge(256), 333, 500), (256, 384));
         assert_eq!(scaled_size(Resize::ShortestEdge(256), 1, 5000), (256, 1_280_000));
+    }
+
+    #[test]
+    fn both_sides_are_rounded_where_a_size_is_covered() {
+        let cover = |width, height| Resize::Cover { width, height };
+        assert_eq!(scaled_size(cover(32, 32), 97, 61), (51, 32));
+        assert_eq!(scaled_size(cover(32, 32), 97, 64), (48, 32));
+        assert_eq!(scaled_size(cover(40, 20), 97, 61), (40, 25));
+        assert_eq!(scaled_size(cover(256, 256), 1, 5000), (256, 1_280_000));
     }
 
     #[test]

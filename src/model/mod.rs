@@ -7,6 +7,7 @@ mod bundle;
 mod denied;
 mod digest;
 mod elf;
+mod fields;
 mod front_matter;
 mod geometry;
 mod head;

@@ -7,8 +7,9 @@
 use fast_image_resize::PixelType;
 use fast_image_resize::images::Image;
 
+use super::fields::Fields;
 use super::geometry::{Geometry, Part};
-use super::preprocessor_config::PreprocessorConfig;
+use super::preprocessor_config;
 use super::resize::{Filter, scaled};
 use super::session::{Element, Input};
 use crate::Error;
@@ -35,6 +36,16 @@ pub(super) struct Plan {
     pub(super) blue_first: bool,
 }
 
+/// Per channel `scale` and `bias`, so that `value = byte * scale + bias` is `(byte * factor - mean) / deviation`.
+/// `None` where a value is not finite.
+pub(super) fn linear(factor: f64, mean: [f64; 3], deviation: [f64; 3]) -> Option<([f32; 3], [f32; 3])> {
+    let scale = deviation.map(|deviation| factor / deviation);
+    let bias = [0, 1, 2].map(|channel| -mean[channel] / deviation[channel]);
+    let is_finite = scale.iter().chain(&bias).all(|value| value.is_finite());
+    #[expect(clippy::cast_possible_truncation, reason = "the tensor is f32")]
+    is_finite.then(|| (scale.map(|value| value as f32), bias.map(|value| value as f32)))
+}
+
 /// How a picture becomes the model's input.
 #[derive(Clone, Debug)]
 pub struct Preprocessor {
@@ -48,8 +59,7 @@ impl Preprocessor {
     ///
     /// What is wrong with it, or not supported.
     pub fn from_json(text: &str, model_type: Option<&str>) -> Result<Self, String> {
-        let config: PreprocessorConfig = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        config.preprocessor(model_type)
+        preprocessor_config::read(Fields::parse(text)?, model_type)
     }
 
     pub(super) fn new(plan: Plan) -> Self {

@@ -1,94 +1,230 @@
 //! `preprocessor_config.json`, as Hugging Face image processors write it.
 
-use fast_image_resize::FilterType;
-use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::Preprocessor;
-use super::geometry::{Anchor, Geometry, Resize};
-use super::preprocess::Plan;
+use super::fields::{Fields, pixels, shown};
+use super::geometry::{Anchor, Geometry, Resize, check_sides};
+use super::preprocess::{Plan, linear};
 use super::processors::{self, Kind, Rules};
 use super::resize::Filter;
 
 /// From this size on, in pixels, ConvNeXT squeezes the picture and crops nothing.
 const CONVNEXT_UNCROPPED: u32 = 384;
 
-/// The largest input that is supported, in pixels a side.
-const MAX_SIDE: u32 = 4096;
+/// The short side that PP-LCNet resizes to where its file does not say.
+const PP_LCNET_SHORT: u32 = 256;
+
+/// Keys that change no pixel of an RGB picture, whatever their value.
+const INERT: [&str; 16] = [
+    "_processor_class",
+    "_valid_processor_keys",
+    "auto_map",
+    "backend",
+    "data_format",
+    "device",
+    "disable_grouping",
+    "do_convert_rgb",
+    "image_seq_length",
+    "input_data_format",
+    "name_or_path",
+    "processor_class",
+    "return_tensors",
+    "transformers_version",
+    "use_fast",
+    "_name_or_path",
+];
 
 /// What is read of `preprocessor_config.json`. What is absent has the default of the processor that it names.
-#[derive(Deserialize)]
-pub(super) struct PreprocessorConfig {
-    image_processor_type: Option<String>,
-    feature_extractor_type: Option<String>,
-    #[serde(default, deserialize_with = "flag")]
+struct PreprocessorConfig {
     do_resize: Option<bool>,
     size: Option<Size>,
     /// The inner `None` is a null, which is not the default.
-    #[serde(default, deserialize_with = "present")]
     crop_pct: Option<Option<f64>>,
     resample: Option<u8>,
-    #[serde(default, deserialize_with = "flag")]
     do_center_crop: Option<bool>,
     crop_size: Option<Size>,
-    #[serde(default, deserialize_with = "flag")]
     do_rescale: Option<bool>,
     rescale_factor: Option<f64>,
-    #[serde(default, deserialize_with = "flag")]
     rescale_offset: Option<bool>,
-    #[serde(default, deserialize_with = "flag")]
     do_normalize: Option<bool>,
-    image_mean: Option<Channels>,
-    image_std: Option<Channels>,
-    #[serde(default, deserialize_with = "flag")]
+    image_mean: Option<[f64; 3]>,
+    image_std: Option<[f64; 3]>,
     include_top: Option<bool>,
-    #[serde(default, deserialize_with = "flag")]
     do_flip_channel_order: Option<bool>,
+    resize_short: Option<u32>,
 }
 
 /// Older processors wrote a bare number, or a list of height and width, for what is now an object.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a size must be a number, {\"shortest_edge\": N} or {\"height\": N, \"width\": N}"
-)]
+#[derive(Clone, Copy)]
 enum Size {
     Number(u32),
-    Pair([u32; 2]),
     Exact { height: u32, width: u32 },
-    ShortestEdge { shortest_edge: u32 },
+    ShortestEdge(u32),
 }
 
-/// A value for each channel, or one for all.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(untagged, expecting = "image_mean and image_std must hold three numbers")]
-enum Channels {
-    Each([f64; 3]),
-    One([f64; 1]),
-    All(f64),
+impl Size {
+    fn read(fields: &mut Fields, key: &str) -> Result<Option<Self>, String> {
+        let mistake =
+            || format!("{key} must be a number, {{\"shortest_edge\": N}} or {{\"height\": N, \"width\": N}}");
+        let value = match fields.take(key) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(value) => value,
+        };
+        let size = match &value {
+            Value::Array(sides) => match &sides[..] {
+                [side] => pixels(side).map(Self::Number),
+                [height, width] => {
+                    pixels(height).zip(pixels(width)).map(|(height, width)| Self::Exact { height, width })
+                }
+                _ => None,
+            },
+            Value::Object(sides) => {
+                let known = ["height", "width", "shortest_edge"];
+                let mut others =
+                    sides.iter().filter(|(side, value)| !value.is_null() && !known.contains(&side.as_str()));
+                if let Some((side, value)) = others.next() {
+                    return Err(refusal(&format!("{key}.{side}"), value));
+                }
+                let side = |name| sides.get(name).and_then(pixels);
+                match (side("height"), side("width"), side("shortest_edge")) {
+                    (Some(height), Some(width), None) => Some(Self::Exact { height, width }),
+                    (None, None, Some(edge)) => Some(Self::ShortestEdge(edge)),
+                    _ => None,
+                }
+            }
+            side => pixels(side).map(Self::Number),
+        };
+        size.map(Some).ok_or_else(mistake)
+    }
 }
 
-/// A null is `false`: that is what Python makes of it.
-fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    Option::deserialize(deserializer).map(|flag: Option<bool>| Some(flag.unwrap_or_default()))
+/// Reads a file of an image processor, in a bundle of a model of this type.
+///
+/// # Errors
+///
+/// What is wrong with it, or the key of what it switches on that this program does not do.
+pub(super) fn read(mut fields: Fields, model_type: Option<&str>) -> Result<Preprocessor, String> {
+    let types = [fields.text("image_processor_type")?, fields.text("feature_extractor_type")?];
+    let processor = types.into_iter().flatten().next();
+    let rules = processors::rules(processor.as_deref(), model_type)?;
+    let config = PreprocessorConfig::read(&mut fields, &rules)?;
+    if let Some((key, value)) = fields.rest().find(|(key, value)| !is_inert(key, value)) {
+        return Err(refusal(key, value));
+    }
+    if let Some(key) = config.missing(&rules) {
+        return Err(format!("{key} is missing, and the default of this image processor is not known"));
+    }
+    let preprocessor = config.preprocessor(&rules)?;
+    if rules.kind == Kind::Unknown {
+        tracing::warn!(
+            processor = processor.as_deref().unwrap_or_default(),
+            "this image processor is not known; every key of its file is followed"
+        );
+    }
+    Ok(preprocessor)
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<f64>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// A step that is switched off does nothing, and neither does its setting.
+fn is_inert(key: &str, value: &Value) -> bool {
+    INERT.contains(&key) || matches!(value, Value::Null | Value::Bool(false))
+}
+
+fn refusal(key: &str, value: &Value) -> String {
+    let value = shown(value);
+    format!(
+        "{key} is {value}, which is not supported: remove it if the model was evaluated without it, else put this \
+         step into the graph"
+    )
 }
 
 impl PreprocessorConfig {
-    /// The preprocessing that this file describes, in a bundle of a model of this type.
-    ///
-    /// # Errors
-    ///
-    /// What it describes that is not supported.
-    pub(super) fn preprocessor(&self, model_type: Option<&str>) -> Result<Preprocessor, String> {
-        let processor = self.image_processor_type.as_deref().or(self.feature_extractor_type.as_deref());
-        let rules = processors::rules(processor, model_type)?;
-        let crop = self.crop(&rules)?;
+    /// Takes out of the fields what processors with these rules read.
+    fn read(fields: &mut Fields, rules: &Rules) -> Result<Self, String> {
+        for &(key, default) in rules.switched_on {
+            if !fields.has(key) {
+                return Err(format!(
+                    "{key} is not in the file, and this image processor then takes {default}, which is not \
+                     supported: add {key} with the value null if the model was evaluated without it"
+                ));
+            }
+        }
+        let crop_pct = if rules.reads("crop_pct") {
+            match fields.take("crop_pct") {
+                None => None,
+                Some(Value::Null) => Some(None),
+                Some(value) => Some(Some(value.as_f64().ok_or("crop_pct must be a number")?)),
+            }
+        } else {
+            None
+        };
+        if rules.kind == Kind::PoolFormer {
+            // Old files have this switch. No version of Transformers that is followed here reads it.
+            fields.take("do_resize_and_center_crop");
+        }
+        let mut flag_of = |key| if rules.reads(key) { fields.flag(key) } else { Ok(None) };
+        let (rescale_offset, include_top) = (flag_of("rescale_offset")?, flag_of("include_top")?);
+        let resize_short = if rules.kind == Kind::PpLcNet {
+            if fields.number("size_divisor")?.is_some_and(|divisor| divisor != 1.0) {
+                return Err("size_divisor is above 1, which is not supported".to_owned());
+            }
+            fields.given("resize_short", "a number of pixels", pixels)?
+        } else {
+            None
+        };
+        let mut size = Size::read(fields, "size")?;
+        let square = fields.given("default_to_square", "true or false", Value::as_bool)?;
+        if let (Kind::Unknown, Some(Size::Number(side)), Some(square)) = (rules.kind, size, square) {
+            size = Some(if square {
+                Size::Exact { height: side, width: side }
+            } else {
+                Size::ShortestEdge(side)
+            });
+        }
+        let do_pad = fields.flag("do_pad")?;
+        if do_pad == Some(true) {
+            return Err(refusal("do_pad", &Value::Bool(true)));
+        }
+        if do_pad == Some(false) {
+            fields.take("pad_size");
+        }
+        Ok(Self {
+            do_resize: fields.flag("do_resize")?,
+            size,
+            crop_pct,
+            resample: fields.given("resample", "a number from 0 to 5", |value| {
+                value.as_u64().and_then(|number| u8::try_from(number).ok())
+            })?,
+            do_center_crop: fields.flag("do_center_crop")?,
+            crop_size: Size::read(fields, "crop_size")?,
+            do_rescale: fields.flag("do_rescale")?,
+            rescale_factor: fields.number("rescale_factor")?,
+            rescale_offset,
+            do_normalize: fields.flag("do_normalize")?,
+            image_mean: fields.channels("image_mean")?,
+            image_std: fields.channels("image_std")?,
+            include_top,
+            do_flip_channel_order: fields.flag("do_flip_channel_order")?,
+            resize_short,
+        })
+    }
+
+    /// A key that must be there where the processor, and so its defaults, are not known.
+    fn missing(&self, rules: &Rules) -> Option<&'static str> {
+        let resizes = self.do_resize != Some(false);
+        match rules.kind {
+            Kind::Unknown if self.do_resize.is_none() => Some("do_resize"),
+            Kind::Unknown if resizes && self.resample.is_none() => Some("resample"),
+            Kind::Unknown if self.do_normalize.is_none() => Some("do_normalize"),
+            _ => None,
+        }
+    }
+
+    fn preprocessor(&self, rules: &Rules) -> Result<Preprocessor, String> {
+        let crop = self.crop(rules)?;
         let resize = match self.do_resize {
             Some(false) => Resize::None,
-            _ => self.resize(&rules, crop)?,
+            _ => self.resize(rules, crop)?,
         };
         let (resize, crop) = match (rules.kind, resize) {
             (Kind::ConvNext, Resize::ShortestEdge(side)) => self.convnext(side)?,
@@ -98,20 +234,11 @@ impl PreprocessorConfig {
             (Some(crop), _) => crop,
             (None, Resize::Exact { width, height }) => (width, height),
             (None, Resize::None) => return Err("do_resize is false, and nothing is cropped".to_owned()),
-            (None, Resize::ShortestEdge(_)) => {
+            (None, Resize::ShortestEdge(_) | Resize::Cover { .. }) => {
                 return Err("size is a shortest edge, so do_center_crop and crop_size are needed".to_owned());
             }
         };
-        let sides = match resize {
-            Resize::None => [1; 2],
-            Resize::ShortestEdge(side) => [side; 2],
-            Resize::Exact { width, height } => [width, height],
-        };
-        if let Some(side) =
-            sides.into_iter().chain([output.0, output.1]).find(|side| !(1..=MAX_SIDE).contains(side))
-        {
-            return Err(format!("{side} pixels a side are not supported; 1 to {MAX_SIDE} are"));
-        }
+        let sides = check_sides(resize, output)?;
         let may_pad = rules.kind != Kind::Torchvision || resize == Resize::None;
         if !may_pad && (output.0 > sides[0] || output.1 > sides[1]) {
             return Err(format!(
@@ -119,13 +246,13 @@ impl PreprocessorConfig {
                 output.0, output.1, sides[0], sides[1]
             ));
         }
-        let (scale, bias) = self.normalisation(&rules)?;
+        let (scale, bias) = self.normalisation(rules)?;
         let blue_first = match self.do_flip_channel_order {
             Some(flag) => flag,
-            None => rules.kind == Kind::MobileVit,
+            None => matches!(rules.kind, Kind::MobileVit | Kind::PpLcNet),
         };
         let anchor = if rules.kind == Kind::Torchvision { Anchor::HalfToEven } else { Anchor::Down };
-        let filter = filter(self.resample.unwrap_or(rules.resample))?;
+        let filter = Filter::of_pillow(self.resample.unwrap_or(rules.resample))?;
         Ok(Preprocessor::new(Plan {
             geometry: Geometry { resize, output, anchor },
             filter,
@@ -142,23 +269,27 @@ impl PreprocessorConfig {
             return Ok(None);
         }
         match self.crop_size.or(rules.crop.map(Size::Number)) {
-            Some(Size::Exact { height, width } | Size::Pair([height, width])) => Ok(Some((width, height))),
-            Some(Size::Number(side) | Size::ShortestEdge { shortest_edge: side }) => Ok(Some((side, side))),
+            Some(Size::Exact { height, width }) => Ok(Some((width, height))),
+            Some(Size::Number(side) | Size::ShortestEdge(side)) => Ok(Some((side, side))),
             None => Err("do_center_crop needs crop_size".to_owned()),
         }
     }
 
     fn resize(&self, rules: &Rules, crop: Option<(u32, u32)>) -> Result<Resize, String> {
+        if rules.kind == Kind::PpLcNet {
+            let short = self.resize_short.unwrap_or(PP_LCNET_SHORT);
+            return Ok(Resize::Cover { width: short, height: short });
+        }
         let resize = match self.size.or(rules.size.map(Size::Number)).ok_or("size is missing")? {
             // Where nobody says what a bare number is, it is a shortest edge if a crop follows.
             Size::Number(side)
                 if rules.square
-                    || (crop.is_none() && matches!(rules.kind, Kind::Torchvision | Kind::Plain)) =>
+                    || (crop.is_none() && matches!(rules.kind, Kind::Torchvision | Kind::Unknown)) =>
             {
                 Resize::Exact { width: side, height: side }
             }
-            Size::Number(side) | Size::ShortestEdge { shortest_edge: side } => Resize::ShortestEdge(side),
-            Size::Exact { height, width } | Size::Pair([height, width]) => Resize::Exact { width, height },
+            Size::Number(side) | Size::ShortestEdge(side) => Resize::ShortestEdge(side),
+            Size::Exact { height, width } => Resize::Exact { width, height },
         };
         match (rules.kind, resize) {
             (Kind::Levit, Resize::ShortestEdge(side)) => {
@@ -187,7 +318,7 @@ impl PreprocessorConfig {
             Resize::Exact { width, height } => {
                 Resize::Exact { width: larger(width)?, height: larger(height)? }
             }
-            Resize::None => Resize::None,
+            other => other,
         })
     }
 
@@ -202,10 +333,8 @@ impl PreprocessorConfig {
         let again = efficientnet && self.include_top.unwrap_or(true);
 
         let (default_mean, default_std) = rules.mean_and_std.unzip();
-        let channels = |given: Option<Channels>, default: Option<[f64; 3]>, name: &str| match given {
-            Some(Channels::Each(each)) => Ok(each),
-            Some(Channels::One([all]) | Channels::All(all)) => Ok([all; 3]),
-            None => default.ok_or_else(|| format!("{name} must hold three numbers")),
+        let channels = |given: Option<[f64; 3]>, default: Option<[f64; 3]>, name: &str| {
+            given.or(default).ok_or_else(|| format!("{name} must hold three numbers"))
         };
         let std = || channels(self.image_std, default_std, "image_std");
         let (mean, divisor) = match (normalizes, again) {
@@ -216,13 +345,9 @@ impl PreprocessorConfig {
                 (mean, if again { std.map(|deviation| deviation * deviation) } else { std })
             }
         };
-        let scale = divisor.map(|divisor| factor / divisor);
-        let bias = [0, 1, 2].map(|channel| (-offset - mean[channel]) / divisor[channel]);
-        if scale.iter().chain(&bias).any(|value| !value.is_finite()) {
-            return Err("image_std, image_mean and rescale_factor must be finite, image_std not 0".to_owned());
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "the tensor is f32")]
-        Ok((scale.map(|value| value as f32), bias.map(|value| value as f32)))
+        linear(factor, mean.map(|mean| mean + offset), divisor).ok_or_else(|| {
+            "image_std, image_mean and rescale_factor must be finite, image_std not 0".to_owned()
+        })
     }
 }
 
@@ -233,18 +358,4 @@ fn truncated(pixels: f64) -> Result<u32, String> {
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was just checked")]
     Ok(pixels as u32)
-}
-
-/// Pillow's numbers of the filters.
-fn filter(resample: u8) -> Result<Filter, String> {
-    Ok(match resample {
-        0 => Filter::Nearest,
-        1 => Filter::Convolution(FilterType::Lanczos3),
-        2 => Filter::Convolution(FilterType::Bilinear),
-        // Pillow's bicubic has a = -0.5, which is the Catmull-Rom spline.
-        3 => Filter::Convolution(FilterType::CatmullRom),
-        4 => Filter::Convolution(FilterType::Box),
-        5 => Filter::Convolution(FilterType::Hamming),
-        other => return Err(format!("resample {other} is not supported; 0 to 5 are")),
-    })
 }

@@ -7,6 +7,8 @@ pub(super) enum Kind {
     Torchvision,
     /// Resize, crop, rescale, normalise.
     Plain,
+    /// A class that is not known here: its file must say everything.
+    Unknown,
     /// Never crops, whatever the file says.
     Uncropped,
     /// ResNet and ConvNeXT: a crop by `crop_pct` below 384 pixels, none from there on.
@@ -19,6 +21,8 @@ pub(super) enum Kind {
     EfficientNet,
     /// Blue first, and never normalised.
     MobileVit,
+    /// `resize_short`, rounded sides, and blue first.
+    PpLcNet,
 }
 
 /// What a processor does unless its file says otherwise.
@@ -34,6 +38,18 @@ pub(super) struct Rules {
     /// Pillow's number of the filter.
     pub(super) resample: u8,
     pub(super) mean_and_std: Option<([f64; 3], [f64; 3])>,
+    /// Keys of unsupported steps that the processor takes by default, and their defaults.
+    pub(super) switched_on: &'static [(&'static str, &'static str)],
+}
+
+impl Rules {
+    /// Whether processors of this kind are known to read this key, or to pass it over. The others must not have it.
+    pub(super) fn reads(&self, key: &str) -> bool {
+        match self.kind {
+            Kind::Torchvision | Kind::Unknown => false,
+            _ => ["crop_pct", "rescale_offset", "include_top"].contains(&key),
+        }
+    }
 }
 
 type MeanAndStd = ([f64; 3], [f64; 3]);
@@ -42,6 +58,9 @@ const HALF: MeanAndStd = ([0.5; 3], [0.5; 3]);
 const IMAGENET: MeanAndStd = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 const CLIP: MeanAndStd =
     ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_58, 0.275_777_11]);
+
+/// For red, green and blue as PP-LCNet has them: the model was trained with the statistics of the other order.
+const PP_LCNET: MeanAndStd = ([0.406, 0.456, 0.485], [0.225, 0.224, 0.229]);
 
 const NEAREST: u8 = 0;
 const BILINEAR: u8 = 2;
@@ -68,19 +87,24 @@ pub(super) fn rules(processor: Option<&str>, model_type: Option<&str>) -> Result
         crop,
         resample,
         mean_and_std: Some(mean_and_std),
+        switched_on: &[],
+    };
+    let unknown = Rules {
+        kind: Kind::Unknown,
+        square: false,
+        size: None,
+        crop: None,
+        resample: BILINEAR,
+        mean_and_std: None,
+        switched_on: &[],
     };
     Ok(match name {
-        "" => Rules {
-            kind: Kind::Torchvision,
-            square: false,
-            size: None,
-            crop: None,
-            resample: BILINEAR,
-            mean_and_std: None,
-        },
+        "" => Rules { kind: Kind::Torchvision, ..unknown },
         "ViT" => Rules { kind: Kind::Uncropped, ..plain(true, 224, None, BILINEAR, HALF) },
         "Siglip" => Rules { kind: Kind::Uncropped, ..plain(true, 224, None, BICUBIC, HALF) },
         "Pvt" => Rules { kind: Kind::Uncropped, ..plain(true, 224, None, BILINEAR, IMAGENET) },
+        "DINOv3ViT" => plain(true, 224, None, BILINEAR, IMAGENET),
+        "Segformer" => plain(true, 512, None, BILINEAR, IMAGENET),
         "DeiT" | "Beit" => plain(true, 256, Some(224), BICUBIC, HALF),
         "EfficientFormer" => plain(true, 224, Some(224), BICUBIC, IMAGENET),
         "EfficientNet" => Rules { kind: Kind::EfficientNet, ..plain(true, 346, None, NEAREST, HALF) },
@@ -90,24 +114,25 @@ pub(super) fn rules(processor: Option<&str>, model_type: Option<&str>) -> Result
         "ConvNext" => Rules { kind: Kind::ConvNext, ..plain(false, 384, None, BILINEAR, HALF) },
         "Levit" => Rules { kind: Kind::Levit, ..plain(false, 224, Some(224), BICUBIC, IMAGENET) },
         "PoolFormer" => Rules { kind: Kind::PoolFormer, ..plain(false, 224, Some(224), BICUBIC, IMAGENET) },
-        "Perceiver" | "ImageGPT" => {
+        "PPLCNet" => Rules { kind: Kind::PpLcNet, ..plain(true, 256, Some(224), BILINEAR, PP_LCNET) },
+        "Donut" => Rules {
+            switched_on: &[("do_thumbnail", "true"), ("do_pad", "true")],
+            ..plain(true, 2560, None, BILINEAR, HALF)
+        },
+        "TextNet" => {
+            Rules { switched_on: &[("size_divisor", "32")], ..plain(false, 640, None, BILINEAR, IMAGENET) }
+        }
+        "Perceiver" | "ImageGPT" | "Siglip2" => {
             return Err(format!("the image processor {name} is not supported: it does not resize and crop"));
         }
-        // One that is not known here: all must be said in the file.
-        _ => Rules {
-            kind: Kind::Plain,
-            square: false,
-            size: None,
-            crop: None,
-            resample: BILINEAR,
-            mean_and_std: None,
-        },
+        _ => unknown,
     })
 }
 
 /// The class without what all their names end in.
 fn class(processor: &str) -> &str {
-    let name = processor.strip_suffix("Fast").unwrap_or(processor);
+    let name =
+        ["Fast", "Pil"].iter().find_map(|backend| processor.strip_suffix(backend)).unwrap_or(processor);
     name.strip_suffix("ImageProcessor").or_else(|| name.strip_suffix("FeatureExtractor")).unwrap_or(name)
 }
 
@@ -115,12 +140,20 @@ fn class(processor: &str) -> &str {
 /// project's own among them.
 fn of_model(model_type: &str) -> Option<&'static str> {
     Some(match model_type {
-        "vit" | "swin" | "swinv2" | "dinat" | "nat" | "swiftformer" | "vit_mae" | "vit_msn" => "ViT",
+        "vit" | "swin" | "swinv2" | "dinat" | "nat" | "swiftformer" | "vit_mae" | "vit_msn" | "ijepa" => {
+            "ViT"
+        }
         "deit" => "DeiT",
         "beit" | "data2vec-vision" => "Beit",
         "convnext" | "convnextv2" | "cvt" | "resnet" | "regnet" | "van" => "ConvNext",
         "bit" | "dinov2" | "focalnet" | "hiera" => "Bit",
-        "clip" => "CLIP",
+        "clip" | "metaclip_2" => "CLIP",
+        "dinov3_vit" | "dinov3_convnext" => "DINOv3ViT",
+        "donut-swin" => "Donut",
+        "pp_lcnet" => "PPLCNet",
+        "segformer" => "Segformer",
+        "siglip2" => "Siglip2",
+        "textnet" => "TextNet",
         "siglip" => "Siglip",
         "pvt" | "pvt_v2" => "Pvt",
         "mobilenet_v1" => "MobileNetV1",
@@ -149,7 +182,7 @@ mod tests {
         for name in ["ConvNextImageProcessor", "ConvNextImageProcessorFast", "ConvNextFeatureExtractor"] {
             assert_eq!(kind(Some(name), Some("vit")), Ok(Kind::ConvNext), "{name}");
         }
-        assert_eq!(kind(Some("NewImageProcessor"), None), Ok(Kind::Plain));
+        assert_eq!(kind(Some("NewImageProcessor"), None), Ok(Kind::Unknown));
         assert!(kind(Some("ImageGPTFeatureExtractor"), None).unwrap_err().contains("ImageGPT"));
     }
 }

@@ -27,6 +27,22 @@ pub(super) enum Filter {
     Convolution(FilterType),
 }
 
+impl Filter {
+    /// The filter with this number in Pillow.
+    pub(super) fn of_pillow(resample: u8) -> Result<Self, String> {
+        Ok(match resample {
+            0 => Self::Nearest,
+            1 => Self::Convolution(FilterType::Lanczos3),
+            2 => Self::Convolution(FilterType::Bilinear),
+            // Pillow's bicubic has a = -0.5, which is the Catmull-Rom spline.
+            3 => Self::Convolution(FilterType::CatmullRom),
+            4 => Self::Convolution(FilterType::Box),
+            5 => Self::Convolution(FilterType::Hamming),
+            other => return Err(format!("resample {other} is not supported; 0 to 5 are")),
+        })
+    }
+}
+
 /// The part of a picture that lies `across` and `down`, at the size that these say.
 pub(super) fn scaled(
     rgb: &RgbImage,

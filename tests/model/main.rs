@@ -2,11 +2,13 @@
 //!
 //! | module | fixtures | what it asks |
 //! |---|---|---|
+//! | `keys` | | is each key that is not supported refused by its name? |
 //! | `processors` | `fixtures/processors` | are the tensors those of Hugging Face's image processors? |
 
 // Helpers of tests are tests.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod keys;
 mod processors;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,127 @@
+//! A JSON object that is read key by key, with messages for people, so that the keys that nobody read can be found.
+
+use serde_json::{Map, Value};
+
+/// The keys of a JSON object that were not read yet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// Where the text stops being JSON, or that it is not an object.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(_) => Err("it must hold a JSON object, {…}".to_owned()),
+            Err(error) => {
+                Err(format!("it is not valid JSON: line {}, column {}", error.line(), error.column()))
+            }
+        }
+    }
+
+    /// Whether the key is there, with any value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// The value of a key, as it is.
+    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
+        self.0.remove(key)
+    }
+
+    /// A switch. A null is `false`, because that is what Python makes of it.
+    pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>, String> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(false)),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(other) => Err(unexpected(key, "true or false", &other)),
+        }
+    }
+
+    /// A number; a null counts as absent.
+    pub(super) fn number(&mut self, key: &str) -> Result<Option<f64>, String> {
+        self.given(key, "a number", Value::as_f64)
+    }
+
+    /// A text; a null counts as absent.
+    pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, String> {
+        self.given(key, "a text", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// An object; a null counts as absent.
+    pub(super) fn object(&mut self, key: &str) -> Result<Option<Self>, String> {
+        self.given(key, "an object", |value| value.as_object().cloned().map(Self))
+    }
+
+    /// A value for each of the three channels, or one for all; a null counts as absent.
+    pub(super) fn channels(&mut self, key: &str) -> Result<Option<[f64; 3]>, String> {
+        self.given(key, "three numbers", |value| match value {
+            Value::Array(values) => match values[..] {
+                [ref all] => all.as_f64().map(|all| [all; 3]),
+                [ref red, ref green, ref blue] => Some([red.as_f64()?, green.as_f64()?, blue.as_f64()?]),
+                _ => None,
+            },
+            all => all.as_f64().map(|all| [all; 3]),
+        })
+    }
+
+    /// What `read` makes of the value of a key. A null counts as absent.
+    pub(super) fn given<T>(
+        &mut self,
+        key: &str,
+        expected: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Result<Option<T>, String> {
+        match self.take(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => read(&value).map(Some).ok_or_else(|| unexpected(key, expected, &value)),
+        }
+    }
+
+    /// The keys that were not read, with their values.
+    pub(super) fn rest(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0.iter()
+    }
+}
+
+/// A length in whole pixels.
+pub(super) fn pixels(value: &Value) -> Option<u32> {
+    let whole = value.as_f64().filter(|number| number.fract() == 0.0)?;
+    // The conversion stops at the limits of the type, which are no sizes of pictures.
+    (0.0..=f64::from(u32::MAX)).contains(&whole).then_some(whole as u32)
+}
+
+fn unexpected(key: &str, expected: &str, found: &Value) -> String {
+    format!("{key} must be {expected}, not {}", shown(found))
+}
+
+/// A value for a message: a long one is cut.
+pub(super) fn shown(value: &Value) -> String {
+    const LONGEST: usize = 60;
+    let text = value.to_string();
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    text.chars().take(LONGEST).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_told_without_the_parser_s_words() {
+        let parse = |text| Fields::parse(text).unwrap_err();
+        assert_eq!(parse("{\"a\": 1,\n]"), "it is not valid JSON: line 2, column 1");
+        assert_eq!(parse("[]"), "it must hold a JSON object, {…}");
+        let mut fields = Fields::parse(r#"{"a": "x", "b": 3, "c": [1, 2], "d": null}"#).unwrap();
+        assert_eq!(fields.number("a").unwrap_err(), "a must be a number, not \"x\"");
+        assert_eq!(fields.flag("b").unwrap_err(), "b must be true or false, not 3");
+        assert_eq!(fields.channels("c").unwrap_err(), "c must be three numbers, not [1,2]");
+        assert_eq!((fields.number("d"), fields.number("e")), (Ok(None), Ok(None)));
+    }
+}
