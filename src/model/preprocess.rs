@@ -4,8 +4,7 @@
 //! with the same result. A picture of 1 x 5000 pixels thus costs no more than a normal one, although "short
 //! side to 256" makes 256 x 1,280,000 of it.
 
-use fast_image_resize::PixelType;
-use fast_image_resize::images::Image;
+use ::image::RgbImage;
 
 use super::fields::Fields;
 use super::geometry::{Geometry, Part};
@@ -131,17 +130,17 @@ impl Preprocessor {
             (across.of_copy(rgb.width(), factor, left), down.of_copy(rgb.height(), factor, top));
         let scaled = scaled(rgb, across, down, self.plan.filter).map_err(Error::internal)?;
         let is_whole = (across.pixels, down.pixels) == self.plan.geometry.output;
-        Ok(if is_whole { scaled } else { self.padded(&scaled, across, down) }.into_vec())
+        Ok(if is_whole { scaled } else { self.padded(&scaled, across, down) }.into_raw())
     }
 
     /// The scaled picture amid zeros.
-    fn padded(&self, scaled: &Image<'_>, across: Part, down: Part) -> Image<'static> {
+    fn padded(&self, scaled: &RgbImage, across: Part, down: Part) -> RgbImage {
         let (width, height) = self.plan.geometry.output;
-        let mut padded = Image::new(width, height, PixelType::U8x3);
+        let mut padded = RgbImage::new(width, height);
         let (row_bytes, inner_bytes) = (3 * width as usize, 3 * across.pixels as usize);
-        let rows = padded.buffer_mut().chunks_exact_mut(row_bytes).skip(down.before as usize);
+        let rows = padded.chunks_exact_mut(row_bytes).skip(down.before as usize);
         let left = 3 * across.before as usize;
-        for (row, inner) in rows.zip(scaled.buffer().chunks_exact(inner_bytes)) {
+        for (row, inner) in rows.zip(scaled.chunks_exact(inner_bytes)) {
             row[left..left + inner_bytes].copy_from_slice(inner);
         }
         padded

@@ -2,8 +2,9 @@
 
 use ::image::RgbImage;
 use ::image::imageops::thumbnail;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::geometry::Part;
 use crate::error::Cause;
@@ -49,7 +50,7 @@ pub(super) fn scaled(
     across: Part,
     down: Part,
     filter: Filter,
-) -> Result<Image<'static>, Cause> {
+) -> Result<RgbImage, Cause> {
     match filter {
         Filter::Nearest => Ok(nearest(rgb, across, down)),
         Filter::Convolution(filter) => {
@@ -78,31 +79,35 @@ fn in_blocks(rgb: &RgbImage, across: Part, down: Part) -> Option<RgbImage> {
 }
 
 /// Horizontally first, as Pillow does: each pass rounds to whole bytes, so the order shows.
-fn convolved(rgb: &RgbImage, across: Part, down: Part, filter: FilterType) -> Result<Image<'static>, Cause> {
-    let source = ImageRef::new(rgb.width(), rgb.height(), rgb.as_raw(), PixelType::U8x3)?;
+///
+/// The types name the one kind of pixel. Where the resizer finds it out at run time, the program has the code for all
+/// kinds, which is half a megabyte.
+fn convolved(rgb: &RgbImage, across: Part, down: Part, filter: FilterType) -> Result<RgbImage, Cause> {
+    let source = TypedImageRef::<U8x3>::from_buffer(rgb.width(), rgb.height(), rgb.as_raw())?;
     let options = ResizeOptions::new().use_alpha(false).resize_alg(ResizeAlg::Convolution(filter));
     let mut resizer = Resizer::new();
     let (first_row, rows) = down.in_reach(LARGEST_SUPPORT, rgb.height());
-    let mut narrow = Image::new(across.pixels, rows, PixelType::U8x3);
+    let mut narrow = TypedImage::<U8x3>::new(across.pixels, rows);
     let columns = options.crop(across.start, f64::from(first_row), across.length, f64::from(rows));
-    resizer.resize(&source, &mut narrow, &columns)?;
+    resizer.resize_typed(&source, &mut narrow, &columns)?;
 
     let top = down.start - f64::from(first_row);
     let lines = options.crop(0.0, top, f64::from(across.pixels), down.length);
-    let mut scaled = Image::new(across.pixels, down.pixels, PixelType::U8x3);
-    resizer.resize(&narrow, &mut scaled, &lines)?;
+    let mut scaled = RgbImage::new(across.pixels, down.pixels);
+    let mut pixels = TypedImage::<U8x3>::from_buffer(across.pixels, down.pixels, &mut scaled)?;
+    resizer.resize_typed(&narrow, &mut pixels, &lines)?;
     Ok(scaled)
 }
 
 /// Takes the pixel in which the middle of each new one lies. The resizer could do this, too, but asking it for a second
 /// algorithm makes the program larger by two megabytes.
-fn nearest(rgb: &RgbImage, across: Part, down: Part) -> Image<'static> {
-    let mut scaled = Image::new(across.pixels, down.pixels, PixelType::U8x3);
+fn nearest(rgb: &RgbImage, across: Part, down: Part) -> RgbImage {
+    let mut scaled = RgbImage::new(across.pixels, down.pixels);
     let source = |part: Part, pixel: usize, end: u32| {
         let middle = part.start + (pixel as f64 + 0.5) * part.length / f64::from(part.pixels);
         (middle as u32).min(end - 1)
     };
-    let rows = scaled.buffer_mut().chunks_exact_mut(3 * across.pixels as usize);
+    let rows = scaled.chunks_exact_mut(3 * across.pixels as usize);
     for (y, row) in rows.enumerate() {
         let from = source(down, y, rgb.height());
         for (x, pixel) in row.as_chunks_mut::<3>().0.iter_mut().enumerate() {

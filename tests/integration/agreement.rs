@@ -1,4 +1,4 @@
-//! The preprocessing matches that of the training pipeline.
+//! The program gives the labels that the training pipeline gives, as far as a model of 8-bit integers can.
 
 use std::path::PathBuf;
 
@@ -19,6 +19,8 @@ fn labels_agree_with_pytorch_on_labelled_photos() {
     let reference = &figures["reference"];
     let count = |key: &str| reference[key].as_f64().unwrap();
     assert!(count("photos") >= 100.0, "{figures}");
-    assert!(count("agreeing") / count("photos") >= 0.99, "{figures}");
-    assert!(count("mean_abs_probability_difference") < 0.01, "{figures}");
+    let photos = count("photos");
+    assert!(count("agreeing") / photos >= 0.97, "{figures}");
+    assert!(count("mean_abs_probability_difference") < 0.02, "{figures}");
+    assert!(figures["top1"].as_f64().unwrap() / photos >= 0.9, "{figures}");
 }

@@ -114,7 +114,7 @@ fn a_missing_or_broken_bundle_is_named() {
     );
     assert_bundle_refused(
         write("preprocessor_config.json", "{\"size\": \"big\"}"),
-        &["preprocessor_config.json: a size must be a number"],
+        &["preprocessor_config.json: size must be a number"],
     );
     assert_bundle_refused(|dir| cut(&dir.join("model.onnx"), 30_000), &["model.onnx: "]);
     // They are mapped into memory: what is not there must be noticed before it is touched.
