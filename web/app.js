@@ -1,12 +1,15 @@
 // Takes pictures in, has them classified two at a time, and shows what comes back.
 
 import { names, percent, show } from "./card.js";
-import { prepare } from "./picture.js";
+import { prepare, read } from "./picture.js";
 import { classify, info, pause } from "./service.js";
 import { firstLanguage, remember, textsOf } from "./texts.js";
 
 /** Pictures that are worked on at the same time; more would only wait in the service. */
 const AT_A_TIME = 2;
+
+/** Bytes of waiting pictures that are read before it is their turn: a file may be gone by then. */
+const READ_AHEAD = 100 * 2 ** 20;
 
 /** How often a picture is sent once more by itself, where the service has too much to do. */
 const RETRIES = 3;
@@ -39,13 +42,35 @@ function add(files) {
     card.className = "picture";
     card.tabIndex = -1;
     const removal = new AbortController();
-    const picture = { file, card, removal, state: "waiting", preview: null, notice: null, isCounted: true };
+    const picture = { file, bytes: null, card, removal, state: "waiting", preview: null, notice: null, isCounted: true };
     pictures.push(picture);
     results.prepend(card);
     refresh(picture);
   }
   element("clear").hidden = false;
+  readAhead();
   work();
+}
+
+/** Reads waiting pictures into memory, as many as may be there. */
+function readAhead() {
+  let size = 0;
+  for (const picture of pictures) {
+    if (isOver(picture)) continue;
+    size += picture.file.size;
+    if (size > READ_AHEAD) return;
+    bytesOf(picture);
+  }
+}
+
+/** The bytes of a picture, read once. */
+function bytesOf(picture) {
+  if (!picture.bytes) {
+    picture.bytes = read(picture.file);
+    // It may be read anew when the picture is tried again.
+    picture.bytes.catch(() => (picture.bytes = null));
+  }
+  return picture.bytes;
 }
 
 const isOver = ({ state }) => state === "done" || state === "failed";
@@ -74,7 +99,8 @@ async function look(picture) {
   await infoArrived;
   let outcome;
   try {
-    const { body, notice, preview } = await prepare(picture.file, service?.limits);
+    const bytes = await bytesOf(picture);
+    const { body, notice, preview } = await prepare(bytes, picture.file.name, service?.limits);
     if (signal.aborted) return;
     picture.notice = notice;
     if (preview) picture.preview ??= URL.createObjectURL(preview);
@@ -87,7 +113,9 @@ async function look(picture) {
   // Another token was given in the meantime.
   if (isRefused && token !== outcome.sentWith) return refresh(picture, "waiting");
   Object.assign(picture, { answer: null, error: null }, outcome);
+  if (outcome.answer) picture.bytes = null;
   refresh(picture, outcome.answer ? "done" : "failed");
+  readAhead();
   if (isRefused) askForToken();
   announce(picture);
 }
@@ -202,8 +230,11 @@ for (const [button, input] of [["choose", "file"], ["shoot", "camera"]]) {
     if (files.length > 0) add(files);
   });
 }
+/** Text may be dropped into the field of the token. Whatever else is dropped must not lead away from the page. */
+const isForToken = (event) => event.target === element("secret") && !hasFiles(event);
+
 addEventListener("dragover", (event) => {
-  if (!hasFiles(event)) return;
+  if (isForToken(event)) return;
   event.preventDefault();
   document.body.classList.add("dragging");
 });
@@ -212,10 +243,11 @@ addEventListener("dragleave", (event) => {
 });
 addEventListener("drop", (event) => {
   document.body.classList.remove("dragging");
-  // Text goes into the field of the token.
-  if (!hasFiles(event)) return;
+  if (isForToken(event)) return;
   event.preventDefault();
-  add([...event.dataTransfer.files]);
+  const files = [...event.dataTransfer.files];
+  if (files.length === 0 && event.dataTransfer.types.includes("text/uri-list")) status.textContent = texts.address;
+  else add(files);
 });
 addEventListener("paste", (event) => {
   // Into the field of the token, text is pasted.

@@ -1,4 +1,6 @@
-// A file as it was chosen → the bytes that are sent, and a small preview.
+// A file, in memory → the bytes that are sent, and a small preview.
+
+import { isFaithful, jpegOf } from "./canvas.js";
 
 /** Long side of what is made here, in pixels: more than any model looks at. */
 const LONG_SIDE = 2048;
@@ -10,30 +12,37 @@ const SHORT_SIDE = 128;
 const PREVIEW_SIDE = 480;
 
 /** What the service decodes, by its first bytes; `.` is any byte. */
-const ACCEPTED = ["\xff\xd8\xff", "\x89PNG", "GIF8", "BM", "RIFF....WEBP"];
+const ACCEPTED = ["\xff\xd8\xff", "\x89PNG", "GIF8", "BM", "RIFF....WEBP", "II*\0", "MM\0*", "II+\0", "MM\0+"];
+
+/** The bytes of a file: the file itself may change, move or vanish. Rejects if it cannot be read. */
+export async function read(file) {
+  return new Blob([await file.arrayBuffer()], { type: file.type });
+}
 
 /**
- * Reads a file and makes it smaller, or another format, where it would be refused as it is.
+ * Makes a picture smaller, or another format, where it would be refused as it is.
  *
- * `limits` are those of `GET info`. The notice says what was done: `{ key, from, to }`, or is null. The preview is
- * a blob, or null where the browser cannot show the picture. Throws if the file cannot be read.
+ * `bytes` is a blob, `name` that of its file, and `limits` are those of `GET info`. The notice says what was done:
+ * `{ key, from, to }`, or is null. The preview is a blob, or null where the browser cannot show the picture.
  */
-export async function prepare(file, limits) {
-  const start = new Uint8Array(await file.slice(0, 16).arrayBuffer());
+export async function prepare(bytes, name, limits) {
+  const start = new Uint8Array(await bytes.slice(0, 16).arrayBuffer());
   const isAccepted = ACCEPTED.some((magic) => begins(start, magic));
-  const image = await load(file);
-  if (!image) return { body: file, notice: null, preview: null };
+  const image = await load(bytes);
+  if (!image) return { body: bytes, notice: null, preview: null };
   try {
     // Where the service tells no limits, it is left to refuse.
     const { max_body_bytes: maxBytes = Infinity, max_pixels: maxPixels = Infinity } = limits ?? {};
-    const isTooLarge = file.size > maxBytes || image.width * image.height > maxPixels;
+    const isTooLarge = bytes.size > maxBytes || image.width * image.height > maxPixels;
+    const isSent = isAccepted && !isTooLarge;
+    if (!(await isFaithful())) return { body: bytes, notice: isSent ? null : { key: "guarded" }, preview: bytes };
     const preview = await drawn(image, PREVIEW_SIDE);
-    if (isAccepted && !isTooLarge) return { body: file, notice: null, preview: preview?.blob ?? null };
+    if (isSent) return { body: bytes, notice: null, preview: preview?.blob ?? null };
     let side = Math.min(LONG_SIDE, Math.max(image.width, image.height), Math.sqrt(maxPixels));
     let made = await drawn(image, side);
     while (made?.blob.size > maxBytes && side > SHORT_SIDE) made = await drawn(image, (side /= 2));
-    if (!made) return { body: file, notice: null, preview: preview?.blob ?? null };
-    const from = isAccepted ? size(image) : formatName(file);
+    if (!made) return { body: bytes, notice: null, preview: preview?.blob ?? null };
+    const from = isAccepted ? size(image) : formatName(bytes.type, name);
     const to = size(made);
     const key = isAccepted ? (from === to ? "compressed" : "scaled") : "converted";
     const notice = { key, from, to };
@@ -48,8 +57,8 @@ function begins(bytes, magic) {
 }
 
 /** The picture as the browser shows it, upright, or null. */
-async function load(file) {
-  const url = URL.createObjectURL(file);
+async function load(bytes) {
+  const url = URL.createObjectURL(bytes);
   const element = new Image();
   element.src = url;
   try {
@@ -76,13 +85,8 @@ async function drawn({ element, width, height }, longSide) {
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.drawImage(element, 0, 0, canvas.width, canvas.height);
-  try {
-    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
-    return blob && { blob, width: canvas.width, height: canvas.height };
-  } catch {
-    // A drawing with HTML in it is shown only: it might tell what the page must not know.
-    return null;
-  }
+  const blob = await jpegOf(canvas);
+  return blob && { blob, width: canvas.width, height: canvas.height };
 }
 
 function size({ width, height }) {
@@ -90,7 +94,7 @@ function size({ width, height }) {
 }
 
 /** `AVIF` of `image/avif`, else the end of the file's name. */
-function formatName(file) {
-  const kind = file.type.match(/^image\/(?:x-)?(\w+)/)?.[1] ?? file.name.split(".").pop();
+function formatName(type, name) {
+  const kind = type.match(/^image\/(?:x-)?(\w+)/)?.[1] ?? name.split(".").pop();
   return kind.slice(0, 8).toUpperCase();
 }

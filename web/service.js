@@ -11,11 +11,35 @@ const PATIENCE_FOR_INFO = 5_000;
 /** What is waited for an overloaded service at most, in seconds. Where it asks for more, a person is told. */
 const LONGEST_PAUSE = 30;
 
+/**
+ * What `work` gives, which gets a signal that ends it after so many milliseconds, or when `end` is given before. Throws a
+ * `TimeoutError` where it took too long. `AbortSignal.any` and `.timeout` are missing in browsers of 2023.
+ */
+async function within(milliseconds, work, end) {
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    stop();
+  }, milliseconds);
+  end?.addEventListener("abort", stop);
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    throw isLate ? new DOMException("", "TimeoutError") : error;
+  } finally {
+    clearTimeout(timer);
+    end?.removeEventListener("abort", stop);
+  }
+}
+
 /** What `GET info` answers, or null. */
 export async function info() {
   try {
-    const response = await fetch(new URL("info", BASE), { signal: AbortSignal.timeout(PATIENCE_FOR_INFO) });
-    const answer = await response.json();
+    const answer = await within(PATIENCE_FOR_INFO, async (signal) =>
+      (await fetch(new URL("info", BASE), { signal })).json(),
+    );
     return answer?.model && answer.limits ? answer : null;
   } catch {
     return null;
@@ -34,9 +58,11 @@ export async function classify(body, token, end) {
   if (token) headers.Authorization = `Bearer ${token}`;
   let response, text;
   try {
-    const signal = AbortSignal.any([end, AbortSignal.timeout(PATIENCE)]);
-    response = await fetch(new URL("classify?top_k=3", BASE), { method: "POST", body, headers, signal });
-    text = await response.text();
+    const address = new URL("classify?top_k=3", BASE);
+    await within(PATIENCE, async (signal) => {
+      response = await fetch(address, { method: "POST", body, headers, signal });
+      text = await response.text();
+    }, end);
   } catch (error) {
     return { error: { code: error.name === "TimeoutError" ? "timeout" : "network", detail: null } };
   }

@@ -7,7 +7,7 @@ const TEXTS = {
     invitation: "Drop pictures here",
     choose: "Choose pictures",
     shoot: "Take a photo",
-    hint: "Or paste one. JPEG, PNG, WebP, GIF or BMP; other kinds are converted where this browser can show them.",
+    hint: "Or paste one. JPEG, PNG, WebP, GIF, BMP or TIFF; other kinds are converted where this browser can show them.",
     token: "API token",
     tokenHint: "This service answers only who sends its token. It is kept until this tab is closed.",
     tokenUse: "Use token",
@@ -20,6 +20,7 @@ const TEXTS = {
     busy: "The service is busy, trying again soon",
     none: "No label is likely enough.",
     nothing: "There is no picture in what was dropped or pasted.",
+    address: "Only the address of a picture was dropped. Copy the picture and paste it here, or save it and choose the file.",
     cleared: "All results are removed.",
     cached: "seen before",
     done: (done, all) => (all === 1 ? "" : `${done} of ${all} pictures done`),
@@ -27,6 +28,8 @@ const TEXTS = {
     scaled: (from, to) => `Scaled down from ${from} to ${to} pixels in the browser.`,
     compressed: () => "Compressed in the browser: the file was larger than the service takes.",
     converted: (from, to) => `Converted from ${from} to JPEG in the browser, ${to} pixels.`,
+    guarded: () =>
+      "This browser protects what a page draws, so the picture could not be made smaller or converted here. It was sent as it is.",
     model: (name, classes, megabytes, megapixels) =>
       `${name} · ${classes} classes · pictures up to ${megabytes} MB and ${megapixels} megapixels`,
     details: {
@@ -59,7 +62,7 @@ const TEXTS = {
     invitation: "把图片拖到这里",
     choose: "选择图片",
     shoot: "拍照",
-    hint: "也可以直接粘贴。支持 JPEG、PNG、WebP、GIF、BMP；其他格式只要浏览器能显示，就会先转换。",
+    hint: "也可以直接粘贴。支持 JPEG、PNG、WebP、GIF、BMP、TIFF；其他格式只要浏览器能显示，就会先转换。",
     token: "API 令牌",
     tokenHint: "此服务需要令牌才会应答。令牌只保留到关闭本标签页为止。",
     tokenUse: "使用令牌",
@@ -72,6 +75,7 @@ const TEXTS = {
     busy: "服务繁忙，稍后自动重试",
     none: "没有足够可信的标签。",
     nothing: "拖入或粘贴的内容里没有图片。",
+    address: "拖入的只是图片的地址。请复制图片后粘贴到这里，或先保存再选择文件。",
     cleared: "结果已全部清空。",
     cached: "识别过的图片",
     done: (done, all) => (all === 1 ? "" : `已完成 ${done} / ${all} 张`),
@@ -79,6 +83,7 @@ const TEXTS = {
     scaled: (from, to) => `已在浏览器中由 ${from} 缩小到 ${to} 像素。`,
     compressed: () => "已在浏览器中压缩：原文件超过了服务的上限。",
     converted: (from, to) => `已在浏览器中由 ${from} 转换为 JPEG，${to} 像素。`,
+    guarded: () => "此浏览器保护画布内容，无法在这里缩小或转换图片，已按原样发送。",
     model: (name, classes, megabytes, megapixels) =>
       `${name} · ${classes} 个类别 · 每张图片不超过 ${megabytes} MB、${megapixels} 百万像素`,
     details: {

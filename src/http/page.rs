@@ -41,10 +41,11 @@ macro_rules! asset {
     };
 }
 
-static ASSETS: [Asset; 8] = [
+static ASSETS: [Asset; 9] = [
     asset!("/" is "index.html", "text/html; charset=utf-8"),
     asset!("/style.css" is "style.css", "text/css; charset=utf-8"),
     asset!("/app.js" is "app.js", "text/javascript; charset=utf-8"),
+    asset!("/canvas.js" is "canvas.js", "text/javascript; charset=utf-8"),
     asset!("/card.js" is "card.js", "text/javascript; charset=utf-8"),
     asset!("/picture.js" is "picture.js", "text/javascript; charset=utf-8"),
     asset!("/service.js" is "service.js", "text/javascript; charset=utf-8"),

@@ -52,11 +52,6 @@ impl Fields {
         self.given(key, "a text", |value| value.as_str().map(str::to_owned))
     }
 
-    /// An object; a null counts as absent.
-    pub(super) fn object(&mut self, key: &str) -> Result<Option<Self>, String> {
-        self.given(key, "an object", |value| value.as_object().cloned().map(Self))
-    }
-
     /// A value for each of the three channels, or one for all; a null counts as absent.
     pub(super) fn channels(&mut self, key: &str) -> Result<Option<[f64; 3]>, String> {
         self.given(key, "three numbers", |value| match value {
