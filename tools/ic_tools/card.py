@@ -69,7 +69,7 @@ model_sha256: {model_sha256}
 
     python -m ic_tools {recipe.command} --out DIR{" --photos PHOTOS" if accuracy else ""}
 
-in `tools/`, after `tools/README.md`. {recipe.making} {_compared(accuracy)}
+in `tools/`; `tools/README.md` says how to install what it needs. {recipe.making} {_compared(accuracy)}
 PyTorch's by more than {TOLERANCE:g}. The same weights give the same bytes.
 
 ## Limits
