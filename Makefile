@@ -93,6 +93,13 @@ resnet18: $(TOOLS) ## Make models/resnet18 of torchvision's weights (WEIGHTS=FIL
 	cd tools && ../.venv-tools/bin/python -m ic_tools export resnet18 \
 	    $(if $(WEIGHTS),--weights "$(abspath $(WEIGHTS))",--download) --out ../models/resnet18
 
+.PHONY: hub
+hub: $(TOOLS) $(LIBRARY) ## Make models/NAME of a model on the Hugging Face hub: MODEL=OWNER/NAME (FILE=, REVISION=, HF_TOKEN)
+	@test -n "$(MODEL)" || { echo "say which model: make hub MODEL=OWNER/NAME" >&2; exit 1; }
+	cargo build --release --locked
+	cd tools && ../.venv-tools/bin/python -m ic_tools hub "$(MODEL)" \
+	    $(if $(FILE),--file "$(FILE)") $(if $(REVISION),--revision "$(REVISION)")
+
 .PHONY: lint
 lint: ## Check format, lints, docs and licences
 	cargo fmt --check

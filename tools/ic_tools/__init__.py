@@ -7,5 +7,6 @@ them. `weights` verifies and loads, `published` knows and fetches torchvision's 
 `architectures` builds torchvision's and `torch_onnx` writes them as ONNX. `compare` holds a model
 against PyTorch, `preprocess` and `photos` run it on pictures, `bundle`, `labels` and `card` are
 the files. `quantize` makes a bundle of 8-bit integers of another: `observe` looks at what flows
-through the float model, `rounding` chooses the weights, `qdq` writes the graph.
+through the float model, `rounding` chooses the weights, `qdq` writes the graph. `hub` makes a
+bundle of a repository on the Hugging Face hub, whose files `hub_files` fetches.
 """

@@ -30,6 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             verify(options.bundle, options.photos)
         elif options.command == "quantize":
             quantize(options.bundle, options.photos, options.out)
+        elif options.command == "hub":
+            # Only this command needs the hub's library.
+            from .hub import hub
+
+            hub(
+                options.name,
+                options.out,
+                file=options.file,
+                revision=options.revision,
+                program=options.program,
+            )
         else:
             _export(options)
     except (ExportError, OSError) as error:
@@ -133,7 +144,24 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="where the bundle is written"
     )
+    _add_hub(
+        commands.add_parser("hub", help="fetch a model of the Hugging Face hub as a bundle")
+    )
     return parser
+
+
+def _add_hub(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", metavar="OWNER/NAME")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="where the bundle is written; models/NAME unless given"
+    )
+    command.add_argument(
+        "--file", metavar="PATH", help="the .onnx file in the repository, where it has several"
+    )
+    command.add_argument("--revision", help="a branch, a tag or a commit; main unless given")
+    command.add_argument(
+        "--program", type=Path, metavar="FILE", help="the built program, which checks the bundle"
+    )
 
 
 def _add_export(command: argparse.ArgumentParser) -> None:

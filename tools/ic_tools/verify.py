@@ -158,13 +158,13 @@ def _check_sha256(path: Path, card: Path) -> str:
 
 def sha256_of(path: Path) -> str:
     """The hash that names a model: of the graph and the weights beside it, as if they were one file."""
-    files = [path, *(path.parent / name for name in sorted(_beside(path)))]
+    files = [path, *(path.parent / name for name in sorted(weights_beside(path)))]
     return hashlib.sha256(
         b"".join(file.read_bytes() for file in files if file.is_file())
     ).hexdigest()
 
 
-def _beside(path: Path) -> set[str]:
+def weights_beside(path: Path) -> set[str]:
     """The files of weights that a graph names."""
     try:
         graph = onnx.load(path, load_external_data=False).graph

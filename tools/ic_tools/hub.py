@@ -1,0 +1,159 @@
+"""A model repository of the Hugging Face hub as a bundle that the program was seen to serve."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path, PurePosixPath
+
+from huggingface_hub import ModelCard
+
+from .bundle import GRAPH
+from .errors import ExportError
+from .hub_files import Repository
+from .verify import weights_beside
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_PICTURE = _REPOSITORY / "tests" / "fixtures" / "coffee.png"
+_PROGRAMS = [
+    _REPOSITORY / "target" / profile / "image-classifier" for profile in ("release", "debug")
+]
+# A model of some GB takes its time to load from a slow disk.
+_SECONDS = 600
+
+# What the program reads beside the graph.
+_BESIDE = (
+    "config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "labels.tsv",
+    "README.md",
+)
+
+
+def hub(
+    name: str,
+    out: Path | None = None,
+    *,
+    file: str | None = None,
+    revision: str | None = None,
+    program: Path | None = None,
+) -> None:
+    """Fetch the repository `name`, have the program classify a photo with it, and only then write `out`.
+
+    `out` is `models/NAME` of this project unless given, `file` the path of the graph in the
+    repository. The graph is called model.onnx in the bundle. Prints what was found.
+    Raises `ExportError`.
+    """
+    program = program or _find_program()
+    repository = Repository(name, revision)
+    out = out or _REPOSITORY / "models" / name.split("/")[1]
+    if out.exists() and not (out / GRAPH).is_file():
+        raise ExportError(f"{out} exists and is not a bundle: give another --out, or remove it")
+    graph = pick(repository, file)
+    print(f"{name} at {repository.commit[:12]}: {graph}, {_megabytes(repository.size(graph))}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, so that the bundle is renamed and not copied when it is whole.
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
+        bundle = Path(work) / "bundle"
+        bundle.mkdir()
+        _fetch(repository, graph, bundle)
+        print(_classify(program, bundle, name))
+        for line in card_lines(bundle / "README.md"):
+            print(line)
+        if out.exists():
+            out.rename(Path(work) / "replaced")
+        bundle.rename(out)
+    print(f"wrote {out}")
+
+
+def pick(repository: Repository, file: str | None) -> str:
+    """The graph: `file`; the only one; else model.onnx in the root or in onnx/. Raises `ExportError`."""
+    graphs = sorted(path for path in repository.files if path.endswith(".onnx"))
+    if not graphs:
+        raise ExportError(
+            f"{repository.name} has no .onnx file; "
+            f"export one: optimum-cli export onnx --model {repository.name} DIR"
+        )
+    choices = [file] if file else graphs if len(graphs) == 1 else [GRAPH, f"onnx/{GRAPH}"]
+    found = next((path for path in choices if path in graphs), None)
+    if found is None:
+        listed = ", ".join(f"{path} ({_megabytes(repository.size(path))})" for path in graphs)
+        fault = f"has no graph {file}" if file else "has several graphs, and none is model.onnx"
+        raise ExportError(f"{repository.name} {fault}; give --file with one of these: {listed}")
+    return found
+
+
+def card_lines(card: Path) -> list[str]:
+    """What the model card's header says of licence and accuracy."""
+    if not card.exists():
+        return ["licence: not stated, there is no README.md", "accuracy: not stated"]
+    try:
+        data = ModelCard.load(card, ignore_metadata_errors=True).data
+    except Exception as error:  # The header is anyone's YAML, and its reader raises many kinds.
+        return [f"licence and accuracy: the header of README.md cannot be read: {_line(error)}"]
+    licence = data.get("license") or "not stated by its card"
+    if licence == "other" and data.get("license_name"):
+        licence = f"{data.get('license_name')} {data.get('license_link') or ''}".rstrip()
+    accuracies = [
+        f"accuracy: {result.metric_value} ({result.metric_name or result.metric_type} on "
+        f"{result.dataset_name}, as its card says)"
+        for result in data.eval_results or []
+        if "acc" in result.metric_type.lower() or "top" in result.metric_type.lower()
+    ]
+    return [f"licence: {licence}", *(accuracies or ["accuracy: not stated by its card"])]
+
+
+def _fetch(repository: Repository, graph: str, bundle: Path) -> None:
+    """The graph, the weights that it keeps beside it, and the files that the program reads."""
+    repository.fetch(graph, bundle / GRAPH)
+    for path in _BESIDE:
+        if path in repository.files:
+            repository.fetch(path, bundle / path)
+    folder = PurePosixPath(graph).parent
+    for location in sorted(weights_beside(bundle / GRAPH)):
+        path = str(folder / location)
+        if len(PurePosixPath(location).parts) != 1 or location in (GRAPH, "..", *_BESIDE):
+            raise ExportError(f"{graph} keeps weights in {location!r}, which is not a file beside it")
+        if path not in repository.files:
+            raise ExportError(f"{graph} keeps weights in {path}, which {repository.name} does not have")
+        print(f"its weights: {path}, {_megabytes(repository.size(path))}")
+        repository.fetch(path, bundle / location)
+
+
+def _classify(program: Path, bundle: Path, name: str) -> str:
+    """What the program answers for a photo with this bundle. Raises `ExportError` with its reason."""
+    variables = os.environ | {"MODEL_DIR": str(bundle)}
+    run = subprocess.run(
+        [program, "classify", _PICTURE],
+        cwd=_REPOSITORY,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+    )
+    if run.returncode != 0:
+        log = run.stderr.strip().splitlines() or [f"it ended with status {run.returncode}"]
+        reason = log[-1].split(" ERROR ")[-1].replace(f"{bundle}/", "").replace(str(bundle), name)
+        raise ExportError(f"the program does not serve {name}: {reason}")
+    return run.stdout.rstrip().replace(str(_PICTURE), _PICTURE.name)
+
+
+def _find_program() -> Path:
+    program = next(filter(Path.is_file, _PROGRAMS), None)
+    if program is None:
+        raise ExportError(
+            "the program that checks the bundle is not built: run cargo build --release, "
+            "or give --program FILE"
+        )
+    return program
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
