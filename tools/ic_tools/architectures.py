@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import OrderedDict
 
 import torch
 import torchvision
@@ -17,8 +18,14 @@ IMAGENET_CLASSES = 1000
 # TensorFlow, and have side branches for training, whose logits evaluation does not use.
 _PORTED = ("googlenet", "inception_v3")
 
-# Names of DenseNet's layers in its published files, older than those of its code.
-_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.)")
+# Names of layers in published files that are older than those of today's code, and what they became.
+_OLD_NAMES = (
+    # DenseNet
+    (re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.)"), r"\1"),
+    # Vision Transformer
+    (re.compile(r"\.mlp\.linear_1\."), ".mlp.0."),
+    (re.compile(r"\.mlp\.linear_2\."), ".mlp.3."),
+)
 
 
 def check_architecture(name: str) -> None:
@@ -74,7 +81,11 @@ def load_state(network: torch.nn.Module, state: StateDict) -> torch.nn.Module:
     found = [f"they {what} {some(names)}" for what, names in faults.items() if names]
     if found:
         raise ExportError(f"the weights are of another architecture: {'; '.join(found)}")
-    network.load_state_dict(state, strict=False)
+    # MNASNet loads only what states its version. A plain dict of tensors states none, and what
+    # fits by name and shape is of today's version.
+    versioned = OrderedDict(state)
+    versioned._metadata = expected._metadata  # type: ignore[attr-defined]
+    network.load_state_dict(versioned, strict=False)
     return network.eval()
 
 
@@ -86,8 +97,10 @@ def without_side_branches(architecture: str, state: StateDict) -> StateDict:
 
 
 def modern_names(state: StateDict) -> StateDict:
-    """Published DenseNets in the names of today's code; all others as they are."""
-    return {_OLD_DENSENET.sub(r"\1", name): tensor for name, tensor in state.items()}
+    """Published DenseNets and Vision Transformers in the names of today's code; others unchanged."""
+    for old, new in _OLD_NAMES:
+        state = {old.sub(new, name): tensor for name, tensor in state.items()}
+    return state
 
 
 def _classifier(network: torch.nn.Module) -> str:

@@ -12,7 +12,6 @@ from .card import write_card
 from .compare import Comparison
 from .photos import Accuracy, measure
 from .recipe import Recipe
-from .weights import StateDict
 
 
 _FIXTURES = Path(__file__).resolve().parents[2] / "tests" / "fixtures"
@@ -22,25 +21,26 @@ _EXAMPLES = ("coffee.png", "camera.png", "chelsea.png", "rocket.jpg", "flower.jp
 _MEANINGFUL = 1e-2
 
 
-def export(recipe: Recipe, out: Path, photos: Path | None) -> None:
+def export(recipe: Recipe, out: Path, photos: Path | None) -> Comparison:
     """Build, compare, measure, and only then write: a model that fails leaves no bundle.
 
-    Prints what was found. Raises `ExportError`.
+    Prints what was found, and returns how far the two sides differ. Raises `ExportError`.
     """
     weights = recipe.load()
     model = recipe.build(weights.state).SerializeToString(deterministic=True)
     files = split(model)
     model_sha256 = sha256(files)
     print(f"{recipe.name}: {sum(map(len, files.values()))} bytes, sha256 {model_sha256}")
-    accuracy = _check(recipe, weights.state, model, photos)
+    comparison = Comparison(model, recipe.reference(weights.state), recipe.preprocessing.crop)
+    accuracy = _check(recipe, comparison, photos)
     card = write_card(recipe, weights, model_sha256, accuracy)
     write_bundle(out, recipe, files, card)
     print(f"wrote {out}")
+    return comparison
 
 
-def _check(recipe: Recipe, state: StateDict, model: bytes, photos: Path | None) -> Accuracy | None:
+def _check(recipe: Recipe, comparison: Comparison, photos: Path | None) -> Accuracy | None:
     """Hold the model against PyTorch, and count how often it is right about `photos`."""
-    comparison = Comparison(model, recipe.reference(state), recipe.preprocessing.crop)
     comparison.run_random()
     print(f"max |Δlogit| on random input: {comparison.worst:.3g}")
     if comparison.spread < _MEANINGFUL:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path, PurePosixPath
 
@@ -13,15 +10,8 @@ from huggingface_hub import ModelCard
 from .bundle import GRAPH
 from .errors import ExportError
 from .hub_files import Repository
+from .program import REPOSITORY, classify, find_program
 from .verify import weights_beside
-
-_REPOSITORY = Path(__file__).resolve().parents[2]
-_PICTURE = _REPOSITORY / "tests" / "fixtures" / "coffee.png"
-_PROGRAMS = [
-    _REPOSITORY / "target" / profile / "image-classifier" for profile in ("release", "debug")
-]
-# A model of some GB takes its time to load from a slow disk.
-_SECONDS = 600
 
 # What the program reads beside the graph.
 _BESIDE = (
@@ -47,9 +37,9 @@ def hub(
     repository. The graph is called model.onnx in the bundle. Prints what was found.
     Raises `ExportError`.
     """
-    program = program or _find_program()
+    program = program or find_program()
     repository = Repository(name, revision)
-    out = out or _REPOSITORY / "models" / name.split("/")[1]
+    out = out or REPOSITORY / "models" / name.split("/")[1]
     if out.exists() and not (out / GRAPH).is_file():
         raise ExportError(f"{out} exists and is not a bundle: give another --out, or remove it")
     graph = pick(repository, file)
@@ -60,7 +50,7 @@ def hub(
         bundle = Path(work) / "bundle"
         bundle.mkdir()
         _fetch(repository, graph, bundle)
-        print(_classify(program, bundle, name))
+        print(classify(program, bundle, name))
         for line in card_lines(bundle / "README.md"):
             print(line)
         if out.exists():
@@ -121,34 +111,6 @@ def _fetch(repository: Repository, graph: str, bundle: Path) -> None:
             raise ExportError(f"{graph} keeps weights in {path}, which {repository.name} does not have")
         print(f"its weights: {path}, {_megabytes(repository.size(path))}")
         repository.fetch(path, bundle / location)
-
-
-def _classify(program: Path, bundle: Path, name: str) -> str:
-    """What the program answers for a photo with this bundle. Raises `ExportError` with its reason."""
-    variables = os.environ | {"MODEL_DIR": str(bundle)}
-    run = subprocess.run(
-        [program, "classify", _PICTURE],
-        cwd=_REPOSITORY,
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-    )
-    if run.returncode != 0:
-        log = run.stderr.strip().splitlines() or [f"it ended with status {run.returncode}"]
-        reason = log[-1].split(" ERROR ")[-1].replace(f"{bundle}/", "").replace(str(bundle), name)
-        raise ExportError(f"the program does not serve {name}: {reason}")
-    return run.stdout.rstrip().replace(str(_PICTURE), _PICTURE.name)
-
-
-def _find_program() -> Path:
-    program = next(filter(Path.is_file, _PROGRAMS), None)
-    if program is None:
-        raise ExportError(
-            "the program that checks the bundle is not built: run cargo build --release, "
-            "or give --program FILE"
-        )
-    return program
 
 
 def _megabytes(size: int) -> str:

@@ -12,6 +12,9 @@ import torch
 from .errors import ExportError
 from .graph import INPUT, OPSET, OUTPUT
 
+# What one protocol buffer holds, in bytes.
+_MOST_BYTES = 2**31 - 1
+
 # Two images: a tracer takes a batch of one for a constant more easily.
 _TRACED_BATCH = 2
 
@@ -23,6 +26,11 @@ def export_torch(network: torch.nn.Module, name: str, image_size: int) -> onnx.M
     machine (paths of source files, stack traces) is removed, so that one version of PyTorch gives
     the same bytes everywhere. Raises `ExportError` if the exporter cannot express the network.
     """
+    size = sum(p.numel() * p.element_size() for p in network.parameters())
+    if size > _MOST_BYTES:
+        raise ExportError(
+            f"{name} has {size / 1e9:.1f} GB of weights; PyTorch writes ONNX files of 2 GB at most"
+        )
     pixels = torch.zeros(_TRACED_BATCH, 3, image_size, image_size)
     axes = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
     options: dict[str, object] = {}

@@ -88,6 +88,7 @@ def checkpoint_recipe(
     """
     check_architecture(architecture)
     weights = load_checkpoint(checkpoint)
+    weights = weights._replace(state=modern_names(weights.state))
     classes = count_classes(architecture, weights)
     names = read_labels(labels)
     if len(names) != classes:

@@ -1,0 +1,53 @@
+"""The program itself, which is the judge of what it serves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from .errors import ExportError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+_PICTURE = REPOSITORY / "tests" / "fixtures" / "coffee.png"
+_PROFILES = ("release", "debug")
+# A model of some GB takes its time to load from a slow disk.
+_SECONDS = 600
+
+
+def find_program() -> Path:
+    """What cargo has built. Raises `ExportError` if it has not."""
+    candidates = [REPOSITORY / "target" / profile / "image-classifier" for profile in _PROFILES]
+    program = next(filter(Path.is_file, candidates), None)
+    if program is None:
+        raise ExportError(
+            "the program that checks the bundle is not built: run cargo build --release, "
+            "or give --program FILE"
+        )
+    return program
+
+
+def classify(program: Path, bundle: Path, name: str) -> str:
+    """What `program` prints of a photo with this bundle.
+
+    Raises `ExportError` with the reason that the program gives; `name` stands there for the bundle.
+    """
+    try:
+        run = subprocess.run(
+            [program, "classify", _PICTURE],
+            cwd=REPOSITORY,
+            env=os.environ | {"MODEL_DIR": str(bundle)},
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise ExportError(
+            f"the program does not serve {name}: no answer within {_SECONDS} s"
+        ) from None
+    if run.returncode != 0:
+        log = run.stderr.strip().splitlines() or [f"it ended with status {run.returncode}"]
+        reason = log[-1].split(" ERROR ")[-1].replace(f"{bundle}/", "").replace(str(bundle), name)
+        raise ExportError(f"the program does not serve {name}: {reason}")
+    return run.stdout.rstrip().replace(str(_PICTURE), _PICTURE.name)

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Exports every classification network of torchvision and prints a table of what came of it.
+
+    python try_architectures.py [NAME …]
+
+Each one gets random weights, is saved as a checkpoint, goes through the whole export, and the
+program classifies a photo with the bundle. Each has a process of its own, so that memory is given back. The
+status is 1 where one neither works nor says in one line why not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+import torchvision
+from torch import nn
+
+from ic_tools.architectures import IMAGENET_CLASSES, build_network
+from ic_tools.compare import RELATIVE_TOLERANCE
+from ic_tools.errors import ExportError
+from ic_tools.export import export
+from ic_tools.labels import IMAGENET
+from ic_tools.program import classify, find_program
+from ic_tools.torchvision_recipes import checkpoint_recipe
+
+_BATCH = 4
+# From checkpoint to bundle, the weights are in memory so many times at the most.
+_COPIES = 7
+
+
+def main(names: list[str]) -> int:
+    if names[:1] == ["--one"]:
+        return _one(names[1])
+    names = names or torchvision.models.list_models(module=torchvision.models)
+    print(f"torchvision {torchvision.__version__}, PyTorch {torch.__version__}")
+    print("| network | works | largest difference of a logit, as a part of their range | seconds |")
+    print("|---|---|---|---|")
+    failed = 0
+    for name in names:
+        start = time.monotonic()
+        run = subprocess.run(
+            [sys.executable, __file__, "--one", name], capture_output=True, text=True
+        )
+        lines = run.stdout.splitlines()
+        if run.returncode != 0 or len(lines) != 1:
+            failed += 1
+            fault = (run.stderr.strip().splitlines() or [f"status {run.returncode}"])[-1]
+            lines = [f"FAILED: {fault} | |"]
+        print(f"| {name} | {lines[0]} {time.monotonic() - start:.0f} |", flush=True)
+    print(f"{len(names) - failed} of {len(names)} work or say why not")
+    return min(failed, 1)
+
+
+def _one(name: str) -> int:
+    """Prints the two middle cells of the table's row."""
+    try:
+        _check_memory(name)
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint, bundle = Path(folder, f"{name}.pth"), Path(folder, "bundle")
+            _save_random(name, checkpoint)
+            with contextlib.redirect_stdout(io.StringIO()):
+                comparison = export(checkpoint_recipe(checkpoint, name, IMAGENET), bundle, None)
+            classify(find_program(), bundle, name)
+    except ExportError as error:
+        print(f"no: {' '.join(str(error).split())} | |")
+        return 0
+    if comparison.relative > RELATIVE_TOLERANCE:
+        print(f"the difference is {comparison.relative:.1e} of the range", file=sys.stderr)
+        return 1
+    print(f"yes | {comparison.relative:.1e} |")
+    return 0
+
+
+def _save_random(name: str, path: Path) -> None:
+    """Seeded weights, such that what flows through the network neither vanishes nor explodes."""
+    torch.manual_seed(0)
+    network = build_network(name, IMAGENET_CLASSES)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            # Some layers start as zeros, or nearly: of such a network all logits are the same.
+            if parameter.ndim > 1 and parameter.abs().max() < 1e-3:
+                parameter.normal_(std=0.02)
+        norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+        for norm in norms:
+            norm.momentum = 1.0
+        if norms:
+            # One step of training takes the mean and the variance of what flows.
+            side = 299 if name == "inception_v3" else 224
+            network.train()(torch.randn(_BATCH, 3, side, side))
+    torch.save(network.state_dict(), path)
+
+
+def _check_memory(name: str) -> None:
+    weights = torchvision.models.get_model_weights(name)
+    size = 4 * max(entry.meta["num_params"] for entry in weights)
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            available = int(line.split()[1]) * 1024
+            if available < _COPIES * size:
+                raise ExportError(
+                    f"not tried: needs {_COPIES * size / 1e9:.0f} GB of memory, "
+                    f"{available / 1e9:.0f} GB are free"
+                )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
