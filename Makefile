@@ -93,6 +93,11 @@ resnet18: $(TOOLS) ## Make models/resnet18 of torchvision's weights (WEIGHTS=FIL
 	cd tools && ../.venv-tools/bin/python -m ic_tools export resnet18 \
 	    $(if $(WEIGHTS),--weights "$(abspath $(WEIGHTS))",--download) --out ../models/resnet18
 
+.PHONY: test-architectures
+test-architectures: $(TOOLS) $(LIBRARY) ## Export every classifier of torchvision with random weights, and serve it (NAMES="…" for some)
+	cargo build --release --locked
+	cd tools && ../.venv-tools/bin/python try_architectures.py $(NAMES)
+
 .PHONY: hub
 hub: $(TOOLS) $(LIBRARY) ## Make models/NAME of a model on the Hugging Face hub: MODEL=OWNER/NAME (FILE=, REVISION=, HF_TOKEN)
 	@test -n "$(MODEL)" || { echo "say which model: make hub MODEL=OWNER/NAME" >&2; exit 1; }
