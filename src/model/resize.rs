@@ -45,12 +45,7 @@ impl Filter {
 }
 
 /// The part of a picture that lies `across` and `down`, at the size that these say.
-pub(super) fn scaled(
-    rgb: &RgbImage,
-    across: Part,
-    down: Part,
-    filter: Filter,
-) -> Result<RgbImage, Cause> {
+pub(super) fn scaled(rgb: &RgbImage, across: Part, down: Part, filter: Filter) -> Result<RgbImage, Cause> {
     match filter {
         Filter::Nearest => Ok(nearest(rgb, across, down)),
         Filter::Convolution(filter) => {

@@ -28,7 +28,7 @@ const FIX_3_072: i16 = 25172;
 pub(super) fn block(coefficients: &[i16; 64], steps: &[i16; 64], samples: &mut [u8], stride: usize) {
     let rows = samples.chunks_mut(stride).take(8).filter_map(<[u8]>::first_chunk_mut::<8>);
     if coefficients[1..].iter().fold(0, |any, &coefficient| any | coefficient) == 0 {
-        let mean = (i32::from(coefficients[0].wrapping_mul(steps[0])) + 4 >> 3).clamp(-128, 127) + 128;
+        let mean = ((i32::from(coefficients[0].wrapping_mul(steps[0])) + 4) >> 3).clamp(-128, 127) + 128;
         rows.for_each(|row| *row = [mean as u8; 8]);
         return;
     }
