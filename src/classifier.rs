@@ -95,7 +95,7 @@ impl Classifier {
     pub fn load(config: &Config, concurrency: usize) -> Result<Self, StartError> {
         let start = Instant::now();
         let (runtime, bundle, library_ms) = thread::scope(|scope| {
-            let bundle = scope.spawn(|| Bundle::read(&config.model_dir));
+            let bundle = scope.spawn(|| Bundle::read(&config.model_dir, config.model_file.as_deref()));
             let runtime = Runtime::load(&config.ort_dylib_path);
             let library_ms = milliseconds(start.elapsed());
             (runtime, bundle.join(), library_ms)

@@ -61,6 +61,8 @@ pub enum CorsOrigins {
 pub struct Config {
     /// The model bundle.
     pub model_dir: PathBuf,
+    /// The .onnx file of the bundle, relative to it; `None` where it is to be found.
+    pub model_file: Option<PathBuf>,
     /// ONNX Runtime's library.
     pub ort_dylib_path: PathBuf,
     /// Labels a request gets that does not say how many, 1 or more.
@@ -112,6 +114,7 @@ impl Config {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let config = Self {
             model_dir: paths::model_dir(given(&settings.model_dir)),
+            model_file: check.model_file(given(&settings.model_file)),
             ort_dylib_path: paths::ort_dylib(given(&settings.ort_dylib_path)),
             top_k: check.number("TOP_K", &settings.top_k, 3, 1..=usize::MAX),
             min_score: check.number("MIN_SCORE", &settings.min_score, 0.0, 0.0..=1.0),

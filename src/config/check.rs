@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::{Component, PathBuf};
 use std::str::FromStr;
 
 use super::{ApiToken, Config, CorsOrigins, given, origin};
@@ -45,6 +46,18 @@ impl Check {
                 default
             }
         }
+    }
+
+    pub(super) fn model_file(&mut self, setting: Option<&str>) -> Option<PathBuf> {
+        let path = PathBuf::from(setting?);
+        if path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return Some(path);
+        }
+        self.mistakes.push(format!(
+            "MODEL_FILE must be the path of a file in the bundle, such as onnx/model.onnx, not \"{}\"",
+            path.display()
+        ));
+        None
     }
 
     pub(super) fn token(&mut self, setting: Option<&str>) -> Option<ApiToken> {

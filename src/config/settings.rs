@@ -13,6 +13,10 @@ pub struct Settings {
     #[arg(long, env = "MODEL_DIR", global = true, value_name = "DIR")]
     pub(super) model_dir: Option<String>,
 
+    /// Which .onnx file of the bundle, relative to it [default: model.onnx, else the only one]
+    #[arg(long, env = "MODEL_FILE", global = true, value_name = "FILE")]
+    pub(super) model_file: Option<String>,
+
     /// ONNX Runtime's library [default: `lib/libonnxruntime.so` beside the executable, else in `./lib`]
     #[arg(long, env = "ORT_DYLIB_PATH", global = true, value_name = "FILE")]
     pub(super) ort_dylib_path: Option<String>,

@@ -1,14 +1,12 @@
 //! The model bundle: a directory in the layout of a Hugging Face image-classification repository.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
+use super::fields::Fields;
 use super::head::{Output, Problem};
-use super::{Labels, Preprocessor, digest, front_matter};
+use super::{Labels, Preprocessor, Session, digest, front_matter, model_file, timm, ultralytics};
 use crate::StartError;
 
 /// What the answers say of the model.
@@ -29,67 +27,141 @@ pub struct Card {
 /// A bundle whose files were read; the model itself is not loaded yet.
 #[derive(Debug)]
 pub struct Bundle {
+    dir: PathBuf,
     pub(super) card: Card,
     pub(super) model_path: PathBuf,
     /// SHA-256 that the card says the model has, where it says so.
     stated_sha256: Option<String>,
-    pub(super) labels: Labels,
-    pub(super) preprocessor: Preprocessor,
+    /// `None` where the files do not name the classes.
+    labels: Option<Labels>,
+    preprocessing: Preprocessing,
     pub(super) problem: Problem,
     /// What the bundle says of the output, where it says it.
     pub(super) graph_output: Option<Output>,
 }
 
+/// Where it stands how a picture becomes the input.
+#[derive(Debug)]
+enum Preprocessing {
+    /// In the file of an image processor.
+    Known(Preprocessor),
+    /// In this `pretrained_cfg` of timm's. The model's input decides which of its sizes counts.
+    Timm(Fields),
+    /// In the model itself, or nowhere.
+    Model,
+}
+
 /// What is read of `config.json`.
-#[derive(Default, Deserialize)]
 struct ModelConfig {
-    #[serde(rename = "_name_or_path")]
-    name_or_path: Option<String>,
+    name: Option<String>,
     model_type: Option<String>,
-    id2label: Option<BTreeMap<String, String>>,
-    problem_type: Option<String>,
+    labels: Option<Labels>,
+    problem: Problem,
     /// This project's own: `logits` or `probabilities`.
     graph_output: Option<Output>,
+    pretrained_cfg: Option<Fields>,
 }
 
 impl ModelConfig {
-    fn problem(&self) -> Result<Problem, String> {
-        match self.problem_type.as_deref() {
-            None | Some("single_label_classification") => Ok(Problem::SingleLabel),
-            Some("multi_label_classification") => Ok(Problem::MultiLabel),
-            Some(other) => Err(format!("problem_type \"{other}\" is not classification")),
-        }
+    fn read(mut fields: Fields) -> Result<Self, String> {
+        let pretrained_cfg = fields.object("pretrained_cfg")?;
+        let name = fields.text("_name_or_path")?.filter(|name| is_hub_id(name));
+        let labels = match (fields.take("id2label"), fields.take("label2id"), &pretrained_cfg) {
+            (Some(id2label), _, _) if !id2label.is_null() => Some(Labels::from_id2label(&id2label)?),
+            (_, Some(label2id), _) if !label2id.is_null() => Some(Labels::from_label2id(&label2id)?),
+            (_, _, Some(cfg)) => timm::labels(&mut fields, cfg)?,
+            _ => None,
+        };
+        let problem = match fields.text("problem_type")?.as_deref() {
+            None | Some("single_label_classification") => Problem::SingleLabel,
+            Some("multi_label_classification") => Problem::MultiLabel,
+            Some(other) => return Err(format!("problem_type \"{other}\" is not classification")),
+        };
+        let graph_output = match fields.text("graph_output")?.as_deref() {
+            None => None,
+            Some("logits") => Some(Output::Logits),
+            Some("probabilities") => Some(Output::Probabilities),
+            Some(other) => {
+                return Err(format!("graph_output must be \"logits\" or \"probabilities\", not \"{other}\""));
+            }
+        };
+        let architecture = fields.text("architecture")?;
+        let model_type = fields.text("model_type")?;
+        Ok(Self { name: name.or(architecture), model_type, labels, problem, graph_output, pretrained_cfg })
     }
 }
 
 impl Bundle {
-    /// Reads `model.onnx` (or `onnx/model.onnx`), `config.json`, `preprocessor_config.json`, and, where they are
-    /// there, `labels.tsv` and `README.md`.
+    /// Reads `config.json`, the file of the image processor, `labels.tsv` and `README.md`, as far as they are there, and
+    /// finds the model: `model_file`, relative to the bundle, or else `model.onnx`, `onnx/model.onnx`, or the only one.
     ///
     /// # Errors
     ///
     /// [`StartError::Bundle`] names the file and what is wrong with it.
-    pub fn read(dir: &Path) -> Result<Self, StartError> {
+    pub fn read(dir: &Path, model_file: Option<&Path>) -> Result<Self, StartError> {
         if !dir.is_dir() {
             return Err(StartError::Bundle(format!(
                 "there is no directory {}; set MODEL_DIR",
                 dir.display()
             )));
         }
-        let model_path = find_model(dir)?;
-        let config = read_config(&dir.join("config.json"))?;
-        let path = dir.join("preprocessor_config.json");
-        let preprocessing = read_text(&path)?.ok_or_else(|| fault(&path, "there is no such file"))?;
+        let model_path = model_file::find(dir, model_file).map_err(|(path, what)| fault(&path, what))?;
+        let path = dir.join("config.json");
+        let fields = read_fields(&path)?.unwrap_or_default();
+        let mut config = ModelConfig::read(fields).map_err(|what| fault(&path, what))?;
         let text = read_text(&dir.join("README.md"))?.unwrap_or_default();
+        let path = dir.join("labels.tsv");
+        let table = read_text(&path)?
+            .map(|text| Labels::from_tsv(&text).map_err(|what| fault(&path, what)))
+            .transpose()?;
         Ok(Self {
             card: card(dir, &config, &text),
             model_path,
             stated_sha256: front_matter::scalar(&text, "model_sha256").map(|hash| hash.to_ascii_lowercase()),
-            labels: read_labels(dir, &config)?,
-            problem: config.problem().map_err(|what| fault(&dir.join("config.json"), what))?,
+            labels: table.or(config.labels.take()),
+            problem: config.problem,
             graph_output: config.graph_output,
-            preprocessor: Preprocessor::from_json(&preprocessing, config.model_type.as_deref())
-                .map_err(|what| fault(&path, what))?,
+            preprocessing: preprocessing(dir, config)?,
+            dir: dir.to_owned(),
+        })
+    }
+
+    /// How a picture becomes the input of this model.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Bundle`] where that stands nowhere, or is not supported.
+    pub(super) fn preprocessor(&self, session: &Session) -> Result<Preprocessor, StartError> {
+        match &self.preprocessing {
+            Preprocessing::Known(preprocessor) => Ok(preprocessor.clone()),
+            Preprocessing::Timm(cfg) => timm::preprocessor(cfg, session.input().size)
+                .map_err(|what| fault(&self.dir.join("config.json"), format!("pretrained_cfg: {what}"))),
+            Preprocessing::Model => match (session.metadata("task"), session.metadata("imgsz")) {
+                (Some(task), Some(imgsz)) => {
+                    ultralytics::preprocessor(&task, &imgsz).map_err(|what| fault(&self.model_path, what))
+                }
+                _ => Err(fault(&self.dir.join("preprocessor_config.json"), "there is no such file")),
+            },
+        }
+    }
+
+    /// What the classes are called: as the files say, or the model itself, else `LABEL_0` and so on.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Bundle`] where nothing tells even how many there are.
+    pub(super) fn labels(&self, session: &Session) -> Result<Labels, StartError> {
+        if let Some(labels) = &self.labels {
+            return Ok(labels.clone());
+        }
+        if let Some(names) = session.metadata("names") {
+            return ultralytics::labels(&names).map_err(|what| fault(&self.model_path, what));
+        }
+        session.classes().map(Labels::numbered).ok_or_else(|| {
+            fault(
+                &self.dir.join("config.json"),
+                "it has no id2label, and the model does not tell its number of classes",
+            )
         })
     }
 
@@ -114,27 +186,6 @@ fn fault(path: &Path, what: impl std::fmt::Display) -> StartError {
     StartError::Bundle(format!("{}: {what}", path.display()))
 }
 
-fn find_model(dir: &Path) -> Result<PathBuf, StartError> {
-    let candidates = [dir.join("model.onnx"), dir.join("onnx/model.onnx")];
-    let found = candidates.into_iter().find(|path| path.is_file());
-    let path = found.ok_or_else(|| {
-        StartError::Bundle(format!("{} holds neither model.onnx nor onnx/model.onnx", dir.display()))
-    })?;
-    // What git leaves in place of a large file when git-lfs is not installed.
-    let head = fs::File::open(&path).and_then(|file| {
-        let mut head = Vec::new();
-        io::Read::read_to_end(&mut io::Read::take(file, 64), &mut head).map(|_| head)
-    });
-    match head {
-        Ok(head) if head.is_empty() => Err(fault(&path, "the file is empty")),
-        Ok(head) if head.starts_with(b"version https://git-lfs") => {
-            Err(fault(&path, "this is a Git LFS pointer, not the model; run git lfs pull"))
-        }
-        Ok(_) => Ok(path),
-        Err(error) => Err(fault(&path, error)),
-    }
-}
-
 fn read_text(path: &Path) -> Result<Option<String>, StartError> {
     match fs::read_to_string(path) {
         // A byte order mark is no part of it, and hides the first key from what reads it.
@@ -147,24 +198,37 @@ fn read_text(path: &Path) -> Result<Option<String>, StartError> {
     }
 }
 
-fn read_config(path: &Path) -> Result<ModelConfig, StartError> {
-    let Some(text) = read_text(path)? else { return Ok(ModelConfig::default()) };
-    serde_json::from_str(&text).map_err(|error| fault(path, error))
+/// The object in a JSON file; `None` if there is no such file.
+fn read_fields(path: &Path) -> Result<Option<Fields>, StartError> {
+    let Some(text) = read_text(path)? else { return Ok(None) };
+    Fields::parse(&text).map(Some).map_err(|what| fault(path, what))
 }
 
-fn read_labels(dir: &Path, config: &ModelConfig) -> Result<Labels, StartError> {
-    let path = dir.join("labels.tsv");
-    if let Some(text) = read_text(&path)? {
-        return Labels::from_tsv(&text).map_err(|what| fault(&path, what));
+/// How pictures become the input, from the file of the image processor: `preprocessor_config.json`, or the part of
+/// `processor_config.json` that Transformers 5 writes; else from what timm wrote into `config.json`.
+fn preprocessing(dir: &Path, config: ModelConfig) -> Result<Preprocessing, StartError> {
+    let path = dir.join("preprocessor_config.json");
+    let (path, fields) = match read_fields(&path)? {
+        Some(fields) => (path, Some(fields)),
+        None => {
+            let path = dir.join("processor_config.json");
+            let whole = read_fields(&path)?;
+            let part = whole.map(|mut fields| fields.object("image_processor")).transpose();
+            let part = part.map_err(|what| fault(&path, what))?.flatten();
+            (path, part)
+        }
+    };
+    let Some(mut fields) = fields else {
+        return Ok(config.pretrained_cfg.map_or(Preprocessing::Model, Preprocessing::Timm));
+    };
+    if fields.is("image_processor_type", "TimmWrapperImageProcessor") {
+        let own = fields.object("pretrained_cfg").map_err(|what| fault(&path, what))?;
+        let cfg = config.pretrained_cfg.or(own).ok_or_else(|| fault(&path, "pretrained_cfg is missing"))?;
+        return Ok(Preprocessing::Timm(cfg));
     }
-    let path = dir.join("config.json");
-    let id2label = config.id2label.as_ref().ok_or_else(|| {
-        StartError::Bundle(format!(
-            "{} has no labels: neither labels.tsv nor id2label in config.json",
-            dir.display()
-        ))
-    })?;
-    Labels::from_id2label(id2label).map_err(|what| fault(&path, what))
+    Preprocessor::of(fields, config.model_type.as_deref())
+        .map(Preprocessing::Known)
+        .map_err(|what| fault(&path, what))
 }
 
 /// `owner/name` or `name`, as models are called on the hub. Anything else in `_name_or_path` is a path on the disk of whoever
@@ -181,7 +245,7 @@ fn is_hub_id(name: &str) -> bool {
 fn card(dir: &Path, config: &ModelConfig, text: &str) -> Card {
     let scalar = |key| front_matter::scalar(text, key);
     let folder = || dir.file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = scalar("model_name").or_else(|| config.name_or_path.clone().filter(|name| is_hub_id(name)));
+    let name = scalar("model_name").or_else(|| config.name.clone());
     Card {
         name: name.or_else(|| config.model_type.clone()).or_else(folder).unwrap_or_default(),
         sha256: String::new(),

@@ -27,6 +27,11 @@ impl Fields {
         self.0.contains_key(key)
     }
 
+    /// Whether the value of a key is this text.
+    pub(super) fn is(&self, key: &str, text: &str) -> bool {
+        self.0.get(key).and_then(Value::as_str) == Some(text)
+    }
+
     /// The value of a key, as it is.
     pub(super) fn take(&mut self, key: &str) -> Option<Value> {
         self.0.remove(key)
@@ -50,6 +55,11 @@ impl Fields {
     /// A text; a null counts as absent.
     pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, String> {
         self.given(key, "a text", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// An object; a null counts as absent.
+    pub(super) fn object(&mut self, key: &str) -> Result<Option<Self>, String> {
+        self.given(key, "an object", |value| value.as_object().cloned().map(Self))
     }
 
     /// A value for each of the three channels, or one for all; a null counts as absent.

@@ -1,13 +1,10 @@
 //! What the model's output means, and how it becomes scores.
 
-use serde::Deserialize;
-
 use super::top_k;
 use crate::Error;
 
 /// What the graph answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
     /// Any numbers.
     Logits,

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
+use super::fields::shown;
+
 /// The names of one class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
@@ -52,21 +56,65 @@ impl Labels {
         Self::from_map(labels)
     }
 
-    /// Takes the `id2label` of a Hugging Face `config.json`.
+    /// Takes the `id2label` of a Hugging Face `config.json`: an object from class ids to names, or a list of names.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub(super) fn from_id2label(id2label: &BTreeMap<String, String>) -> Result<Self, String> {
-        let mut labels = BTreeMap::new();
-        for (id, name) in id2label {
-            let class_id: usize = id.parse().map_err(|_| format!("id2label: \"{id}\" is no class id"))?;
-            if name.trim().is_empty() {
-                return Err(format!("id2label: class {class_id} has an empty label"));
+    pub(super) fn from_id2label(id2label: &Value) -> Result<Self, String> {
+        match id2label {
+            Value::Object(names) => {
+                Self::from_pairs("id2label", names.iter().map(|(id, name)| (json!(id), name.clone())))
             }
-            let label = Label { name: name.clone(), wnid: None, name_zh: None };
-            if labels.insert(class_id, label).is_some() {
-                return Err(format!("id2label: class {class_id} stands twice"));
+            Value::Array(names) => {
+                Self::from_pairs("id2label", (0..).map(|id: usize| json!(id)).zip(names.iter().cloned()))
+            }
+            _ => Err("id2label must be an object from class ids to names, or a list of names".to_owned()),
+        }
+    }
+
+    /// Takes the `label2id` of a Hugging Face `config.json`: an object from names to class ids.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(super) fn from_label2id(label2id: &Value) -> Result<Self, String> {
+        let names = label2id.as_object().ok_or("label2id must be an object from names to class ids")?;
+        Self::from_pairs("label2id", names.iter().map(|(name, id)| (id.clone(), json!(name))))
+    }
+
+    /// Names in the order of the class ids.
+    ///
+    /// # Errors
+    ///
+    /// The class that has no name.
+    pub(super) fn from_names(key: &str, names: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        Self::from_pairs(key, (0..).map(|id: usize| json!(id)).zip(names.into_iter().map(Value::String)))
+    }
+
+    /// The names that Transformers gives classes without a name: `LABEL_0` and so on.
+    pub(super) fn numbered(classes: usize) -> Self {
+        let label = |id| Label { name: format!("LABEL_{id}"), wnid: None, name_zh: None };
+        Self((0..classes).map(label).map(Arc::new).collect())
+    }
+
+    /// `key` is where the class ids and their names stand. Either may be numbers or texts.
+    fn from_pairs(key: &str, pairs: impl Iterator<Item = (Value, Value)>) -> Result<Self, String> {
+        let text = |value: Value| match value {
+            Value::String(text) => Some(text),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let mut labels = BTreeMap::new();
+        for (id, name) in pairs {
+            let class_id: usize = text(id.clone())
+                .and_then(|text| text.trim().parse().ok())
+                .ok_or_else(|| format!("{key}: {} is not a class id", shown(&id)))?;
+            let name = text(name.clone())
+                .filter(|name| !name.trim().is_empty())
+                .ok_or_else(|| format!("{key}: class {class_id} is called {}, not a name", shown(&name)))?;
+            if labels.insert(class_id, Label { name, wnid: None, name_zh: None }).is_some() {
+                return Err(format!("{key}: class {class_id} stands twice"));
             }
         }
         Self::from_map(labels)
@@ -137,8 +185,33 @@ mod tests {
 
     #[test]
     fn id2label_is_ordered_by_number_not_by_text() {
-        let id2label = (0..12).map(|id| (id.to_string(), format!("class {id}"))).collect();
+        let id2label: Value = (0..12).map(|id| (id.to_string(), json!(format!("class {id}")))).collect();
         let labels = Labels::from_id2label(&id2label).unwrap();
         assert_eq!(labels.get(10).unwrap().name, "class 10");
+    }
+
+    #[test]
+    fn labels_are_read_in_every_form_that_trainers_write() {
+        let names = |labels: Result<Labels, String>| {
+            labels.map(|labels| labels.iter().map(|label| label.name.clone()).collect::<Vec<_>>())
+        };
+        for id2label in [json!({"0": "a", "1": "b"}), json!(["a", "b"]), json!({"1": "b", " 0": "a"})] {
+            assert_eq!(names(Labels::from_id2label(&id2label)).unwrap(), ["a", "b"], "{id2label}");
+        }
+        assert_eq!(names(Labels::from_id2label(&json!({"0": 7, "1": 8}))).unwrap(), ["7", "8"]);
+        for label2id in [json!({"b": 1, "a": 0}), json!({"b": "1", "a": "0"})] {
+            assert_eq!(names(Labels::from_label2id(&label2id)).unwrap(), ["a", "b"], "{label2id}");
+        }
+        assert_eq!(names(Ok(Labels::numbered(2))).unwrap(), ["LABEL_0", "LABEL_1"]);
+        for (id2label, expected) in [
+            (json!({"cat": "0"}), "id2label: \"cat\" is not a class id"),
+            (json!({"0": null}), "id2label: class 0 is called null, not a name"),
+            (json!({"0": " "}), "id2label: class 0 is called \" \", not a name"),
+            (json!({"0": "a", "00": "b"}), "id2label: class 0 stands twice"),
+            (json!({"1": "a"}), "class 0 has no label"),
+            (json!(3), "id2label must be an object from class ids to names, or a list of names"),
+        ] {
+            assert_eq!(names(Labels::from_id2label(&id2label)).unwrap_err(), expected);
+        }
     }
 }

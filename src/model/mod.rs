@@ -12,6 +12,7 @@ mod front_matter;
 mod geometry;
 mod head;
 mod labels;
+mod model_file;
 mod pool;
 mod prediction;
 mod preprocess;
@@ -20,7 +21,9 @@ mod processors;
 mod resize;
 mod runtime;
 mod session;
+mod timm;
 mod top_k;
+mod ultralytics;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -75,7 +78,6 @@ impl Model {
         concurrency: usize,
         deny_labels: &str,
     ) -> Result<Self, StartError> {
-        let denied = Denied::read(deny_labels, &bundle.labels).map_err(StartError::Config)?;
         let (session, sha256) = std::thread::scope(|scope| {
             let hash = scope.spawn(|| bundle.sha256());
             let session = Session::load(runtime, &bundle.model_path, intra_threads, concurrency);
@@ -84,7 +86,8 @@ impl Model {
         // A file that is not the one of the card comes first: what ONNX Runtime makes of it only follows from that.
         let sha256 = sha256.map_err(|_| StartError::Bundle("hashing the model failed".to_owned()))??;
         let session = session?;
-        let Bundle { card, labels, preprocessor, .. } = bundle;
+        let (preprocessor, labels) = (bundle.preprocessor(&session)?, bundle.labels(&session)?);
+        let denied = Denied::read(deny_labels, &labels).map_err(StartError::Config)?;
         let fault = |what| StartError::Bundle(format!("{}: {what}", bundle.model_path.display()));
         preprocessor.check_input(session.input()).map_err(fault)?;
         let (problem, declared) = (bundle.problem, bundle.graph_output);
@@ -100,7 +103,7 @@ impl Model {
             })
             .map_err(fault)?,
         };
-        Ok(Self { card: Card { sha256, ..card }, labels, preprocessor, session, head, denied })
+        Ok(Self { card: Card { sha256, ..bundle.card }, labels, preprocessor, session, head, denied })
     }
 
     /// Name, hash, licence and source.

@@ -8,9 +8,9 @@ use ::image::RgbImage;
 
 use super::fields::Fields;
 use super::geometry::{Geometry, Part};
-use super::preprocessor_config;
 use super::resize::{Filter, scaled};
 use super::session::{Element, Input};
+use super::{preprocessor_config, timm, ultralytics};
 use crate::Error;
 use crate::image::Raster;
 
@@ -58,7 +58,34 @@ impl Preprocessor {
     ///
     /// What is wrong with it, or not supported.
     pub fn from_json(text: &str, model_type: Option<&str>) -> Result<Self, String> {
-        preprocessor_config::read(Fields::parse(text)?, model_type)
+        Self::of(Fields::parse(text)?, model_type)
+    }
+
+    /// The same of fields that were parsed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Preprocessor::from_json`].
+    pub(super) fn of(fields: Fields, model_type: Option<&str>) -> Result<Self, String> {
+        preprocessor_config::read(fields, model_type)
+    }
+
+    /// Follows a `pretrained_cfg` of timm's. `input` is the width and height that the model fixes.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, or not supported.
+    pub fn from_timm(text: &str, input: (Option<u32>, Option<u32>)) -> Result<Self, String> {
+        timm::preprocessor(&Fields::parse(text)?, input)
+    }
+
+    /// Follows the metadata `task` and `imgsz` of a model that Ultralytics exported.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, or not supported.
+    pub fn from_ultralytics(task: &str, imgsz: &str) -> Result<Self, String> {
+        ultralytics::preprocessor(task, imgsz)
     }
 
     pub(super) fn new(plan: Plan) -> Self {

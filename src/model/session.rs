@@ -103,6 +103,13 @@ impl Session {
         self.output.classes
     }
 
+    /// A text that the exporter wrote into the model.
+    pub(super) fn metadata(&self, key: &str) -> Option<String> {
+        self.pool
+            .with(|session| Ok(session.metadata().ok().and_then(|metadata| metadata.custom(key))))
+            .ok()?
+    }
+
     /// Runs the model on one image.
     ///
     /// `tensor` holds `3 * height * width` values in the order of the input's layout, `(width, height)` is in pixels.

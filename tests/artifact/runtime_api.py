@@ -86,6 +86,7 @@ def environment(api: str) -> dict[str, str]:
         "LAMBDA_TASK_ROOT": "/var/task",
         "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/task:/var/task/lib",
         # As template.yaml sets them.
+        "MIMALLOC_PURGE_DELAY": "10",
         "ORT_DISABLE_TELEMETRY": "1",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "TZ": ":UTC",

@@ -13,7 +13,7 @@ import yaml
 from conftest import ROOT
 
 # Read by glibc and by ONNX Runtime, before the program begins.
-NOT_OURS = {"ORT_DISABLE_TELEMETRY"}
+NOT_OURS = {"MIMALLOC_PURGE_DELAY", "ORT_DISABLE_TELEMETRY"}
 
 
 LONG_FORM = """
@@ -52,7 +52,7 @@ def test_every_variable_is_one_that_the_program_reads(template, package):
     assert variables - NOT_OURS <= known
     # Where the server listens is the local server's own business, and where the files are is the package's.
     local = {"HOST", "PORT", "MAX_CONNECTIONS", "MAX_QUEUE", "REQUEST_TIMEOUT_MS", "RUST_LOG"}
-    local |= {"MODEL_DIR", "ORT_DYLIB_PATH"}
+    local |= {"MODEL_DIR", "MODEL_FILE", "ORT_DYLIB_PATH"}
     # Under Lambda this is a matter of its memory alone: requests come one at a time.
     local |= {"MAX_CONCURRENCY"}
     assert known - local == variables - NOT_OURS, "a variable has no parameter"

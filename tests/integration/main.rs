@@ -12,6 +12,7 @@ mod cors;
 mod emulator;
 mod http;
 mod lambda;
+mod layouts;
 mod log;
 mod metrics;
 mod models;

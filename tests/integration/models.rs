@@ -10,7 +10,7 @@ use crate::process::binary;
 use crate::repository;
 use crate::start_up::assert_refused;
 
-fn bundle(name: &str) -> PathBuf {
+pub fn bundle(name: &str) -> PathBuf {
     repository("tests/fixtures/models").join(name)
 }
 
@@ -24,14 +24,14 @@ fn classify(name: &str, color: [u8; 3], variables: &[(&str, &str)]) -> Output {
     command.envs(variables.iter().copied()).output().unwrap()
 }
 
-fn predictions(output: &Output) -> Vec<Value> {
+pub fn predictions(output: &Output) -> Vec<Value> {
     let answer: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     answer["predictions"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
 }
 
 /// A 24-bit BMP of 4 × 4 pixels.
-fn flat([red, green, blue]: [u8; 3]) -> Vec<u8> {
+pub fn flat([red, green, blue]: [u8; 3]) -> Vec<u8> {
     let header = [54 + 48, 0, 54, 40, 4, 4, 1 | 24 << 16, 0, 48, 0, 0, 0, 0_u32];
     let mut file = b"BM".to_vec();
     file.extend(header.iter().flat_map(|field| field.to_le_bytes()));

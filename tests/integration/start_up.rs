@@ -86,7 +86,7 @@ fn a_missing_or_broken_bundle_is_named() {
     let remove = |name: &'static str| move |dir: &Path| fs::remove_file(dir.join(name)).unwrap();
     let write =
         |name: &'static str, text: &'static str| move |dir: &Path| fs::write(dir.join(name), text).unwrap();
-    assert_bundle_refused(remove("model.onnx"), &["neither model.onnx nor onnx/model.onnx"]);
+    assert_bundle_refused(remove("model.onnx"), &["it holds no .onnx file, neither itself nor in onnx/"]);
     assert_bundle_refused(
         remove("preprocessor_config.json"),
         &["preprocessor_config.json: there is no such file"],

@@ -3,7 +3,7 @@
 //! | module | fixtures | what it asks |
 //! |---|---|---|
 //! | `keys` | | is each key that is not supported refused by its name? |
-//! | `processors` | `fixtures/processors` | are the tensors those of Hugging Face's image processors? |
+//! | `processors` | `fixtures/processors`, `fixtures/transforms` | are the tensors those of the libraries of the training? |
 
 // Helpers of tests are tests.
 #![allow(clippy::panic, clippy::unwrap_used)]

@@ -1,0 +1,112 @@
+//! The transform of timm's models, as their `pretrained_cfg` describes it (`transforms_factory.py` of timm).
+
+use serde_json::Value;
+
+use super::fields::{Fields, pixels};
+use super::geometry::{Anchor, Geometry, Resize, check_sides};
+use super::preprocess::{Plan, linear};
+use super::resize::Filter;
+use super::{Labels, Preprocessor};
+
+/// What timm takes where the configuration does not say it.
+const SIZE: [u32; 3] = [3, 224, 224];
+const CROP_PCT: f64 = 0.875;
+const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
+const DEVIATION: [f64; 3] = [0.229, 0.224, 0.225];
+
+const IMAGENET_CLASSES: usize = 1000;
+
+/// The transform for evaluation. `input` is the width and height that the model fixes: a model that takes the size for
+/// tests gets the transform for tests.
+///
+/// # Errors
+///
+/// What is wrong with the configuration, or not supported.
+pub(super) fn preprocessor(cfg: &Fields, input: (Option<u32>, Option<u32>)) -> Result<Preprocessor, String> {
+    let mut cfg = cfg.clone();
+    let mut size = size(&mut cfg, "input_size")?.unwrap_or(SIZE);
+    let mut crop_pct = cfg.number("crop_pct")?.unwrap_or(CROP_PCT);
+    let (test_size, test_crop_pct) = (self::size(&mut cfg, "test_input_size")?, cfg.number("test_crop_pct")?);
+    if let Some(test) = test_size.filter(|test| (Some(test[2]), Some(test[1])) == input) {
+        size = test;
+        crop_pct = test_crop_pct.unwrap_or(crop_pct);
+    }
+    let [channels, height, width] = size;
+    if channels != 3 {
+        return Err(format!("input_size has {channels} channels; 3 are supported"));
+    }
+    if crop_pct.is_nan() || crop_pct <= 0.0 {
+        return Err(format!("crop_pct must be above 0, not {crop_pct}"));
+    }
+    // The conversion stops at the limits of the type, and `check_sides` refuses what is too large.
+    let scaled = |side: u32| (f64::from(side) / crop_pct).floor() as u32;
+    let (scaled_width, scaled_height) = (scaled(width), scaled(height));
+    let resize = match cfg.text("crop_mode")?.as_deref() {
+        Some("squash") => Resize::Exact { width: scaled_width, height: scaled_height },
+        None | Some("center") if scaled_width == scaled_height => Resize::ShortestEdge(scaled_width),
+        None | Some("center") => Resize::Cover { width: scaled_width, height: scaled_height },
+        Some(other) => {
+            return Err(format!("crop_mode \"{other}\" is not supported; center and squash are"));
+        }
+    };
+    check_sides(resize, (width, height))?;
+    let filter = match cfg.text("interpolation")?.as_deref() {
+        Some("nearest") => 0,
+        Some("lanczos") => 1,
+        Some("bilinear") => 2,
+        None | Some("bicubic") => 3,
+        Some("box") => 4,
+        Some("hamming") => 5,
+        Some(other) => {
+            return Err(format!(
+                "interpolation \"{other}\" is not supported; nearest, lanczos, bilinear, bicubic, box and hamming are"
+            ));
+        }
+    };
+    let (mean, deviation) =
+        (cfg.channels("mean")?.unwrap_or(MEAN), cfg.channels("std")?.unwrap_or(DEVIATION));
+    let (scale, bias) = linear(1.0 / 255.0, mean, deviation).ok_or("mean and std give no finite numbers")?;
+    Ok(Preprocessor::new(Plan {
+        geometry: Geometry { resize, output: (width, height), anchor: Anchor::HalfToEven },
+        filter: Filter::of_pillow(filter)?,
+        scale,
+        bias,
+        blue_first: false,
+    }))
+}
+
+/// Channels, height and width.
+fn size(cfg: &mut Fields, key: &str) -> Result<Option<[u32; 3]>, String> {
+    cfg.given(key, "[channels, height, width]", |value| match value.as_array().map(Vec::as_slice) {
+        Some([channels, height, width]) => Some([pixels(channels)?, pixels(height)?, pixels(width)?]),
+        _ => None,
+    })
+}
+
+/// The names of the classes in a timm repository's `config.json`: `label_names`, in the words of `label_descriptions`,
+/// else those of ImageNet where the model was trained on its 1,000 classes; `None` where nothing tells them.
+///
+/// # Errors
+///
+/// What is wrong with them.
+pub(super) fn labels(config: &mut Fields, cfg: &Fields) -> Result<Option<Labels>, String> {
+    let names = config.given("label_names", "a list of names", |value| value.as_array().cloned())?;
+    let descriptions = config.given("label_descriptions", "an object", |value| value.as_object().cloned())?;
+    if let Some(names) = names {
+        let described = |name: &Value| {
+            let name = name.as_str().unwrap_or_default();
+            let words = descriptions.as_ref().and_then(|words| words.get(name)?.as_str());
+            words.unwrap_or(name).to_owned()
+        };
+        return Labels::from_names("label_names", names.iter().map(described)).map(Some);
+    }
+    let mut cfg = cfg.clone();
+    let classes = match config.given("num_classes", "a number", Value::as_u64)? {
+        None => cfg.given("num_classes", "a number", Value::as_u64)?,
+        classes => classes,
+    };
+    let mut tells_imagenet = |key| cfg.text(key).ok().flatten().is_some_and(|text| text.contains("in1k"));
+    let is_imagenet = classes == Some(IMAGENET_CLASSES as u64)
+        && ["tag", "hf_hub_id", "url", "file"].iter().any(|key| tells_imagenet(key));
+    if is_imagenet { Labels::from_tsv(include_str!("../../model/labels.tsv")).map(Some) } else { Ok(None) }
+}

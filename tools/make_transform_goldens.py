@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Writes tests/fixtures/transforms: what timm, Ultralytics and PP-LCNet's processor make of two small pictures.
+
+Needs requirements-transforms.txt in an environment of its own; README.md says how. Each variant is a folder with the
+file that describes the transform, and the tensors that the library makes of `../processors/wide.png` and `tall.png`
+by that file, in the format of `tests/fixtures/processors`.
+"""
+
+import ast
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import PIL
+import timm
+import torch
+import transformers
+import ultralytics
+from PIL import Image
+from timm.data import create_transform, resolve_data_config
+from ultralytics.data.augment import classify_transforms
+
+FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
+OUT = FIXTURES / "transforms"
+IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+HALF = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+BASE = {"interpolation": "bicubic", "crop_pct": 0.95, "crop_mode": "center", **IMAGENET}
+
+
+def square(side, **options):
+    return BASE | {"input_size": [3, side, side]} | options
+
+
+# Variant: the `pretrained_cfg` of a timm repository. A crop of 27 of 28 or 30 pixels leaves odd margins.
+TIMM = {
+    "timm-center": square(27),
+    "timm-center-875": square(27, crop_pct=0.875, interpolation="bilinear", **HALF),
+    "timm-whole": square(24, crop_pct=1.0),
+    "timm-nearest": square(20, interpolation="nearest"),
+    "timm-lanczos": square(20, interpolation="lanczos"),
+    "timm-squash": square(24, crop_mode="squash", crop_pct=0.9),
+    "timm-squash-whole": square(24, crop_mode="squash", crop_pct=1.0),
+    "timm-oblong": square(0, input_size=[3, 20, 28]),
+    "timm-oblong-squash": square(0, input_size=[3, 28, 20], crop_mode="squash"),
+    # Larger than the resized picture: zeros stand around it.
+    "timm-padded": square(27, crop_pct=1.3),
+    # Only these two: timm's own defaults are bicubic, 0.875 and ImageNet's statistics.
+    "timm-defaults": {"input_size": [3, 28, 28], "num_classes": 3},
+    # The test size is for whoever asks for it; timm does not do so by itself.
+    "timm-test-size": square(20, test_input_size=[3, 28, 28], test_crop_pct=1.0),
+}
+# What a model has that was exported at the test size.
+AT_TEST_SIZE = {"timm-at-test-size": square(20, test_input_size=[3, 28, 28], test_crop_pct=1.0)}
+PP_LCNET = {
+    "pp-lcnet": {"resize_short": 32, "crop_size": {"height": 27, "width": 27}},
+    "pp-lcnet-odd": {"resize_short": 31, "crop_size": {"height": 24, "width": 24}},
+}
+# Variant: `imgsz`, as the export writes it into the model.
+ULTRALYTICS = {"ultralytics": "[24, 24]", "ultralytics-oblong": "[20, 28]", "ultralytics-number": "27"}
+
+
+def write(name, file, config, make, pictures, **more):
+    folder = OUT / name
+    folder.mkdir(parents=True)
+    (folder / file).write_text(json.dumps(config, indent=2) + "\n")
+    for picture, image in pictures.items():
+        tensor = np.asarray(make(image), dtype="<f4")
+        (folder / f"{picture}.f32").write_bytes(tensor.tobytes())
+    golden = {"shape": list(tensor.shape), "stride": 1, **more}
+    (folder / "golden.json").write_text(json.dumps(golden) + "\n")
+
+
+def main():
+    shutil.rmtree(OUT, ignore_errors=True)
+    pictures = {name: Image.open(FIXTURES / "processors" / f"{name}.png").convert("RGB") for name in ("wide", "tall")}
+    for name, cfg in (TIMM | AT_TEST_SIZE).items():
+        data = resolve_data_config(pretrained_cfg=cfg, use_test_size=name in AT_TEST_SIZE)
+        transform = create_transform(**data, is_training=False)
+        config = {"architecture": "resnet18", "num_classes": 3, "pretrained_cfg": cfg}
+        write(name, "config.json", config, transform, pictures)
+    for name, options in PP_LCNET.items():
+        processor = transformers.PPLCNetImageProcessor(**options)
+        config = json.loads(processor.to_json_string())
+        write(name, "preprocessor_config.json", config,
+              lambda image: processor(image, return_tensors="np")["pixel_values"][0], pictures)
+    for name, imgsz in ULTRALYTICS.items():
+        size = ast.literal_eval(imgsz)
+        transform = classify_transforms(size)
+        metadata = {"task": "classify", "imgsz": imgsz, "names": "{0: 'one', 1: \"the other's\", 2: 'third'}"}
+        write(name, "metadata.json", metadata, transform, pictures)
+    versions = {module.__name__: module.__version__ for module in (timm, torch, transformers, ultralytics, PIL)}
+    (OUT / "README.md").write_text(
+        "# Transforms\n\nTensors that timm, Ultralytics and PP-LCNet's image processor make of the pictures in\n"
+        "`../processors`, and the files that describe them, in the format of that folder.\n"
+        "`tools/make_transform_goldens.py` made all of it with "
+        + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".\nOwn work, CC0.\n"
+    )
+    print(f"{len(TIMM) + len(AT_TEST_SIZE) + len(PP_LCNET) + len(ULTRALYTICS)} variants")
+
+
+if __name__ == "__main__":
+    main()
