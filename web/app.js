@@ -2,7 +2,7 @@
 
 import { names, percent, show } from "./card.js";
 import { prepare, read } from "./picture.js";
-import { classify, info, pause } from "./service.js";
+import { classify, info, isPassing, pause } from "./service.js";
 import { firstLanguage, remember, textsOf } from "./texts.js";
 
 /** Pictures that are worked on at the same time; more would only wait in the service. */
@@ -54,14 +54,15 @@ function add(files) {
 
 /** Reads waiting pictures into memory, as many as may be there. */
 function readAhead() {
-  let size = 0;
   for (const picture of pictures) {
-    if (isOver(picture)) continue;
-    size += picture.file.size;
-    if (size > READ_AHEAD) return;
+    if (isOver(picture) || picture.bytes) continue;
+    if (held() + picture.file.size > READ_AHEAD) return;
     bytesOf(picture);
   }
 }
+
+/** The bytes that are in memory. */
+const held = () => pictures.reduce((sum, { bytes, file }) => sum + (bytes ? file.size : 0), 0);
 
 /** The bytes of a picture, read once. */
 function bytesOf(picture) {
@@ -113,7 +114,8 @@ async function look(picture) {
   // Another token was given in the meantime.
   if (isRefused && token !== outcome.sentWith) return refresh(picture, "waiting");
   Object.assign(picture, { answer: null, error: null }, outcome);
-  if (outcome.answer) picture.bytes = null;
+  // Kept for another try, where there is room.
+  if (outcome.answer || !isPassing(outcome.error) || held() > READ_AHEAD) picture.bytes = null;
   refresh(picture, outcome.answer ? "done" : "failed");
   readAhead();
   if (isRefused) askForToken();

@@ -2,7 +2,7 @@
 
 /** How long a canvas may take for its file, in milliseconds. Where its pixels are guarded it may never come. */
 const PATIENCE = 10_000;
-const PATIENCE_FOR_PROBE = 2_000;
+const PATIENCE_FOR_PROBE = 5_000;
 
 /** Side of the canvas that is tried, in pixels, and of each colour in it: whole blocks of JPEG. */
 const SIDE = 32;

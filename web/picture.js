@@ -11,6 +11,9 @@ const SHORT_SIDE = 128;
 /** Long side of a preview, in pixels of the screen's. */
 const PREVIEW_SIDE = 480;
 
+/** Bytes of a picture that is its own preview, at most. */
+const LARGEST_PREVIEW = 2 ** 20;
+
 /** What the service decodes, by its first bytes; `.` is any byte. */
 const ACCEPTED = ["\xff\xd8\xff", "\x89PNG", "GIF8", "BM", "RIFF....WEBP", "II*\0", "MM\0*", "II+\0", "MM\0+"];
 
@@ -35,7 +38,10 @@ export async function prepare(bytes, name, limits) {
     const { max_body_bytes: maxBytes = Infinity, max_pixels: maxPixels = Infinity } = limits ?? {};
     const isTooLarge = bytes.size > maxBytes || image.width * image.height > maxPixels;
     const isSent = isAccepted && !isTooLarge;
-    if (!(await isFaithful())) return { body: bytes, notice: isSent ? null : { key: "guarded" }, preview: bytes };
+    if (!(await isFaithful())) {
+      const preview = bytes.size < LARGEST_PREVIEW ? bytes : null;
+      return { body: bytes, notice: isSent ? null : { key: "guarded" }, preview };
+    }
     const preview = await drawn(image, PREVIEW_SIDE);
     if (isSent) return { body: bytes, notice: null, preview: preview?.blob ?? null };
     let side = Math.min(LONG_SIDE, Math.max(image.width, image.height), Math.sqrt(maxPixels));

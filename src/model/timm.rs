@@ -108,5 +108,9 @@ pub(super) fn labels(config: &mut Fields, cfg: &Fields) -> Result<Option<Labels>
     let mut tells_imagenet = |key| cfg.text(key).ok().flatten().is_some_and(|text| text.contains("in1k"));
     let is_imagenet = classes == Some(IMAGENET_CLASSES as u64)
         && ["tag", "hf_hub_id", "url", "file"].iter().any(|key| tells_imagenet(key));
-    if is_imagenet { Labels::from_tsv(include_str!("../../model/labels.tsv")).map(Some) } else { Ok(None) }
+    if is_imagenet {
+        Labels::from_tsv(include_str!("../../tools/ic_tools/imagenet1k.tsv")).map(Some)
+    } else {
+        Ok(None)
+    }
 }

@@ -266,3 +266,11 @@ fn no_answer_shows_where_the_model_was_on_the_disk_of_who_made_it() {
         assert!(!answer.body.contains("checkpoint"), "{}", answer.body);
     }
 }
+
+#[test]
+fn the_model_that_a_start_does_not_try_is_the_committed_one() {
+    let code = fs::read_to_string(repository("src/model/mod.rs")).unwrap();
+    let card = fs::read_to_string(repository("model/README.md")).unwrap();
+    let sha256 = card.lines().find_map(|line| line.strip_prefix("model_sha256: ")).unwrap();
+    assert!(code.contains(&format!("COMMITTED_SHA256: &str = \"{sha256}\"")), "{sha256}");
+}
