@@ -186,7 +186,7 @@ function askForToken() {
 
 function useToken(event) {
   event.preventDefault();
-  // Only what a token can hold: what else was copied with it, such as a space of no width, no header may hold.
+  // A copied text may hold characters that a header must not, such as a space of no width.
   token = element("secret").value.replace(/[^!-~]/g, "");
   try {
     sessionStorage.setItem("token", token);

@@ -8,7 +8,7 @@ const LONG_SIDE = 2048;
 /** A long side that is not made shorter to save bytes, in pixels: there would be too little to see. */
 const SHORT_SIDE = 128;
 
-/** Long side of a preview, in pixels of the screen's. */
+/** Long side of a preview, in pixels of the screen. */
 const PREVIEW_SIDE = 480;
 
 /** Bytes of a picture that is its own preview, at most. */
@@ -73,7 +73,7 @@ async function load(bytes) {
     URL.revokeObjectURL(url);
     return null;
   }
-  // A drawing without a size of its own has none.
+  // A drawing may have no size of its own.
   const width = element.naturalWidth || LONG_SIDE / 2;
   const height = element.naturalHeight || LONG_SIDE / 2;
   return { element, width, height, release: () => URL.revokeObjectURL(url) };

@@ -5,10 +5,10 @@ const BASE = new URL(".", document.baseURI);
 /** How long an answer may take, in milliseconds. */
 const PATIENCE = 60_000;
 
-/** What pictures wait for, they do not wait for longer than that. */
+/** How long pictures wait for the limits of the service, in milliseconds. */
 const PATIENCE_FOR_INFO = 5_000;
 
-/** What is waited for an overloaded service at most, in seconds. Where it asks for more, a person is told. */
+/** The longest pause before another try, in seconds. Where the service asks for a longer one, a person is told. */
 const LONGEST_PAUSE = 30;
 
 /**
