@@ -64,7 +64,11 @@ struct ModelConfig {
 
 impl ModelConfig {
     fn read(mut fields: Fields) -> Result<Self, String> {
-        let pretrained_cfg = fields.object("pretrained_cfg")?;
+        let pretrained_cfg = match fields.object("pretrained_cfg")? {
+            // Before version 0.8, timm wrote it without a name of its own.
+            None if fields.has("architecture") && fields.has("input_size") => Some(fields.clone()),
+            cfg => cfg,
+        };
         let name = fields.text("_name_or_path")?.filter(|name| is_hub_id(name));
         let labels = match (fields.take("id2label"), fields.take("label2id"), &pretrained_cfg) {
             (Some(id2label), _, _) if !id2label.is_null() => Some(Labels::from_id2label(&id2label)?),

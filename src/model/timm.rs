@@ -90,7 +90,11 @@ fn size(cfg: &mut Fields, key: &str) -> Result<Option<[u32; 3]>, String> {
 ///
 /// What is wrong with them.
 pub(super) fn labels(config: &mut Fields, cfg: &Fields) -> Result<Option<Labels>, String> {
-    let names = config.given("label_names", "a list of names", |value| value.as_array().cloned())?;
+    let names = match config.given("label_names", "a list of names", |value| value.as_array().cloned())? {
+        // Old files call them so.
+        None => config.given("labels", "a list of names", |value| value.as_array().cloned())?,
+        names => names,
+    };
     let descriptions = config.given("label_descriptions", "an object", |value| value.as_object().cloned())?;
     if let Some(names) = names {
         let described = |name: &Value| {

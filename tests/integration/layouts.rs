@@ -96,6 +96,11 @@ fn a_repository_of_timm_is_served_with_its_transform_and_labels() {
     let dir = folder(&[("model.onnx", &model("nchw-f32")), ("config.json", config(names).as_bytes())]);
     assert_eq!(sorted(labels(dir.path(), &[])), ["ant", "bee", "n03"]);
 
+    // As timm wrote it before version 0.8.
+    let flat = br#"{"architecture": "resnet18", "num_classes": 3, "input_size": [3, 8, 8], "labels": ["ant", "bee", "cat"]}"#;
+    let dir = folder(&[("model.onnx", &model("nchw-f32")), ("config.json", flat)]);
+    assert_eq!(sorted(labels(dir.path(), &[])), ["ant", "bee", "cat"]);
+
     // As Transformers saves it, and as onnx-community copies it.
     let wrapper = config(json!({"model_type": "timm_wrapper", "label2id": {"ant": 0, "bee": "1", "cat": 2}}));
     let processor = br#"{"image_processor_type": "TimmWrapperImageProcessor", "pretrained_cfg": {"input_size": [3, 8, 8]}}"#;
