@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import InferenceClient
 from PIL import Image
 from torchvision import models, transforms
 
@@ -137,3 +138,19 @@ def test_the_servers_top_5_are_those_of_pytorch_and_pillow(classes, photos, tmp_
             print(f"{photo.name}: best score {scores.max():.3f}")
     print(f"{classes} classes: max |Δscore| {worst:.2g}")
     assert worst <= 1e-3
+
+
+def test_the_client_of_the_hugging_face_hub_gets_its_labels():
+    """The recipe of docs/api.md, and parameters of the same interface."""
+    text = (REPOSITORY / "docs" / "api.md").read_text()
+    recipe = text.split("```py\n")[1].split("```")[0]
+    with served(REPOSITORY / "model") as server:
+        script = recipe.replace("http://127.0.0.1:5000", server)
+        run = subprocess.run(
+            [sys.executable, "-"], input=script, cwd=REPOSITORY, capture_output=True, text=True
+        )
+        assert [line.split()[0] for line in run.stdout.splitlines()] == ["espresso", "cup"], run
+        client = InferenceClient(model=f"{server}/predict")
+        photo = str(REPOSITORY / "tests" / "fixtures" / "coffee.png")
+        (logit,) = client.image_classification(photo, top_k=1, function_to_apply="none")
+        assert logit.label == "espresso" and logit.score > 1
