@@ -234,13 +234,13 @@ def test_a_download_that_is_cut_for_good_leaves_nothing_and_the_next_run_takes_w
     line = fetch().refused()
     assert "cannot fetch some/model from http://127.0.0.1" in line and "run it again" in line
     hub.cuts = 0
-    del hub.files["config.json"]
+    del hub.files["preprocessor_config.json"]
     refused = fetch()
-    assert refused.status == 1, "without labels the program refuses it"
-    hub.files["config.json"] = files_of("nchw-f32")["config.json"]
+    assert refused.status == 1, "without its preprocessing the program refuses it"
+    hub.files["preprocessor_config.json"] = files_of("nchw-f32")["preprocessor_config.json"]
     hub.requests.clear()
     assert fetch().status == 0
-    assert hub.fetched() == ["config.json"]
+    assert hub.fetched() == ["preprocessor_config.json"]
 
 
 def test_a_damaged_file_is_told_and_fetched_anew_by_the_next_run(hub, fetch):
