@@ -30,7 +30,7 @@ pub(super) enum ReplyForm {
     Lattice,
 }
 
-/// All front doors. Those that are told by one field of their own come before those that have less.
+/// All front doors. The first that matches counts, so those with a field of their own come first.
 static FRONT_DOORS: [FrontDoor; 5] = [
     // An Application Load Balancer.
     FrontDoor {

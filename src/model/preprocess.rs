@@ -61,7 +61,7 @@ impl Preprocessor {
         Self::of(Fields::parse(text)?, model_type)
     }
 
-    /// The same of fields that were parsed.
+    /// As [`Preprocessor::from_json`], for a file that was parsed already.
     ///
     /// # Errors
     ///

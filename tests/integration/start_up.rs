@@ -240,7 +240,7 @@ fn without_proc_the_model_and_the_library_are_found_beside_the_program() {
         let answer = String::from_utf8_lossy(&output.stdout);
         assert!(answer.contains("espresso"), "{started_as}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    // Without them, what is missing is named.
+    // Where they are missing, the message names what is missing.
     fs::remove_file(folder.path().join("model")).unwrap();
     let mut command = isolated();
     command.arg(&program).args(["classify", "a.jpg"]).current_dir("/").env_clear().env("PATH", &path);

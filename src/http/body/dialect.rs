@@ -58,7 +58,7 @@ fn first(list: &str) -> Option<u8> {
 ///
 /// # Errors
 ///
-/// What is wrong with the request as a whole. What is wrong with one image is added in its place.
+/// A fault of the request as a whole. The fault of a single image takes the place of that image instead.
 pub(super) fn add(intake: &mut Intake, value: &str, what: &str) -> Result<(), Error> {
     add_within(intake, value, what, 0)
 }
@@ -228,7 +228,7 @@ pub(super) fn vision_max_results(requests: &str) -> Result<Option<usize>, Error>
         r#type: Option<String>,
         max_results: Option<usize>,
     }
-    // What is not in this form has no options.
+    // Requests of another form have no options.
     let Ok(requests) = serde_json::from_str::<Vec<Request>>(requests) else { return Ok(None) };
     let mut features = requests.iter().flat_map(|request| &request.features).peekable();
     if features.peek().is_none() {

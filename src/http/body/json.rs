@@ -354,8 +354,7 @@ impl<'a> Visitor<'a> for Named {
     }
 }
 
-/// Takes an option, given as a number or as a string that holds one; what is neither is refused by the option's own
-/// parser.
+/// Takes an option. It may be a number, or a string that holds one. The option's own parser refuses anything else.
 fn set_option(options: &mut RawOptions, name: &str, value: Option<&RawValue>) -> Result<(), Error> {
     let Some(value) = value.map(RawValue::get).filter(|value| *value != "null") else { return Ok(()) };
     let text = string(value, "option", "a number").unwrap_or(value.into());

@@ -46,7 +46,7 @@ impl RawOptions {
         Ok(())
     }
 
-    /// These options, and for those that are not given the others.
+    /// These options. Where one is not given, that of `others` counts.
     pub fn or(self, others: Self) -> Self {
         Self {
             top_k: self.top_k.or(others.top_k),

@@ -17,7 +17,7 @@ pub(super) fn convert(rows: &[&[u8]], transform: Option<u8>, to: &mut [u8]) {
         ([one, two, three, key], transform) => {
             let inks = one.iter().zip(*two).zip(*three).zip(*key);
             for (to, (((&one, &two), &three), &key)) in to.iter_mut().zip(inks) {
-                // Stored is what is left of the paper's white; YCCK has the ink itself.
+                // CMYK files store the light that the ink lets through. YCCK converts to the ink itself.
                 let white = if transform == Some(0) {
                     [one, two, three]
                 } else {
