@@ -17,6 +17,7 @@ mod pool;
 mod prediction;
 mod preprocess;
 mod preprocessor_config;
+mod processor_settings;
 mod processors;
 mod resize;
 mod runtime;

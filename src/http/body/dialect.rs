@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 
 use super::Upload;
 use super::intake::Intake;
-use super::json::{self, List, wrong_type};
 use super::text::{self, Origin, Spaces};
+use super::value::{self, List, wrong_type};
 use crate::error::Error;
 
 /// Fields of objects that hold the image, or an object that does. In brackets the services.
@@ -95,7 +95,7 @@ fn add_within(intake: &mut Intake, value: &str, what: &str, depth: usize) -> Res
         }
         _ => {
             let image =
-                json::string(value, what, "a string that holds base64 or a data URL, or a list of bytes")
+                value::string(value, what, "a string that holds base64 or a data URL, or a list of bytes")
                     .and_then(|text| text::image(&text, origin));
             intake.add(image.map(|bytes| Upload { bytes, file_name: None }))
         }
@@ -107,7 +107,7 @@ fn add_bytes(intake: &mut Intake, value: &str, origin: Origin<'_>) -> Result<(),
     let mut fault = None;
     let read = serde_json::Deserializer::from_str(value)
         .deserialize_any(Numbers { origin, fault: &mut fault })
-        .map_err(json::syntax);
+        .map_err(value::syntax);
     let image = match fault {
         Some(fault) => Err(fault),
         None => read.and_then(|bytes| text::checked(bytes.into(), origin)),
@@ -186,7 +186,7 @@ struct Known<'a> {
 impl<'a> Known<'a> {
     fn read(object: &'a str) -> Result<Self, Error> {
         let known = Self { holders: Vec::new(), is_reference: false };
-        serde_json::Deserializer::from_str(object).deserialize_map(known).map_err(json::syntax)
+        serde_json::Deserializer::from_str(object).deserialize_map(known).map_err(value::syntax)
     }
 }
 

@@ -5,15 +5,15 @@
 //! where it stands, a value of the wrong type is named with its field, and nesting, however deep, is
 //! skipped without recursion.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
-use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::intake::Intake;
 use super::options::RawOptions;
+use super::parameters::{self, Parameters};
+use super::value::{List, syntax, wrong_type};
 use super::{Limits, Submission, dialect};
 use crate::error::Error;
 
@@ -84,21 +84,6 @@ pub(in crate::http) struct Document<'a> {
 pub(super) const IMAGE_FIELDS: [&str; 8] =
     ["image", "images", "inputs", "instances", "requests", "data", "file", "Image"];
 
-/// Options of a request, by the names that the Hugging Face API has for them.
-#[derive(ToSchema)]
-#[schema(as = Parameters)]
-#[expect(dead_code, reason = "only its schema is used: an unknown name must be refused by that name")]
-struct Parameters {
-    /// How many labels; more than there are classes gives all.
-    #[schema(minimum = 1)]
-    top_k: Option<u32>,
-    /// Leaves out labels whose score is lower: from 0 to 1, unless scores are logits.
-    min_score: Option<f32>,
-    /// What makes scores of the model's logits: `softmax`, `sigmoid` or `none`.
-    #[schema(pattern = "^(softmax|sigmoid|none)$")]
-    function_to_apply: Option<String>,
-}
-
 /// What `inputs` may hold.
 #[derive(ToSchema)]
 #[serde(untagged)]
@@ -158,7 +143,7 @@ fn without_line_breaks(text: &str) -> Option<String> {
 
 impl Document<'_> {
     fn options(&self) -> Result<RawOptions, Error> {
-        let mut options = parameters(self.parameters)?;
+        let mut options = parameters::read(self.parameters)?;
         if let Some(requests) = self.requests {
             options.top_k = dialect::vision_max_results(requests.get())?.or(options.top_k);
         }
@@ -170,7 +155,7 @@ impl Document<'_> {
             ("function_to_apply", self.function_to_apply),
         ];
         for (name, value) in named {
-            set_option(&mut options, name, value)?;
+            parameters::set(&mut options, name, value)?;
         }
         Ok(options)
     }
@@ -261,143 +246,4 @@ fn add_list(intake: &mut Intake, text: &str, name: Option<&str>) -> Result<(), E
         }
     }
     Ok(())
-}
-
-/// The entries of an array as far as they are accepted, and the number of all: an array of millions of zeros
-/// must not take more memory than its text.
-pub(super) struct List {
-    max: usize,
-}
-
-impl List {
-    /// The entries of an array, unless there are more than the request may have images.
-    pub(super) fn read<'a>(text: &'a str, intake: &Intake) -> Result<Vec<&'a RawValue>, Error> {
-        let mut json = serde_json::Deserializer::from_str(text);
-        let (entries, found) =
-            json.deserialize_seq(Self { max: intake.limits.max_images }).map_err(syntax)?;
-        json.end().map_err(syntax)?;
-        intake.announce(found)?;
-        Ok(entries)
-    }
-}
-
-impl<'a> Visitor<'a> for List {
-    type Value = (Vec<&'a RawValue>, usize);
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut array: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
-        while entries.len() < self.max
-            && let Some(entry) = array.next_element()?
-        {
-            entries.push(entry);
-        }
-        let mut found = entries.len();
-        while array.next_element::<IgnoredAny>()?.is_some() {
-            found += 1;
-        }
-        Ok((entries, found))
-    }
-}
-
-/// The options in the field `parameters`. One that is not known is refused, as the Hugging Face API does it: whoever
-/// names it counts on what it does.
-fn parameters(value: Option<&RawValue>) -> Result<RawOptions, Error> {
-    let mut options = RawOptions::default();
-    let object = match value.map(RawValue::get) {
-        None => return Ok(options),
-        Some(object) if object.starts_with('{') => object,
-        Some(other) => return Err(wrong_type("field \"parameters\"", "an object", other)),
-    };
-    let named: Vec<(String, &RawValue)> =
-        serde_json::Deserializer::from_str(object).deserialize_map(Named).map_err(syntax)?;
-    for (name, value) in named {
-        if !RawOptions::has(&name) {
-            return Err(Error::InvalidParameter(format!(
-                "{} is no parameter that is known. Those are {}.",
-                super::disposition::shown(&name),
-                RawOptions::NAMES.join(", ")
-            )));
-        }
-        set_option(&mut options, &name, Some(value))?;
-    }
-    Ok(options)
-}
-
-/// The fields of an object, each of which may be there once.
-struct Named;
-
-impl<'a> Visitor<'a> for Named {
-    type Value = Vec<(String, &'a RawValue)>;
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        // One more than there are names: that one is unknown, or there twice.
-        const MAX: usize = RawOptions::NAMES.len() + 1;
-        let mut named: Self::Value = Vec::new();
-        while let Some(name) = map.next_key::<String>()? {
-            if named.iter().any(|(other, _)| *other == name) {
-                return Err(A::Error::custom("twice"));
-            }
-            let value = map.next_value()?;
-            if named.len() < MAX {
-                named.push((name, value));
-            }
-        }
-        Ok(named)
-    }
-}
-
-/// Takes an option. It may be a number, or a string that holds one. The option's own parser refuses anything else.
-fn set_option(options: &mut RawOptions, name: &str, value: Option<&RawValue>) -> Result<(), Error> {
-    let Some(value) = value.map(RawValue::get).filter(|value| *value != "null") else { return Ok(()) };
-    let text = string(value, "option", "a number").unwrap_or(value.into());
-    options.set(name, &text)
-}
-
-/// The content of a JSON string, borrowed if it has no escapes.
-pub(super) fn string<'a>(value: &'a str, what: &str, wanted: &str) -> Result<Cow<'a, str>, Error> {
-    let Some(inner) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-        return Err(wrong_type(what, wanted, value));
-    };
-    if !inner.contains('\\') {
-        return Ok(inner.into());
-    }
-    serde_json::from_str::<String>(value).map(Cow::from).map_err(|_| {
-        Error::InvalidJson(format!(
-            "The {what} has an escape that is no character, such as half a surrogate pair."
-        ))
-    })
-}
-
-pub(super) fn wrong_type(what: &str, wanted: &str, found: &str) -> Error {
-    let found = match found.bytes().next() {
-        Some(b'"') => "a string",
-        Some(b'{') => "an object",
-        Some(b'[') => "an array",
-        Some(b't' | b'f') => "a boolean",
-        Some(b'n') => "null",
-        _ => "a number",
-    };
-    Error::InvalidJson(format!("The {what} must be {wanted}; {found} was found."))
-}
-
-/// The library's own messages name Rust types; its position is what helps.
-pub(super) fn syntax(error: serde_json::Error) -> Error {
-    let (line, column) = (error.line(), error.column());
-    Error::InvalidJson(match error.classify() {
-        serde_json::error::Category::Eof => {
-            format!("The JSON ends too early, at line {line}, column {column}. Was it cut off?")
-        }
-        serde_json::error::Category::Data => {
-            format!("The JSON has a field twice, before line {line}, column {column}.")
-        }
-        _ => format!("The JSON is not valid at line {line}, column {column}."),
-    })
 }

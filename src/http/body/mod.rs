@@ -18,9 +18,11 @@ mod json;
 mod layer;
 mod multipart;
 mod options;
+mod parameters;
 mod parts;
 mod sniff;
 mod text;
+mod value;
 
 #[cfg(test)]
 mod robustness;

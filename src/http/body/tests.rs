@@ -112,6 +112,7 @@ fn percent(bytes: impl AsRef<[u8]>) -> String {
 
 mod dialects;
 mod json_bodies;
+mod multipart;
 mod multipart_bodies;
 mod multipart_headers;
 mod raw;

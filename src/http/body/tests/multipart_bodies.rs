@@ -1,5 +1,6 @@
 //! Form 4.
 
+use super::multipart::{TYPE, body, field, file, part, quoted_printable};
 use super::*;
 
 /// The headers of a file field that was left empty, as browsers send it.
@@ -9,46 +10,6 @@ const NOT_CHOSEN: &str =
 /// The headers of a file as .NET sends them.
 const DOTNET: &str = "Content-Type: image/png\nContent-Disposition: form-data; name=image; filename=a.png; \
                       filename*=utf-8''a.png";
-
-pub(super) const TYPE: &str = "multipart/form-data; boundary=XyZ";
-
-/// A part of the given header lines.
-pub(super) fn part(headers: &str, data: &[u8]) -> Vec<u8> {
-    let headers = headers.replace('\n', "\r\n");
-    [b"--XyZ\r\n", headers.as_bytes(), b"\r\n\r\n", data, b"\r\n"].concat()
-}
-
-pub(super) fn body(parts: &[Vec<u8>]) -> Vec<u8> {
-    [&parts.concat()[..], b"--XyZ--\r\n"].concat()
-}
-
-pub(super) fn file(data: &[u8]) -> Vec<u8> {
-    part(
-        "Content-Disposition: form-data; name=\"image\"; filename=\"cat.jpg\"\nContent-Type: image/jpeg",
-        data,
-    )
-}
-
-pub(super) fn field(name: &str, value: &str) -> Vec<u8> {
-    part(&format!("Content-Disposition: form-data; name=\"{name}\""), value.as_bytes())
-}
-
-/// As curl writes it: lines of at most 76 characters, CRLF within the data as it is.
-fn quoted_printable(data: &[u8]) -> Vec<u8> {
-    let mut text = String::new();
-    for line in latin1(data).split("\r\n") {
-        let escape = |character: char| match character {
-            '!'..='<' | '>'..='~' => character.to_string(),
-            other => format!("={:02X}", u32::from(other)),
-        };
-        let words: Vec<String> = line.chars().map(escape).collect();
-        let lines: Vec<String> = words.chunks(25).map(<[String]>::concat).collect();
-        text += &lines.join("=\r\n");
-        text += "\r\n";
-    }
-    text.truncate(text.len() - 2);
-    text.into_bytes()
-}
 
 #[test]
 fn multipart_is_read_as_clients_write_it() {

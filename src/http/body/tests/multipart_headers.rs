@@ -1,6 +1,6 @@
 //! Form 4: what the headers of the request and of its parts say, and what is made of it.
 
-use super::multipart_bodies::{TYPE, body, field, file, part};
+use super::multipart::{TYPE, body, field, file, part};
 use super::*;
 
 #[test]

@@ -120,10 +120,10 @@ fn bytes_that_were_written_as_latin_1_characters_are_restored() {
         assert_eq!(found("", b64(&text).as_bytes()), one(image), "base64: {name}");
         let json = serde_json::json!({ "image": text }).to_string();
         assert_eq!(found("application/json", json.as_bytes()), one(image), "JSON: {name}");
-        let file = multipart_bodies::body(&[multipart_bodies::file(text.as_bytes())]);
-        assert_eq!(found(multipart_bodies::TYPE, &file), one(image), "a file: {name}");
-        let field = multipart_bodies::body(&[multipart_bodies::field("image", &text)]);
-        assert_eq!(found(multipart_bodies::TYPE, &field), one(image), "a field: {name}");
+        let file = multipart::body(&[multipart::file(text.as_bytes())]);
+        assert_eq!(found(multipart::TYPE, &file), one(image), "a file: {name}");
+        let field = multipart::body(&[multipart::field("image", &text)]);
+        assert_eq!(found(multipart::TYPE, &field), one(image), "a field: {name}");
     }
 }
 
@@ -137,8 +137,8 @@ fn files_that_happen_to_be_utf_8_stay_as_they_are() {
         assert!(std::str::from_utf8(&image).is_ok_and(|text| !text.is_ascii()));
         assert_eq!(found("", &image), one(&image));
         assert_eq!(found("", b64(&image).as_bytes()), one(&image));
-        let body = multipart_bodies::body(&[multipart_bodies::file(&image)]);
-        assert_eq!(found(multipart_bodies::TYPE, &body), one(&image));
+        let body = multipart::body(&[multipart::file(&image)]);
+        assert_eq!(found(multipart::TYPE, &body), one(&image));
     }
 }
 
@@ -155,8 +155,8 @@ fn mangled_bytes_are_known_in_base64_and_when_they_are_cut_inside_a_character() 
                     let name = String::from_utf8_lossy(&body);
                     assert_eq!(found(content_type, &body), Err("mangled_body"), "{content_type:?} {name:?}");
                 }
-                let file = multipart_bodies::body(&[multipart_bodies::file(&body)]);
-                assert_eq!(found(multipart_bodies::TYPE, &file), Err("mangled_body"));
+                let file = multipart::body(&[multipart::file(&body)]);
+                assert_eq!(found(multipart::TYPE, &file), Err("mangled_body"));
             }
             for text in [b64(&body), b64(b64(&body))] {
                 let json = format!("{{\"image\":\"{text}\"}}");

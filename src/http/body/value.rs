@@ -1,0 +1,90 @@
+//! JSON values whose type is known only when they are read: their content, and the message for a wrong one.
+
+use std::borrow::Cow;
+
+use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::intake::Intake;
+use crate::error::Error;
+
+/// The content of a JSON string, borrowed if it has no escapes.
+pub(super) fn string<'a>(value: &'a str, what: &str, wanted: &str) -> Result<Cow<'a, str>, Error> {
+    let Some(inner) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return Err(wrong_type(what, wanted, value));
+    };
+    if !inner.contains('\\') {
+        return Ok(inner.into());
+    }
+    serde_json::from_str::<String>(value).map(Cow::from).map_err(|_| {
+        Error::InvalidJson(format!(
+            "The {what} has an escape that is no character, such as half a surrogate pair."
+        ))
+    })
+}
+
+pub(super) fn wrong_type(what: &str, wanted: &str, found: &str) -> Error {
+    let found = match found.bytes().next() {
+        Some(b'"') => "a string",
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    };
+    Error::InvalidJson(format!("The {what} must be {wanted}; {found} was found."))
+}
+
+/// The library's own messages name Rust types; its position is what helps.
+pub(super) fn syntax(error: serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    Error::InvalidJson(match error.classify() {
+        serde_json::error::Category::Eof => {
+            format!("The JSON ends too early, at line {line}, column {column}. Was it cut off?")
+        }
+        serde_json::error::Category::Data => {
+            format!("The JSON has a field twice, before line {line}, column {column}.")
+        }
+        _ => format!("The JSON is not valid at line {line}, column {column}."),
+    })
+}
+
+/// The entries of an array as far as they are accepted, and the number of all: an array of millions of zeros
+/// must not take more memory than its text.
+pub(super) struct List {
+    max: usize,
+}
+
+impl List {
+    /// The entries of an array, unless there are more than the request may have images.
+    pub(super) fn read<'a>(text: &'a str, intake: &Intake) -> Result<Vec<&'a RawValue>, Error> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let (entries, found) =
+            json.deserialize_seq(Self { max: intake.limits.max_images }).map_err(syntax)?;
+        json.end().map_err(syntax)?;
+        intake.announce(found)?;
+        Ok(entries)
+    }
+}
+
+impl<'a> Visitor<'a> for List {
+    type Value = (Vec<&'a RawValue>, usize);
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while entries.len() < self.max
+            && let Some(entry) = array.next_element()?
+        {
+            entries.push(entry);
+        }
+        let mut found = entries.len();
+        while array.next_element::<IgnoredAny>()?.is_some() {
+            found += 1;
+        }
+        Ok((entries, found))
+    }
+}

@@ -1,0 +1,200 @@
+//! What `preprocessor_config.json` says, before it is known what a processor makes of it.
+
+use serde_json::Value;
+
+use super::fields::{Fields, pixels, shown};
+use super::processors::{Kind, Rules};
+
+/// Keys that change no pixel of an RGB picture, whatever their value.
+const INERT: [&str; 16] = [
+    "_processor_class",
+    "_valid_processor_keys",
+    "auto_map",
+    "backend",
+    "data_format",
+    "device",
+    "disable_grouping",
+    "do_convert_rgb",
+    "image_seq_length",
+    "input_data_format",
+    "name_or_path",
+    "processor_class",
+    "return_tensors",
+    "transformers_version",
+    "use_fast",
+    "_name_or_path",
+];
+
+/// What is read of `preprocessor_config.json`. What is absent has the default of the processor that it names.
+pub(super) struct Settings {
+    pub(super) do_resize: Option<bool>,
+    pub(super) size: Option<Size>,
+    /// The inner `None` is a null, which is not the default.
+    pub(super) crop_pct: Option<Option<f64>>,
+    pub(super) resample: Option<u8>,
+    pub(super) do_center_crop: Option<bool>,
+    pub(super) crop_size: Option<Size>,
+    pub(super) do_rescale: Option<bool>,
+    pub(super) rescale_factor: Option<f64>,
+    pub(super) rescale_offset: Option<bool>,
+    pub(super) do_normalize: Option<bool>,
+    pub(super) image_mean: Option<[f64; 3]>,
+    pub(super) image_std: Option<[f64; 3]>,
+    pub(super) include_top: Option<bool>,
+    pub(super) do_flip_channel_order: Option<bool>,
+    pub(super) resize_short: Option<u32>,
+}
+
+/// Older processors wrote a bare number, or a list of height and width, for what is now an object.
+#[derive(Clone, Copy)]
+pub(super) enum Size {
+    Number(u32),
+    Exact { height: u32, width: u32 },
+    ShortestEdge(u32),
+}
+
+impl Size {
+    fn read(fields: &mut Fields, key: &str) -> Result<Option<Self>, String> {
+        let mistake =
+            || format!("{key} must be a number, {{\"shortest_edge\": N}} or {{\"height\": N, \"width\": N}}");
+        let value = match fields.take(key) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(value) => value,
+        };
+        let size = match &value {
+            Value::Array(sides) => match &sides[..] {
+                [side] => pixels(side).map(Self::Number),
+                [height, width] => {
+                    pixels(height).zip(pixels(width)).map(|(height, width)| Self::Exact { height, width })
+                }
+                _ => None,
+            },
+            Value::Object(sides) => {
+                let known = ["height", "width", "shortest_edge"];
+                let mut others =
+                    sides.iter().filter(|(side, value)| !value.is_null() && !known.contains(&side.as_str()));
+                if let Some((side, value)) = others.next() {
+                    return Err(refusal(&format!("{key}.{side}"), value));
+                }
+                let side = |name| sides.get(name).and_then(pixels);
+                match (side("height"), side("width"), side("shortest_edge")) {
+                    (Some(height), Some(width), None) => Some(Self::Exact { height, width }),
+                    (None, None, Some(edge)) => Some(Self::ShortestEdge(edge)),
+                    _ => None,
+                }
+            }
+            side => pixels(side).map(Self::Number),
+        };
+        size.map(Some).ok_or_else(mistake)
+    }
+}
+
+/// A step that is switched off does nothing, and neither does its setting.
+fn is_inert(key: &str, value: &Value) -> bool {
+    INERT.contains(&key) || matches!(value, Value::Null | Value::Bool(false))
+}
+
+fn refusal(key: &str, value: &Value) -> String {
+    let value = shown(value);
+    format!(
+        "{key} is {value}, which is not supported: remove it if the model was evaluated without it, else put this \
+         step into the graph"
+    )
+}
+
+impl Settings {
+    /// Reads what processors with these rules read.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with a value, what is missing, or the key of what the file switches on that this program does
+    /// not do.
+    pub(super) fn read(mut fields: Fields, rules: &Rules) -> Result<Self, String> {
+        for &(key, default) in rules.switched_on {
+            if !fields.has(key) {
+                return Err(format!(
+                    "{key} is not in the file, and this image processor then takes {default}, which is not \
+                     supported: add {key} with the value null if the model was evaluated without it"
+                ));
+            }
+        }
+        let crop_pct = if rules.reads("crop_pct") {
+            match fields.take("crop_pct") {
+                None => None,
+                Some(Value::Null) => Some(None),
+                Some(value) => Some(Some(value.as_f64().ok_or("crop_pct must be a number")?)),
+            }
+        } else {
+            None
+        };
+        if rules.kind == Kind::PoolFormer {
+            // Old files have this switch. No version of Transformers that is followed here reads it.
+            fields.take("do_resize_and_center_crop");
+        }
+        let mut flag_of = |key| if rules.reads(key) { fields.flag(key) } else { Ok(None) };
+        let (rescale_offset, include_top) = (flag_of("rescale_offset")?, flag_of("include_top")?);
+        let resize_short = if rules.kind == Kind::PpLcNet {
+            if fields.number("size_divisor")?.is_some_and(|divisor| divisor != 1.0) {
+                return Err("size_divisor is above 1, which is not supported".to_owned());
+            }
+            fields.given("resize_short", "a number of pixels", pixels)?
+        } else {
+            None
+        };
+        let mut size = Size::read(&mut fields, "size")?;
+        let square = fields.given("default_to_square", "true or false", Value::as_bool)?;
+        if let (Kind::Unknown, Some(Size::Number(side)), Some(square)) = (rules.kind, size, square) {
+            size = Some(if square {
+                Size::Exact { height: side, width: side }
+            } else {
+                Size::ShortestEdge(side)
+            });
+        }
+        let do_pad = fields.flag("do_pad")?;
+        if do_pad == Some(true) {
+            return Err(refusal("do_pad", &Value::Bool(true)));
+        }
+        if do_pad == Some(false) {
+            fields.take("pad_size");
+        }
+        let settings = Self {
+            do_resize: fields.flag("do_resize")?,
+            size,
+            crop_pct,
+            resample: fields.given("resample", "a number from 0 to 5", |value| {
+                value.as_u64().and_then(|number| u8::try_from(number).ok())
+            })?,
+            do_center_crop: fields.flag("do_center_crop")?,
+            crop_size: Size::read(&mut fields, "crop_size")?,
+            do_rescale: fields.flag("do_rescale")?,
+            rescale_factor: fields.number("rescale_factor")?,
+            rescale_offset,
+            do_normalize: fields.flag("do_normalize")?,
+            image_mean: fields.channels("image_mean")?,
+            image_std: fields.channels("image_std")?,
+            include_top,
+            do_flip_channel_order: fields.flag("do_flip_channel_order")?,
+            resize_short,
+        };
+        if let Some((key, value)) = fields.rest().find(|(key, value)| !is_inert(key, value)) {
+            return Err(refusal(key, value));
+        }
+        match settings.missing(rules) {
+            Some(key) => {
+                Err(format!("{key} is missing, and the default of this image processor is not known"))
+            }
+            None => Ok(settings),
+        }
+    }
+
+    /// A key that must be there where the processor, and so its defaults, are not known.
+    fn missing(&self, rules: &Rules) -> Option<&'static str> {
+        let resizes = self.do_resize != Some(false);
+        match rules.kind {
+            Kind::Unknown if self.do_resize.is_none() => Some("do_resize"),
+            Kind::Unknown if resizes && self.resample.is_none() => Some("resample"),
+            Kind::Unknown if self.do_normalize.is_none() => Some("do_normalize"),
+            _ => None,
+        }
+    }
+}
