@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/transforms: what timm, Ultralytics and PP-LCNet's processor make of two small pictures.
+"""Writes tests/fixtures/transforms: what timm, Ultralytics and Transformers 5 make of two small pictures.
 
 Needs requirements-transforms.txt in an environment of its own; README.md says how. Each variant is a folder with the
 file that describes the transform, and the tensors that the library makes of `../processors/wide.png` and `tall.png`
-by that file, in the format of `tests/fixtures/processors`.
+by that file, in the format of `tests/fixtures/processors`. A variant whose file differs from that of Transformers 4.46
+but whose tensors do not has no tensors of its own: `golden.json` then names the folder that has them.
 """
 
 import ast
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,10 @@ import transformers
 import ultralytics
 from PIL import Image
 from timm.data import create_transform, resolve_data_config
+from transformers import AutoImageProcessor
 from ultralytics.data.augment import classify_transforms
+
+from make_processor_goldens import STRIDE, WRITTEN
 
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
 OUT = FIXTURES / "transforms"
@@ -71,6 +76,32 @@ def write(name, file, config, make, pictures, **more):
     (folder / "golden.json").write_text(json.dumps(golden) + "\n")
 
 
+def write_transformers(name, make, pictures):
+    """Writes a variant of `make_processor_goldens.py` as Transformers 5 saves it, and what it then makes of the pictures."""
+    folder = OUT / name
+    with tempfile.TemporaryDirectory() as saved:
+        make().save_pretrained(saved)
+        (file,) = Path(saved).iterdir()
+        processor = AutoImageProcessor.from_pretrained(saved, backend="pil")
+        folder.mkdir(parents=True)
+        shutil.copyfile(file, folder / file.name)
+    before = FIXTURES / "processors" / name.removeprefix("transformers-5-")
+    golden = {"processor": type(processor).__name__, "stride": 1}
+    tensors = {}
+    for picture, image in pictures.items():
+        tensor = np.asarray(processor(image)["pixel_values"][0], dtype="<f4")
+        golden["shape"] = list(tensor.shape)
+        if tensor.shape[1] > 100:
+            golden["stride"] = STRIDE
+        tensors[picture] = tensor[:, :: golden["stride"], :: golden["stride"]].tobytes()
+    if all((before / f"{picture}.f32").read_bytes() == values for picture, values in tensors.items()):
+        golden["tensors"] = f"processors/{before.name}"
+    else:
+        for picture, values in tensors.items():
+            (folder / f"{picture}.f32").write_bytes(values)
+    (folder / "golden.json").write_text(json.dumps(golden) + "\n")
+
+
 def main():
     shutil.rmtree(OUT, ignore_errors=True)
     pictures = {name: Image.open(FIXTURES / "processors" / f"{name}.png").convert("RGB") for name in ("wide", "tall")}
@@ -89,14 +120,18 @@ def main():
         transform = classify_transforms(size)
         metadata = {"task": "classify", "imgsz": imgsz, "names": "{0: 'one', 1: \"the other's\", 2: 'third'}"}
         write(name, "metadata.json", metadata, transform, pictures)
+    for name, (processor, options) in WRITTEN.items():
+        make = getattr(transformers, f"{processor}Pil")
+        write_transformers(f"transformers-5-{name}", lambda: make(**options), pictures)
     versions = {module.__name__: module.__version__ for module in (timm, torch, transformers, ultralytics, PIL)}
     (OUT / "README.md").write_text(
-        "# Transforms\n\nTensors that timm, Ultralytics and PP-LCNet's image processor make of the pictures in\n"
-        "`../processors`, and the files that describe them, in the format of that folder.\n"
+        "# Transforms\n\nTensors that timm, Ultralytics and the image processors of Transformers 5 make of the pictures in\n"
+        "`../processors`, and the files that describe them, in the format of that folder. Where `golden.json` names\n"
+        "another folder under `tensors`, the tensors are the same as those.\n"
         "`tools/make_transform_goldens.py` made all of it with "
         + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".\nOwn work, CC0.\n"
     )
-    print(f"{len(TIMM) + len(AT_TEST_SIZE) + len(PP_LCNET) + len(ULTRALYTICS)} variants")
+    print(f"{sum(1 for path in OUT.iterdir() if path.is_dir())} variants")
 
 
 if __name__ == "__main__":
