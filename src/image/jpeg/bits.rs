@@ -9,7 +9,7 @@ pub(super) enum Stop {
     Corrupt(&'static str),
 }
 
-/// Bits that are there after a look at the next ones, unless the data end.
+/// How many bits [`Bits::peek_16`] makes sure of, unless the data end.
 pub(super) const MOST: u32 = 32;
 
 /// A reader of bits, most significant first.
@@ -62,8 +62,8 @@ impl<'a> Bits<'a> {
         Ok(bits)
     }
 
-    /// Of the bits that [`Bits::peek_16`] has made sure of, those after the first `from`: `count` of them, at most 15,
-    /// and with `from` at most [`MOST`].
+    /// The `count` bits, at most 15, that follow the next `from` bits; call [`Bits::peek_16`] before. `from + count` is at
+    /// most [`MOST`].
     #[inline(always)]
     pub(super) fn peek_after(&self, from: u32, count: u32) -> u32 {
         // In two steps, since none may be 64.

@@ -1,14 +1,14 @@
 //! One block of 64 coefficients after the other: how many bits does it take, and what are those that are kept?
 
 use super::bits::{Bits, Stop};
-use super::huffman::{Table, Tables};
+use super::huffman::{Leaps, Table, Tables};
 use super::reduced::Block;
 use super::scan::Scan;
 
 /// The procedures of ITU-T T.81 by which the blocks of a scan are coded.
 enum Procedure<'a> {
-    /// F.2.2: all coefficients at once; a DC and an AC table for each component.
-    Sequential(Vec<(&'a Table, &'a Table)>),
+    /// F.2.2: all coefficients at once; a DC and an AC table for each component, and leaps over what is not wanted.
+    Sequential(Vec<(&'a Table, &'a Table, Leaps)>),
     /// G.1.2.1: the DC coefficient; a table for each component.
     DcFirst(Vec<&'a Table>),
     /// G.1.2.1: one more bit of the DC coefficient.
@@ -32,12 +32,22 @@ pub(super) struct Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    pub(super) fn new(scan: &Scan, tables: &'a Tables, progressive: bool) -> Result<Self, Stop> {
+    /// A walk in which all coefficients are wanted, or, where the picture `is_reduced`, the first of each block.
+    pub(super) fn new(
+        scan: &Scan,
+        tables: &'a Tables,
+        progressive: bool,
+        is_reduced: bool,
+    ) -> Result<Self, Stop> {
         let components = || scan.components.iter();
         let procedure = match (progressive, scan.band.0, scan.refines) {
             (false, ..) => Procedure::Sequential(
                 components()
-                    .map(|&(_, dc, ac)| Ok((tables.get(0, dc)?, tables.get(1, ac)?)))
+                    .map(|&(_, dc, ac)| {
+                        let ac = tables.get(1, ac)?;
+                        let leaps = if is_reduced { ac.leaps() } else { Leaps::default() };
+                        Ok((tables.get(0, dc)?, ac, leaps))
+                    })
                     .collect::<Result<_, _>>()?,
             ),
             (true, 0, false) => Procedure::DcFirst(
@@ -73,7 +83,7 @@ impl<'a> Blocks<'a> {
         let low = self.low;
         match &self.procedure {
             Procedure::Sequential(tables) => {
-                sequential(tables[component], bits, &mut self.predictions[component], kept)
+                sequential(&tables[component], bits, &mut self.predictions[component], kept)
             }
             Procedure::DcFirst(tables) => {
                 let (_, difference) = tables[component].value(bits)?;
@@ -122,7 +132,7 @@ fn set(kept: &mut Option<Block<'_>>, at: u32, value: i32) {
 
 #[inline]
 fn sequential(
-    (dc, ac): (&Table, &Table),
+    (dc, ac, leaps): &(&Table, &Table, Leaps),
     reader: &mut Bits<'_>,
     prediction: &mut i32,
     kept: Option<Block<'_>>,
@@ -149,7 +159,7 @@ fn sequential(
         dc.coefficient(bits)?;
     }
     while at < 64 {
-        let leap = ac.leap(bits);
+        let leap = leaps.next(bits);
         let after = at + u32::from(leap.coefficients);
         // The 64th coefficient ends the block as well: what looks like an end behind it is of the next block.
         if leap.bits > 0 && after + u32::from(leap.ends) <= 64 {

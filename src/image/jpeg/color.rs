@@ -48,8 +48,8 @@ fn ycbcr(luma: &[u8], blue: &[u8], red: &[u8], to: &mut [[u8; 3]]) {
             to[at] = [r[at], g[at], b[at]];
         }
     }
-    let after = |samples: &'_ [u8]| samples.get(done..).unwrap_or_default().to_vec();
-    for (((to, luma), blue), red) in rest.iter_mut().zip(after(luma)).zip(after(blue)).zip(after(red)) {
+    let chroma = blue.iter().zip(red).skip(done);
+    for ((to, &luma), (&blue, &red)) in rest.iter_mut().zip(luma.iter().skip(done)).zip(chroma) {
         *to = rgb_of(luma, blue, red);
     }
 }

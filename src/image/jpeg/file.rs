@@ -38,7 +38,7 @@ impl<'a> File<'a> {
     pub(super) fn read(bytes: &'a [u8], budget: &mut Budget, target: Target<'_>) -> Result<Self, Error> {
         let mut markers = Markers::new(bytes);
         let mut found = Found::default();
-        let mut tables = Tables::standard();
+        let mut tables = Tables::default();
         let mut quantization = Quantization::default();
         let mut restart_interval = 0;
         let mut scans: Option<Scans> = None;
@@ -88,7 +88,9 @@ impl<'a> File<'a> {
                         return Err(Format::Jpeg.corrupt("a second frame"));
                     }
                 }
-                _ => found.note_application(marker, segment),
+                // Behind the first scan, decoders have made up their minds.
+                _ if !has_begun => found.note_application(marker, segment),
+                _ => {}
             }
             if scans.as_ref().is_some_and(Scans::are_complete) {
                 break;

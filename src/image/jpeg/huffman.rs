@@ -1,5 +1,7 @@
 //! Huffman tables (ITU-T T.81, C.2 and F.2.2.3).
 
+use std::sync::LazyLock;
+
 use super::bits::{Bits, Stop};
 
 /// Codes up to this length are found in one look.
@@ -18,13 +20,22 @@ pub(super) struct Leap {
     pub(super) ends: bool,
 }
 
+/// The leaps of a table; by default none, with which each coefficient is stepped over by itself.
+#[derive(Default)]
+pub(super) struct Leaps(Vec<Leap>);
+
+impl Leaps {
+    /// What can be told of the next AC coefficients in one look, without stepping over them.
+    #[inline(always)]
+    pub(super) fn next(&self, bits: &mut Bits<'_>) -> Leap {
+        self.0.get(bits.peek_16() >> (16 - FAST)).copied().unwrap_or_default()
+    }
+}
+
 /// A code for the symbols 0…255 with lengths of 1…16 bits.
 pub(super) struct Table {
     /// For each prefix of `FAST` bits: length and symbol of the code that it begins with, or 0.
     fast: [u16; 1 << FAST],
-    /// For each prefix of `FAST` bits: how far the AC coefficients go that lie in it whole.
-    /// None of a DC table.
-    leaps: Vec<Leap>,
     /// For each length: one more than its last code, left-aligned to 16 bits; 0 if there is none.
     limit: [u32; 17],
     /// For each length: what to add to a code to find its symbol.
@@ -38,7 +49,6 @@ impl Table {
     pub(super) fn new(counts: &[u8; 16], codes: &[u8]) -> Option<Self> {
         let mut table = Self {
             fast: [0; 1 << FAST],
-            leaps: Vec::new(),
             limit: [0; 17],
             offset: [0; 17],
             symbols: [0; 256],
@@ -69,13 +79,11 @@ impl Table {
         (index == codes.len()).then_some(table)
     }
 
-    /// The same table, for AC coefficients.
-    fn with_leaps(mut self) -> Self {
-        self.leaps = (0..1 << FAST).map(|prefix| self.leap_from(prefix)).collect();
-        self
+    /// For each prefix of `FAST` bits: as many AC coefficients as lie in it whole.
+    pub(super) fn leaps(&self) -> Leaps {
+        Leaps((0..1 << FAST).map(|prefix| self.leap_from(prefix)).collect())
     }
 
-    /// As many coefficients as lie in `FAST` bits.
     fn leap_from(&self, prefix: usize) -> Leap {
         let mut leap = Leap::default();
         while !leap.ends {
@@ -90,12 +98,6 @@ impl Table {
             leap = Leap { bits: bits as u8, coefficients: coefficients as u8, ends };
         }
         leap
-    }
-
-    /// What can be told of the next AC coefficients in one look, without stepping over them.
-    #[inline(always)]
-    pub(super) fn leap(&self, bits: &mut Bits<'_>) -> Leap {
-        self.leaps.get(bits.peek_16() >> (16 - FAST)).copied().unwrap_or_default()
     }
 
     /// Reads one symbol.
@@ -158,21 +160,23 @@ impl Table {
 /// Tables that a file may define, over and over. Each has to be built; an encoder writes at most two a scan.
 const MAX_TABLES: usize = 1000;
 
-/// The tables that are in force, by class (0: DC, 1: AC) and number.
+/// The tables that a file without tables means.
+static STANDARD_TABLES: LazyLock<Tables> = LazyLock::new(|| {
+    let mut tables = Tables::default();
+    // They are valid: a test says so.
+    let _ = tables.define(&STANDARD[4..]);
+    tables
+});
+
+/// The tables that are in force, by class (0: DC, 1: AC) and number: those that the file has defined, else the standard
+/// ones.
+#[derive(Default)]
 pub(super) struct Tables {
     slots: [[Option<Box<Table>>; 4]; 2],
-    defined: usize,
+    count: usize,
 }
 
 impl Tables {
-    /// The tables that a file without tables means.
-    pub(super) fn standard() -> Self {
-        let mut tables = Self { slots: Default::default(), defined: 0 };
-        // It is valid: a test says so.
-        let _ = tables.define(&STANDARD[4..]);
-        tables
-    }
-
     /// Reads a DHT segment, without marker and length (B.2.4.2). `None` if it is not valid.
     pub(super) fn define(&mut self, mut segment: &[u8]) -> Option<()> {
         while let Some((&head, rest)) = segment.split_first() {
@@ -181,20 +185,22 @@ impl Tables {
             let total: usize = counts.iter().map(|&count| usize::from(count)).sum();
             let symbols = rest.get(16..16 + total)?;
             // The symbol of a DC table is a number of bits.
-            if class == 0 && symbols.iter().any(|&symbol| symbol > 15) || self.defined == MAX_TABLES {
+            if class == 0 && symbols.iter().any(|&symbol| symbol > 15) || self.count == MAX_TABLES {
                 return None;
             }
-            let table = Table::new(counts, symbols)?;
-            let table = if class == 0 { table } else { table.with_leaps() };
-            *self.slots.get_mut(class)?.get_mut(number)? = Some(Box::new(table));
-            self.defined += 1;
+            *self.slots.get_mut(class)?.get_mut(number)? = Some(Box::new(Table::new(counts, symbols)?));
+            self.count += 1;
             segment = &rest[16 + total..];
         }
         Some(())
     }
 
+    fn defined(&self, class: usize, number: usize) -> Option<&Table> {
+        self.slots.get(class)?.get(number)?.as_deref()
+    }
+
     pub(super) fn get(&self, class: usize, number: usize) -> Result<&Table, Stop> {
-        let table = self.slots.get(class).and_then(|slots| slots.get(number)?.as_deref());
+        let table = self.defined(class, number).or_else(|| STANDARD_TABLES.defined(class, number));
         table.ok_or(Stop::Corrupt("a scan without its Huffman table"))
     }
 }
@@ -235,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_standard_tables_are_four_and_valid() {
-        let tables = Tables::standard();
+        let tables = Tables::default();
         for (class, number) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             assert!(tables.get(class, number).is_ok());
         }
@@ -268,7 +274,7 @@ mod tests {
         let mut missing_symbol = [0; 16];
         missing_symbol[3] = 2;
         assert!(Table::new(&missing_symbol, &[1]).is_none());
-        let mut tables = Tables::standard();
+        let mut tables = Tables::default();
         for segment in [&[0x20; 20][..], &[0x04; 17], &[0x00, 1]] {
             assert!(tables.define(segment).is_none());
         }

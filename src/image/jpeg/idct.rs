@@ -22,7 +22,7 @@ pub(super) fn plane(size: (usize, usize), steps: &[u16], coefficients: &[i16], s
     }
 }
 
-/// Far beyond what a coefficient of 8-bit samples can be, 16,384, and so small that four can be added.
+/// Far beyond what a coefficient of 8-bit samples can be, about 1,024, and so small that four can be added.
 const LARGEST: i32 = 1 << 20;
 
 /// Blocks of 2 × 2: all cosines are 1/√8 or its opposite, so that sums are enough.

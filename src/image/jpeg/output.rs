@@ -11,6 +11,11 @@ pub(super) enum Output {
 }
 
 impl Output {
+    /// Whether some coefficients are not wanted.
+    pub(super) fn is_reduced(&self) -> bool {
+        matches!(self, Self::Reduced(_))
+    }
+
     /// Notes the quantization table of a component whose scan begins. The first one counts.
     pub(super) fn begin(&mut self, position: usize, table: Option<&[u16; 64]>) {
         match self {

@@ -139,8 +139,8 @@ impl Scans {
         self.count += 1;
         let mut restarts = Restarts::new(restart_interval);
         let mut bits = Bits::new(data);
-        let mut blocks = Blocks::new(scan, tables, self.frame.progressive)?;
         let output = self.output.as_mut().ok_or(Stop::Corrupt("a scan before the frame"))?;
+        let mut blocks = Blocks::new(scan, tables, self.frame.progressive, output.is_reduced())?;
         for &(position, ..) in &scan.components {
             output.begin(position, quantization.get(self.frame.components[position].table));
         }

@@ -56,25 +56,21 @@ impl Plane {
 }
 
 /// Doubles a row of `from`: to the left and to the right of each centre a value of 3/4 of it and 1/4 of the neighbour.
-/// `biases` round the left and the right one. A result is shifted right by `SHIFT` bits.
+/// `biases` round the left and the right one. A result is shifted right by `SHIFT` bits. `from` has at least two values.
 fn twice<const SHIFT: u32>(from: &[u16], biases: (u16, u16), to: &mut Vec<u8>) {
     let (left, right) = biases;
-    let count = from.len();
-    to.resize(2 * count, 0);
-    let (Some(&first), Some(&last)) = (from.first(), from.last()) else { return };
+    let pair = |before: u16, center: u16, after: u16| {
+        [((3 * center + before + left) >> SHIFT) as u8, ((3 * center + after + right) >> SHIFT) as u8]
+    };
+    to.resize(2 * from.len(), 0);
     let pairs = to.as_chunks_mut::<2>().0;
-    let inner = pairs.get_mut(1..count - 1).unwrap_or_default();
-    let before = &from[..count.saturating_sub(2)];
-    let (centers, after) = (from.get(1..).unwrap_or_default(), from.get(2..).unwrap_or_default());
-    for (((pair, &before), &center), &after) in inner.iter_mut().zip(before).zip(centers).zip(after) {
-        *pair =
-            [((3 * center + before + left) >> SHIFT) as u8, ((3 * center + after + right) >> SHIFT) as u8];
-    }
-    pairs[0][0] = ((4 * first + left) >> SHIFT) as u8;
-    pairs[count - 1][1] = ((4 * last + right) >> SHIFT) as u8;
-    if count > 1 {
-        pairs[0][1] = ((3 * first + from[1] + right) >> SHIFT) as u8;
-        pairs[count - 1][0] = ((3 * last + from[count - 2] + left) >> SHIFT) as u8;
+    // At both ends the outermost value stands for the neighbour that is not there.
+    if let ([first_pair, inner @ .., last_pair], [first, second, ..], [.., before, last]) = (pairs, from, from) {
+        *first_pair = pair(*first, *first, *second);
+        *last_pair = pair(*before, *last, *last);
+        for (to, window) in inner.iter_mut().zip(from.windows(3)) {
+            *to = pair(window[0], window[1], window[2]);
+        }
     }
 }
 
