@@ -71,6 +71,7 @@ const REFUSED: &[(&str, Right)] = &[
     ("few_strips.tif", TRUNCATED),
     ("float.tif", Unsupported("A TIFF image with samples that are signed or floating-point numbers")),
     ("header_only.tif", TRUNCATED),
+    ("high_tiles.tif", CORRUPT),
     ("lab.tif", Unsupported("A TIFF image with CIELAB colours")),
     ("lzma.tif", Unsupported("A TIFF image with LZMA compression")),
     ("no_offsets.tif", CORRUPT),

@@ -57,6 +57,55 @@ fn the_limit_of_pixels_is_kept_by_every_format() {
     }
 }
 
+/// A TIFF of one column of pixels, a strip for each, and all strips are the same bytes.
+fn strips_of_one(compression: u32, strip: &[u8], count: u32) -> Vec<u8> {
+    let strip_at = 8 + 10 * 12 + 6;
+    let offsets_at = strip_at + strip.len() as u32;
+    let lengths_at = offsets_at + 4 * count;
+    let tags = [
+        (256, 1, 1),
+        (257, 1, count),
+        (258, 1, 8),
+        (259, 1, compression),
+        (262, 1, 1),
+        (273, count, offsets_at),
+        (277, 1, 1),
+        (278, 1, 1),
+        (279, count, lengths_at),
+        (284, 1, 1),
+    ];
+    let mut file = b"II*\0\x08\0\0\0\x0a\0".to_vec();
+    for (tag, values, value) in tags {
+        file.extend([tag as u16, 4].map(u16::to_le_bytes).concat());
+        file.extend([values, value].map(u32::to_le_bytes).concat());
+    }
+    file.extend([0; 4]);
+    file.extend(strip);
+    file.extend(
+        [strip_at, strip.len() as u32].map(|value| value.to_le_bytes().repeat(count as usize)).concat(),
+    );
+    file
+}
+
+#[test]
+fn a_tiff_whose_strips_share_megabytes_without_a_pixel_takes_no_time_to_speak_of() {
+    // PackBits has a code that stands for nothing. Deflate has empty blocks. LZW has a code that clears its table.
+    let nothing = |code: &[u8], pixel: &[u8]| [&code.repeat(2_000_000 / code.len())[..], pixel].concat();
+    let table = [
+        (32773, nothing(&[0x80], &[0, 0x55])),
+        (8, [&[0x78, 0x01][..], &nothing(&[0, 0, 0, 0xff, 0xff], &[1, 1, 0, 0xfe, 0xff, 0x55])].concat()),
+        // Nine bits of the clear code, eight times.
+        (5, nothing(&[0x80, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x01, 0x00], &[0x2a, 0xc0, 0x40])),
+    ];
+    for (compression, strip) in table {
+        let file = strips_of_one(compression, &strip, 50_000);
+        let start = Instant::now();
+        let error = decode(&file, LIMITS).unwrap_err();
+        assert!(start.elapsed().as_secs() < 3, "compression {compression}: {:?}", start.elapsed());
+        assert_eq!(error.code(), "truncated_image", "compression {compression}: {error}");
+    }
+}
+
 /// A progressive JPEG of one grey component: a DC scan of zeros, then `scans` of AC coefficients that say with
 /// few bytes that there are none.
 fn many_scans(side: u16, scans: usize) -> Vec<u8> {

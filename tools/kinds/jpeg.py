@@ -230,6 +230,10 @@ def jpegs():
     scans = [at for at in range(len(progressive) - 1) if progressive[at : at + 2] == b"\xff\xda"]
     write("dc_only_progressive.jpg", progressive[: progressive.index(b"\xff\xc4", scans[0])] + b"\xff\xd9")
     write("dc_only_progressive_open.jpg", progressive[: progressive.index(b"\xff\xc4", scans[0])])
+    # Metadata count only before the first scan.
+    second = progressive.index(b"\xff\xc4", scans[0])
+    late = adobe(0) + segment(0xE1, exif(6))
+    write("late_metadata.jpg", progressive[:2] + progressive[20:second] + late + progressive[second:])
     write("no_scan.jpg", plain[: plain.index(b"\xff\xda")] + b"\xff\xd9")
     write("mpo.jpg", plain + progressive)
     write("bytes_before_soi.jpg", b"\0\0\1frame 7\r\n" + plain)

@@ -10,6 +10,8 @@ from PIL import Image
 from kinds.common import ALPHA, GREY, HEIGHT, RGB, WIDTH, picture, write
 
 BYTE, SHORT, LONG, LONG8, UNDEFINED = 1, 3, 4, 16, 7
+# Each byte with its bits in reverse.
+MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 LETTERS = {BYTE: "B", SHORT: "H", LONG: "I", LONG8: "Q", UNDEFINED: "B"}
 NONE, GROUP3, GROUP4, LZW, OLD_JPEG, JPEG, DEFLATE, PACKBITS = 1, 3, 4, 5, 6, 7, 8, 32773
 
@@ -82,7 +84,7 @@ def packbits(data):
 PACK = {NONE: bytes, LZW: lzw, DEFLATE: lambda data: zlib.compress(data, 9), PACKBITS: packbits}
 
 
-def page(samples, color, bits=8, compression=NONE, rows=16, tile=None, planar=False, predictor=False, order="<", big=False, extra=(), **options):
+def page(samples, color, bits=8, compression=NONE, rows=16, tile=None, planar=False, predictor=False, order="<", big=False, extra=(), mirror=False, **options):
     """A page of these samples, [height, width] or [height, width, channels]."""
     samples = samples if samples.ndim == 3 else samples[..., None]
     height, width, channels = samples.shape
@@ -97,7 +99,8 @@ def page(samples, color, bits=8, compression=NONE, rows=16, tile=None, planar=Fa
                 if predictor:
                     part = part.copy()
                     part[:, 1:] -= part[:, :-1].copy()
-                parts.append(PACK[compression](b"".join(packed(part, bits, order))))
+                data = PACK[compression](b"".join(packed(part, bits, order)))
+                parts.append(data.translate(MIRRORED) if mirror else data)
     tags = [(256, LONG, [width]), (257, LONG, [height]), (258, SHORT, [bits] * channels), (259, SHORT, [compression]),
             (262, SHORT, [color]), (277, SHORT, [channels]), (284, SHORT, [2 if planar else 1]), *extra]
     tags += [(322, LONG, [tile]), (323, LONG, [tile])] if tile else [(278, LONG, [rows])]
@@ -169,7 +172,11 @@ def layouts():
     write("swapped_magic.tif", page(RGB, 2, magic=b"\0\x2a"))
     bits = np.zeros((HEIGHT, WIDTH), np.uint8)
     bits[GREY > 120] = 1
-    write("fill_order_2.tif", page(bits, 1, 1, extra=[(266, SHORT, [2])], rows=HEIGHT))
+    # The lowest bit of a stored byte comes first.
+    reversed_bits = [(266, SHORT, [2])]
+    write("fill_order_2.tif", page(bits, 1, 1, extra=reversed_bits, rows=HEIGHT))
+    for compression, name in ((LZW, "lzw"), (DEFLATE, "deflate"), (PACKBITS, "packbits")):
+        write(f"fill_order_2_{name}.tif", page(RGB, 2, compression=compression, extra=reversed_bits, mirror=True))
     for orientation in range(2, 9):
         write(f"orientation_{orientation}.tif", page(RGB, 2, compression=DEFLATE, extra=[(274, SHORT, [orientation])]))
     xmp = b"<rdf:Description tiff:Orientation=\"6\"/>"
@@ -189,6 +196,10 @@ def jpegs_and_faxes():
     pillow("jpeg.tif", image, compression="jpeg", quality=90)
     pillow("jpeg_ycbcr.tif", image.convert("YCbCr"), compression="jpeg", quality=90)
     pillow("jpeg_grey.tif", Image.fromarray(GREY), compression="jpeg", quality=90)
+    buffer = io.BytesIO()
+    Image.fromarray(GREY).save(buffer, "TIFF", compression="jpeg", quality=90)
+    one, zero = (struct.pack("<HHIHH", 262, SHORT, 1, color, 0) for color in (1, 0))
+    write("jpeg_white_is_zero.tif", buffer.getvalue().replace(one, zero))
     bilevel = Image.fromarray(np.where(GREY > 120, 255, 0).astype(np.uint8)).convert("1")
     for compression in ("group3", "group4", "tiff_ccitt"):
         pillow(f"{compression}.tif", bilevel, compression=compression)
@@ -208,6 +219,8 @@ def broken():
         struct.pack("<HHII", 257, LONG, 1, HEIGHT), struct.pack("<HHII", 257, LONG, 1, 60000)))
     write("tile_bomb.tif", page(RGB, 2, tile=64, compression=DEFLATE).replace(
         struct.pack("<HHII", 322, LONG, 1, 64), struct.pack("<HHII", 322, LONG, 1, 2_000_000)))
+    write("high_tiles.tif", page(RGB, 2, tile=64, compression=DEFLATE).replace(
+        struct.pack("<HHII", 323, LONG, 1, 64), struct.pack("<HHII", 323, LONG, 1, 4_000_000_000)))
     write("one_row.tif", page(np.zeros((1, 61), np.uint8), 1).replace(
         struct.pack("<HHII", 256, LONG, 1, 61), struct.pack("<HHII", 256, LONG, 1, 40_000_000)))
     write("header_only.tif", good[:8])

@@ -47,12 +47,7 @@ impl Table {
     /// A table from the number of codes of each length and their symbols; `None` if there are more codes of a
     /// length than bits can tell apart, or fewer symbols than codes.
     pub(super) fn new(counts: &[u8; 16], codes: &[u8]) -> Option<Self> {
-        let mut table = Self {
-            fast: [0; 1 << FAST],
-            limit: [0; 17],
-            offset: [0; 17],
-            symbols: [0; 256],
-        };
+        let mut table = Self { fast: [0; 1 << FAST], limit: [0; 17], offset: [0; 17], symbols: [0; 256] };
         table.symbols.get_mut(..codes.len())?.copy_from_slice(codes);
         let (mut code, mut index) = (0u32, 0usize);
         for (length, &count) in (1u32..).zip(counts) {

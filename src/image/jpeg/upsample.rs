@@ -65,7 +65,9 @@ fn twice<const SHIFT: u32>(from: &[u16], biases: (u16, u16), to: &mut Vec<u8>) {
     to.resize(2 * from.len(), 0);
     let pairs = to.as_chunks_mut::<2>().0;
     // At both ends the outermost value stands for the neighbour that is not there.
-    if let ([first_pair, inner @ .., last_pair], [first, second, ..], [.., before, last]) = (pairs, from, from) {
+    if let ([first_pair, inner @ .., last_pair], [first, second, ..], [.., before, last]) =
+        (pairs, from, from)
+    {
         *first_pair = pair(*first, *first, *second);
         *last_pair = pair(*before, *last, *last);
         for (to, window) in inner.iter_mut().zip(from.windows(3)) {

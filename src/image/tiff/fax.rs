@@ -28,21 +28,20 @@ enum Decoder<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// T.4, one-dimensional. `reversed`: the lowest bit of a byte comes first.
-    pub(super) fn group_3(bytes: &'a [u8], width: u32, reversed: bool) -> Result<Self, Error> {
+    /// T.4, one-dimensional.
+    pub(super) fn group_3(bytes: &'a [u8], width: u32) -> Result<Self, Error> {
         // The decoder wants the end of a line after the last one, too, where not all writers put it.
         const END_OF_LINE: [u8; 2] = [0, 1];
-        let bytes = Box::new(bits(bytes, reversed).chain(END_OF_LINE.map(Ok)));
+        let bytes = Box::new(bits(bytes).chain(END_OF_LINE.map(Ok)));
         let decoder =
             Group3Decoder::new(bytes as Bytes<'a>).map_err(|_| Format::Tiff.corrupt("no start of a fax"))?;
         Self::new(Decoder::Group3(decoder), width)
     }
 
-    /// T.6. `reversed`: the lowest bit of a byte comes first.
-    pub(super) fn group_4(bytes: &'a [u8], width: u32, reversed: bool) -> Result<Self, Error> {
+    /// T.6.
+    pub(super) fn group_4(bytes: &'a [u8], width: u32) -> Result<Self, Error> {
         let narrow = u16::try_from(width).unwrap_or(u16::MAX);
-        let decoder =
-            Group4Decoder::new(bits(bytes, reversed), narrow).unwrap_or_else(|never| match never {});
+        let decoder = Group4Decoder::new(bits(bytes), narrow).unwrap_or_else(|never| match never {});
         Self::new(Decoder::Group4(decoder), width)
     }
 
@@ -92,6 +91,6 @@ impl Read for Rows<'_> {
     }
 }
 
-fn bits(bytes: &[u8], reversed: bool) -> Bytes<'_> {
-    Box::new(bytes.iter().map(move |byte| Ok(if reversed { byte.reverse_bits() } else { *byte })))
+fn bits(bytes: &[u8]) -> Bytes<'_> {
+    Box::new(bytes.iter().copied().map(Ok))
 }

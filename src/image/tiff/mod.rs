@@ -16,17 +16,22 @@ use ::image::RgbImage;
 
 use self::page::{Compression, Page};
 use self::part::Part;
+use self::samples::Colors;
 use super::limits::check_memory;
 use super::metadata::Metadata;
 use super::orient::Orientation;
 use super::{Budget, Format, Limits, jpeg};
 use crate::error::Error;
 
+/// Bytes for a pixel that the decoder of JPEG holds, at most.
+const JPEG_BYTES: u64 = 10;
+
 /// Bytes of the tables that all JPEGs of a page share, at most.
 const USUAL_TABLES: usize = 1000;
 
 pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Orientation), Error> {
-    let page = Page::read(bytes, budget)?;
+    let mut mirrored = Vec::new();
+    let page = Page::read(bytes, &mut mirrored, budget)?;
     let mut metadata = Metadata::default();
     metadata.add(bytes);
     if let Some(packet) = page.xmp {
@@ -80,11 +85,11 @@ fn planes(page: &Page<'_>) -> Result<Vec<u8>, Error> {
 /// The pixels of a page whose parts are JPEGs.
 fn jpegs(page: &Page<'_>) -> Result<Vec<u8>, Error> {
     let (width, height) = page.part;
-    // A decoder of JPEG holds up to 12 bytes a pixel of its own.
-    let part = u64::from(width) * u64::from(height.min(page.height)) * 12;
+    let part = u64::from(width) * u64::from(height) * JPEG_BYTES;
     let bytes = u64::from(page.width) * u64::from(page.height) * 3 + part;
     check_memory(page.width, page.height, bytes, " for a TIFF of JPEGs of this size")?;
     let mut canvas = Canvas::new(page, 3);
+    let is_negative = matches!(page.colors, Colors::Grey { white_is_zero: true });
     let mut read = 0;
     for (number, part) in page.parts().enumerate() {
         let file = part.jpeg(page)?;
@@ -104,6 +109,9 @@ fn jpegs(page: &Page<'_>) -> Result<Vec<u8>, Error> {
         for (y, row) in (part.top..part.bottom).zip(rgb.as_raw().chunks_exact(rgb.width() as usize * 3)) {
             let to = canvas.row(&part, y);
             to.copy_from_slice(&row[..to.len()]);
+            if is_negative {
+                to.iter_mut().for_each(|sample| *sample = 255 - *sample);
+            }
         }
     }
     Ok(canvas.pixels)

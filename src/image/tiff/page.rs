@@ -13,8 +13,8 @@ const NEEDED: [u16; 21] =
 /// Pixels in one row of a part: several rows are held at a time.
 const MAX_WIDTH: u32 = 2_000_000;
 
-/// Pixels that tiles may have beyond the right edge of the picture, over and above those in it.
-const MAX_UNUSED: u64 = 1_000_000;
+/// Pixels that tiles may have beyond the edges of the picture, over and above those in it: one tile of 2048 x 2048.
+const MAX_UNUSED: u64 = 2048 * 2048;
 
 /// Samples of one pixel: four inks, alpha, and one more that means nothing.
 const MAX_SAMPLES: u64 = 6;
@@ -48,8 +48,6 @@ pub(super) struct Page<'a> {
     /// Width and height of a part. Those at the right and bottom may reach over the edge, or end there.
     pub(super) part: (u32, u32),
     pub(super) compression: Compression,
-    /// The bits of each byte are stored in reverse.
-    pub(super) reversed: bool,
     /// Samples are stored as differences to their left neighbours.
     pub(super) predicted: bool,
     /// Bits of a sample, 1 to 16.
@@ -67,7 +65,13 @@ pub(super) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn read(bytes: &'a [u8], budget: &mut Budget) -> Result<Self, Error> {
+    /// Reads the tags of the first page. The parts are in `bytes`; or, if the page stores the bits of each byte in
+    /// reverse, in `mirrored`, which this function fills with the bytes of the file as they are meant.
+    pub(super) fn read(
+        bytes: &'a [u8],
+        mirrored: &'a mut Vec<u8>,
+        budget: &mut Budget,
+    ) -> Result<Self, Error> {
         let tags = Tags::find(bytes, 0).ok_or_else(|| Format::Tiff.truncated())?;
         if tags.is_cut(&NEEDED) {
             return Err(Format::Tiff.truncated());
@@ -90,9 +94,10 @@ impl<'a> Page<'a> {
             let (width, height, max) = (part.0.into(), height.into(), MAX_WIDTH.into());
             return Err(Error::ImageTooLarge { width, height, max, of_kind: " in one row of a TIFF" });
         }
-        // What the tiles hold beyond the right edge is decompressed, too.
-        let unused = u64::from(width.next_multiple_of(part.0) - width) * u64::from(height);
-        if unused > u64::from(width) * u64::from(height) + MAX_UNUSED {
+        // What the tiles hold beyond the edges may be decompressed, too.
+        let padded = |side: u32, part: u32| u64::from(side).next_multiple_of(part.into());
+        let used = u64::from(width) * u64::from(height);
+        if padded(width, part.0).saturating_mul(padded(height, part.1)) > 2 * used + MAX_UNUSED {
             return Err(Format::Tiff.corrupt("tiles that are much larger than the picture"));
         }
         let offsets =
@@ -124,6 +129,13 @@ impl<'a> Page<'a> {
                 return Err(Format::unsupported_tiff(&format!("predictor {other} and {bits} bits a sample")));
             }
         };
+        // JPEGs are stored as they are.
+        let bytes = if number(266, 1) == 2 && compression != Compression::Jpeg {
+            mirrored.extend(bytes.iter().map(|byte| byte.reverse_bits()));
+            mirrored
+        } else {
+            bytes
+        };
         let page = Self {
             bytes,
             big_endian: tags.big_endian(),
@@ -131,7 +143,6 @@ impl<'a> Page<'a> {
             height,
             part,
             compression,
-            reversed: number(266, 1) == 2,
             predicted,
             bits,
             samples,

@@ -11,6 +11,9 @@ use super::fax;
 use super::page::{Compression, Page};
 use crate::error::Error;
 
+/// Compressed bytes for a byte of samples, at most. Faxes of single pixels take most: 6 bits for one.
+const MOST_FOR_A_BYTE: usize = 16;
+
 /// A part of the picture.
 pub(super) struct Part<'a> {
     /// Which channel it has, where each is stored by itself.
@@ -45,26 +48,20 @@ impl<'a> Part<'a> {
         let samples = if page.planes() == 1 { page.samples } else { 1 };
         let row_bits = page.part.0 as usize * samples * page.bits as usize;
         let Data { rest, length } = self.data;
-        let bytes = &rest[..length.min(rest.len())];
+        // No encoder needs more. Compressed data can go on for megabytes without a pixel, in as many parts as share them.
+        let most = MOST_FOR_A_BYTE * row_bits.div_ceil(8) * page.part.1.min(page.height) as usize + 1000;
+        let bytes = &rest[..length.min(rest.len()).min(most)];
         let reader: Box<dyn Read + 'a> = match page.compression {
             // Whatever length a writer gives, the pixels of an uncompressed part follow each other.
             Compression::None => Box::new(rest),
             Compression::PackBits => Box::new(PackBits { bytes, run: Run::Copy(0) }),
             Compression::Lzw => Box::new(Lzw::new(bytes)),
             Compression::Deflate => Box::new(ZlibDecoder::new(bytes)),
-            Compression::Group3 => Box::new(fax::Rows::group_3(bytes, page.part.0, page.reversed)?),
-            Compression::Group4 => Box::new(fax::Rows::group_4(bytes, page.part.0, page.reversed)?),
+            Compression::Group3 => Box::new(fax::Rows::group_3(bytes, page.part.0)?),
+            Compression::Group4 => Box::new(fax::Rows::group_4(bytes, page.part.0)?),
             Compression::Jpeg => return Err(Error::internal("a JPEG has no rows")),
         };
-        let is_fax = matches!(page.compression, Compression::Group3 | Compression::Group4);
-        Ok(Rows {
-            page,
-            samples,
-            reader,
-            row: vec![0; row_bits.div_ceil(8)],
-            reversed: page.reversed && !is_fax,
-            is_cut: length > rest.len(),
-        })
+        Ok(Rows { page, samples, reader, row: vec![0; row_bits.div_ceil(8)], is_cut: length > rest.len() })
     }
 
     /// This part as a JPEG file: with the tables that all parts share, and told by a segment of Adobe's how its colours
@@ -92,7 +89,6 @@ pub(super) struct Rows<'p, 'a> {
     samples: usize,
     reader: Box<dyn Read + 'a>,
     row: Vec<u8>,
-    reversed: bool,
     /// The file ends before the part does.
     is_cut: bool,
 }
@@ -107,9 +103,6 @@ impl Rows<'_, '_> {
                 Format::Tiff.corrupt(error)
             }
         })?;
-        if self.reversed {
-            self.row.iter_mut().for_each(|byte| *byte = byte.reverse_bits());
-        }
         self.page.unpack(&self.row, self.samples, samples);
         Ok(())
     }
