@@ -1,8 +1,8 @@
 //! One block of 64 coefficients after the other: how many bits does it take, and what are those that are kept?
 
 use super::bits::{Bits, Stop};
+use super::coefficients::Block;
 use super::huffman::{Leaps, Table, Tables};
-use super::reduced::Block;
 use super::scan::Scan;
 
 /// The procedures of ITU-T T.81 by which the blocks of a scan are coded.

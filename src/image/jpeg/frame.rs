@@ -5,6 +5,9 @@ use memchr::memmem;
 use super::super::{Budget, Format};
 use crate::error::Error;
 
+/// Components of a frame, at most.
+pub(super) const MOST_COMPONENTS: usize = 4;
+
 /// A frame of 8-bit samples, sequential or progressive, Huffman-coded.
 pub(super) struct Frame {
     pub(super) progressive: bool,

@@ -6,8 +6,8 @@
 use super::super::Format;
 use super::super::limits::check_memory;
 use super::bits::Stop;
-use super::frame::Frame;
-use super::reduced::{Block, Kept};
+use super::coefficients::{Block, Kept};
+use super::frame::{Frame, MOST_COMPONENTS};
 use super::upsample::Plane;
 use super::{color, islow};
 use crate::error::Error;
@@ -94,13 +94,11 @@ impl Full {
         let mut storage = vec![Vec::new(); self.components.len()];
         let mut sums = Vec::new();
         for (y, to) in pixels.chunks_exact_mut(row_length).enumerate() {
-            let rows: Vec<&[u8]> = self
-                .components
-                .iter()
-                .zip(&mut storage)
-                .map(|(component, row)| component.plane.upsampled(y, row, &mut sums))
-                .collect();
-            color::convert(&rows, transform, to);
+            let mut rows: [&[u8]; MOST_COMPONENTS] = Default::default();
+            for (to, (component, row)) in rows.iter_mut().zip(self.components.iter().zip(&mut storage)) {
+                *to = component.plane.upsampled(y, row, &mut sums);
+            }
+            color::convert(&rows[..self.components.len()], transform, to);
         }
         Ok(pixels)
     }

@@ -14,6 +14,7 @@
 
 mod bits;
 mod blocks;
+mod coefficients;
 mod color;
 mod file;
 mod frame;

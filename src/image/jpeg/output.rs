@@ -1,8 +1,9 @@
 //! Where the coefficients of the scans go: to a picture at full size, or to a smaller copy.
 
 use super::bits::Stop;
+use super::coefficients::Block;
 use super::full::Full;
-use super::reduced::{Block, Reduced};
+use super::reduced::Reduced;
 
 /// The picture that is being made.
 pub(super) enum Output {

@@ -9,7 +9,8 @@
 use ::image::RgbImage;
 
 use super::super::Format;
-use super::frame::{Component, Frame};
+use super::coefficients::{Block, Kept};
+use super::frame::{Component, Frame, MOST_COMPONENTS};
 use super::{color, idct};
 use crate::error::Error;
 
@@ -19,15 +20,6 @@ const PIXELS_FOR_ONE: f64 = 2.0;
 
 /// The samples of chroma that are enough for each pixel that the picture will be scaled to, across and down.
 const CHROMA_FOR_ONE: f64 = 1.4;
-
-/// Where in a block, by rows, the coefficients lie in the order in which a scan brings them (ITU-T T.81, A.3.6).
-#[rustfmt::skip]
-const ZIGZAG: [u8; 64] = [
-     0,  1,  8, 16,  9,  2,  3, 10, 17, 24, 32, 25, 18, 11,  4,  5,
-    12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13,  6,  7, 14, 21, 28,
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
-    58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
-];
 
 /// The coefficients that are kept of each component.
 pub(super) struct Reduced {
@@ -47,96 +39,6 @@ struct Plane {
     steps: Option<[u16; 64]>,
     /// Of each block, as [`Kept`] orders them.
     coefficients: Vec<i16>,
-}
-
-/// Which coefficients of a block are kept: those of a rectangle, by rows.
-pub(super) struct Kept {
-    /// Columns and rows of the rectangle, and samples of the reduced block: 1, 2, 4 or 8.
-    size: (usize, usize),
-    /// For each coefficient in the order of a scan: its place in the rectangle, or [`Kept::NONE`].
-    places: [u8; 64],
-    /// The first coefficient in the order of a scan after which none is kept.
-    end: u32,
-}
-
-/// One block's coefficients.
-pub(super) struct Block<'a> {
-    kept: &'a Kept,
-    coefficients: &'a mut [i16],
-}
-
-impl Kept {
-    const NONE: u8 = u8::MAX;
-
-    pub(super) fn new((columns, rows): (usize, usize)) -> Self {
-        let mut kept = Self { size: (columns, rows), places: [Self::NONE; 64], end: 0 };
-        for (at, (place, &natural)) in (1..).zip(kept.places.iter_mut().zip(&ZIGZAG)) {
-            let (row, column) = (usize::from(natural / 8), usize::from(natural % 8));
-            if row < rows && column < columns {
-                // At most 63.
-                *place = (row * columns + column) as u8;
-                kept.end = at;
-            }
-        }
-        kept
-    }
-}
-
-impl Kept {
-    /// The steps of a quantization table in the order of a whole block's rows.
-    pub(super) fn by_rows(&self, table: &[u16; 64]) -> [u16; 64] {
-        let mut steps = [0; 64];
-        for (&place, &step) in self.places.iter().zip(table) {
-            if let Some(slot) = steps.get_mut(usize::from(place)) {
-                *slot = step;
-            }
-        }
-        steps
-    }
-}
-
-impl<'a> Block<'a> {
-    pub(super) fn new(kept: &'a Kept, coefficients: &'a mut [i16]) -> Self {
-        Self { kept, coefficients }
-    }
-
-    /// The first coefficient, in the order of a scan, after which none is kept.
-    #[inline(always)]
-    pub(super) fn end(&self) -> u32 {
-        self.kept.end
-    }
-
-    /// Sets a coefficient, given by its position in the order of a scan; nothing happens where it is not kept. One behind
-    /// the end of the block is put onto its last place, as decoders do.
-    #[inline(always)]
-    pub(super) fn set(&mut self, at: u32, value: i32) {
-        if let Some(coefficient) = self.at(at) {
-            // Only a broken file exceeds 16 bits.
-            *coefficient = value as i16;
-        }
-    }
-
-    /// Sets one more bit of a coefficient in two's complement.
-    #[inline(always)]
-    pub(super) fn set_bit(&mut self, at: u32, bit: i32) {
-        if let Some(coefficient) = self.at(at) {
-            *coefficient |= bit as i16;
-        }
-    }
-
-    /// Adds one more bit to a coefficient's distance from zero, unless it is there.
-    #[inline(always)]
-    pub(super) fn enlarge(&mut self, at: u32, bit: i32) {
-        if let Some(coefficient) = self.at(at).filter(|coefficient| **coefficient & bit as i16 == 0) {
-            let more = if *coefficient < 0 { -bit } else { bit };
-            *coefficient = coefficient.wrapping_add(more as i16);
-        }
-    }
-
-    #[inline(always)]
-    fn at(&mut self, at: u32) -> Option<&mut i16> {
-        self.coefficients.get_mut(usize::from(self.kept.places[at.min(63) as usize]))
-    }
 }
 
 impl Reduced {
@@ -197,7 +99,7 @@ impl Reduced {
         let Plane { kept, coefficients, .. } = self.planes.get_mut(position)?;
         let length = kept.size.0 * kept.size.1;
         let coefficients = coefficients.get_mut(index * length..(index + 1) * length)?;
-        Some(Block { kept, coefficients })
+        Some(Block::new(kept, coefficients))
     }
 
     /// The reduced picture: its sides are those of the picture, divided and rounded up.
@@ -206,13 +108,14 @@ impl Reduced {
         let planes = self.planes.iter().map(Plane::samples).collect::<Option<Vec<_>>>();
         let planes = planes.ok_or_else(|| Format::Jpeg.corrupt("a scan without its quantization table"))?;
         let mut picture = RgbImage::new(width, height);
-        let mut repeated = vec![Vec::new(); planes.len()];
+        let mut storage = vec![Vec::new(); planes.len()];
         for (y, to) in picture.chunks_exact_mut(3 * width as usize).enumerate() {
-            for ((plane, samples), row) in self.planes.iter().zip(&planes).zip(&mut repeated) {
-                plane.repeat_row(samples, y, row);
+            let mut rows: [&[u8]; MOST_COMPONENTS] = Default::default();
+            let all = self.planes.iter().zip(&planes).zip(&mut storage);
+            for (to, ((plane, samples), row)) in rows.iter_mut().zip(all) {
+                *to = plane.repeated_row(samples, y, row);
             }
-            let rows: Vec<&[u8]> = repeated.iter().map(Vec::as_slice).collect();
-            color::convert(&rows, transform, to);
+            color::convert(&rows[..planes.len()], transform, to);
         }
         Ok(picture)
     }
@@ -226,32 +129,21 @@ impl Plane {
         Some(idct::plane(self.kept.size, &steps[..length], &self.coefficients, self.stride))
     }
 
-    /// The samples for one row of the reduced picture, one for each of its pixels.
-    fn repeat_row(&self, samples: &[u8], y: usize, row: &mut Vec<u8>) {
+    /// The samples for row `y` of the reduced picture: at least one for each of its pixels. `row` is for their storage.
+    fn repeated_row<'a>(&self, samples: &'a [u8], y: usize, row: &'a mut Vec<u8>) -> &'a [u8] {
         let (across, down) = self.repeat;
-        if !y.is_multiple_of(down) {
-            // As the row before.
-            return;
-        }
-        row.clear();
         let samples = samples.chunks_exact(self.stride * self.kept.size.0).nth(y / down).unwrap_or_default();
-        match across {
-            1 => row.extend_from_slice(samples),
-            2 => row.extend(samples.iter().flat_map(|&sample| [sample; 2])),
-            _ => row.extend(samples.iter().flat_map(|&sample| [sample; 4])),
+        if across == 1 {
+            return samples;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_coefficients_of_a_rectangle_are_kept_by_rows() {
-        let kept = Kept::new((4, 2));
-        assert_eq!(kept.places[..9], [0, 1, 4, Kept::NONE, 5, 2, 3, 6, Kept::NONE]);
-        assert_eq!((kept.places[13], kept.end), (7, 14));
-        assert_eq!((Kept::new((1, 1)).end, Kept::new((8, 8)).end), (1, 64));
+        // The rows between are as the first one.
+        if y.is_multiple_of(down) {
+            row.clear();
+            match across {
+                2 => row.extend(samples.iter().flat_map(|&sample| [sample; 2])),
+                _ => row.extend(samples.iter().flat_map(|&sample| [sample; 4])),
+            }
+        }
+        row
     }
 }
