@@ -8,7 +8,7 @@ use std::fs;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use lambda_image_classifier::image::{Limits, decode_within};
-use lambda_image_classifier::model::Layout;
+use lambda_image_classifier::model::{Layout, Level};
 
 const LIMITS: Limits = Limits { max_pixels: 64_000_000 };
 
@@ -41,8 +41,13 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("run", |bencher| {
         bencher.iter(|| model.session().run(&tensor, model.input_size()).expect("a run"));
     });
-    let scores = model.session().run(&tensor, model.input_size()).expect("a run");
-    group.bench_function("rank", |bencher| bencher.iter(|| model.rank(&scores, 3, 0.0)));
+    let outputs = model.session().run(&tensor, model.input_size()).expect("a run");
+    for level in Level::ALL {
+        let scoring = model.scoring(None, level).expect("a model with categories");
+        group.bench_function(format!("rank {}", level.name()), |bencher| {
+            bencher.iter(|| model.rank(&outputs, scoring, 3, 0.0).expect("predictions"));
+        });
+    }
     group.finish();
 }
 

@@ -9,7 +9,7 @@ use crate::cache::{Cache, Entry};
 use crate::config::Config;
 use crate::error::{Error, StartError};
 use crate::image::{self, Format};
-use crate::model::{Bundle, Card, Function, Model, Prediction, RunTimes, Runtime};
+use crate::model::{Bundle, Card, Function, Level, Model, Prediction, RunTimes, Runtime};
 
 /// What a request wants to see of the scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Options {
     pub min_score: f32,
     /// What makes scores of logits; what the model is for if it is `None`.
     pub function: Option<Function>,
+    /// Whether classes are answered, or their categories.
+    pub level: Level,
 }
 
 /// The answer for one image.
@@ -174,7 +176,7 @@ impl Classifier {
         budget: &mut image::Budget,
     ) -> Result<Classification, Error> {
         let start = Instant::now();
-        let scoring = self.model.scoring(options.function)?;
+        let scoring = self.model.scoring(options.function, options.level)?;
         let key = self.cache.as_ref().map(|cache| (cache, cache.key(bytes)));
         let known = key.as_ref().and_then(|(cache, key)| cache.get(key));
         let cached = known.is_some();
@@ -189,8 +191,7 @@ impl Classifier {
                 (entry, timing)
             }
         };
-        let scores = scoring.of(&entry.outputs)?;
-        let predictions = self.model.rank(&scores, options.top_k, options.min_score);
+        let predictions = self.model.rank(&entry.outputs, scoring, options.top_k, options.min_score)?;
         timing.total = milliseconds(start.elapsed());
         Ok(Classification { predictions, image: entry.image, timing, cached })
     }

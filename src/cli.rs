@@ -44,6 +44,9 @@ pub struct ClassifyArguments {
     /// One JSON object a line, rather than a table
     #[arg(long)]
     pub json: bool,
+    /// Everyday categories, such as `dog` for all its breeds, rather than classes
+    #[arg(long)]
+    pub basic: bool,
 }
 
 /// `image-classifier evaluate`.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{ClassifyArguments, progress};
 use crate::classifier::{Classification, ImageInfo, Options, Timing};
 use crate::config::Config;
-use crate::model::Prediction;
+use crate::model::{Level, Prediction};
 use crate::{Classifier, Error, StartError};
 
 /// Classifies the files one after the other; a bad one is reported and does not stop the others.
@@ -19,7 +19,8 @@ use crate::{Classifier, Error, StartError};
 /// A [`StartError`] if the model cannot be loaded or standard output is gone.
 pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, StartError> {
     let classifier = Classifier::load(config, 1)?;
-    let options = Options { top_k: config.top_k, min_score: config.min_score, function: None };
+    let level = if arguments.basic { Level::Basic } else { Level::Leaf };
+    let options = Options { top_k: config.top_k, min_score: config.min_score, function: None, level };
     let bar = progress::bar_for_many(arguments.files.len());
     let mut failed = false;
     for file in &arguments.files {

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::{EvaluateArguments, progress};
 use crate::classifier::Options;
 use crate::config::Config;
+use crate::model::Level;
 use crate::{Classifier, StartError};
 use report::{Photo, Report};
 
@@ -31,7 +32,7 @@ pub fn run(config: &Config, arguments: &EvaluateArguments) -> Result<ExitCode, S
     let photos = labelled_photos(&arguments.dir)?;
     let references = references(arguments)?;
     let classifier = Classifier::load(config, 1)?;
-    let all = Options { top_k: classifier.classes(), min_score: 0.0, function: None };
+    let all = Options { top_k: classifier.classes(), min_score: 0.0, function: None, level: Level::Leaf };
     let mut report = Report::default();
     let bar = progress::bar(photos.len());
     for (wnid, path) in &photos {

@@ -166,7 +166,8 @@ fn work(
 
 /// The options with their defaults. They are checked before any image is looked at.
 fn options(app: &App, given: RawOptions) -> Result<Options, Error> {
-    app.classifier.model().scoring(given.function)?;
+    let level = given.level.unwrap_or_default();
+    app.classifier.model().scoring(given.function, level)?;
     // The default is a probability; logits have no least value.
     let least = match given.function {
         Some(Function::None) => f32::NEG_INFINITY,
@@ -176,6 +177,7 @@ fn options(app: &App, given: RawOptions) -> Result<Options, Error> {
         top_k: given.top_k.unwrap_or(app.config.top_k),
         min_score: given.min_score.unwrap_or(least),
         function: given.function,
+        level,
     })
 }
 

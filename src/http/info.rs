@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::{App, answer};
 use crate::Error;
+use crate::model::Level;
 
 /// The process lives.
 #[derive(Serialize, ToSchema)]
@@ -53,6 +54,8 @@ struct ModelInfo<'a> {
     /// How many classes it tells apart.
     #[schema(minimum = 1)]
     classes: usize,
+    /// What `level` may be.
+    levels: Vec<&'static str>,
     /// What it sees of an image.
     input: InputInfo,
 }
@@ -102,6 +105,7 @@ impl<'a> Info<'a> {
                 source: card.source.as_deref(),
                 precision: card.precision.as_deref(),
                 classes: app.classifier.classes(),
+                levels: app.classifier.model().levels().map(Level::name).collect(),
                 input: InputInfo { width, height },
             },
             limits: LimitsInfo {

@@ -10,7 +10,8 @@ pub(super) struct Denied(BTreeSet<usize>);
 
 impl Denied {
     /// Reads a list of class ids, WordNet ids and names, separated by commas, semicolons or line breaks. A name is
-    /// compared without regard to case, may hold commas itself, and stands for every class that is called so.
+    /// compared without regard to case, may hold commas itself, and stands for every class that is called so or belongs
+    /// to what is called so.
     ///
     /// # Errors
     ///
@@ -31,7 +32,7 @@ impl Denied {
         }
         if !unknown.is_empty() {
             return Err(format!(
-                "DENY_LABELS names what is no class id, WordNet id or label of this model: {}",
+                "DENY_LABELS names what is no class id, WordNet id, label or category of this model: {}",
                 unknown.join(", ")
             ));
         }
@@ -63,8 +64,10 @@ impl Names {
     fn of(labels: &Labels) -> Self {
         let mut names = Self { count: labels.len(), ..Self::default() };
         for (class_id, label) in labels.iter().enumerate() {
-            for name in [Some(&label.name), label.wnid.as_ref(), label.name_zh.as_ref()].into_iter().flatten()
-            {
+            let own = [Some(&label.name), label.wnid.as_ref(), label.name_zh.as_ref()];
+            let parents =
+                label.parents.iter().flat_map(|parent| [Some(&parent.name), parent.name_zh.as_ref()]);
+            for name in own.into_iter().chain(parents).flatten() {
                 names.commas = names.commas.max(name.matches(',').count());
                 names.classes.entry(name.to_lowercase()).or_default().push(class_id);
             }
@@ -95,7 +98,8 @@ mod tests {
 
     fn labels() -> Labels {
         Labels::from_tsv(
-            "class_id\twnid\ten\n0\tn1\ttench, Tinca tinca\n1\tn2\tcrane\n2\tn3\tcrane\n3\tn4\tTinca\n4\t\t7\n",
+            "class_id\twnid\ten\tparents\n0\tn1\ttench, Tinca tinca\tfish|animal\n1\tn2\tcrane\tbird|animal\n\
+             2\tn3\tcrane\tmachine\n3\tn4\tTinca\tfish|animal\n4\t\t7\n",
         )
         .unwrap()
     }
@@ -113,6 +117,10 @@ mod tests {
             ("tench, Tinca tinca;n4\n2", &[0, 2, 3]),
             // A name of digits only, where there is no such id.
             ("7", &[4]),
+            // What classes belong to.
+            ("Machine", &[2]),
+            ("animal", &[0, 1, 3]),
+            ("fish, 7", &[0, 3, 4]),
         ] {
             let denied = Denied::read(list, &labels()).unwrap();
             assert_eq!(denied.0.iter().copied().collect::<Vec<_>>(), expected, "{list:?}");

@@ -144,6 +144,13 @@ impl Head {
         }
     }
 
+    /// What makes its scores.
+    pub(super) fn function(self) -> Function {
+        match self {
+            Self::Apply(function) | Self::Applied(function) => function,
+        }
+    }
+
     /// Checks an output.
     ///
     /// # Errors

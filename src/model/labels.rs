@@ -1,14 +1,23 @@
 //! What the classes are called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::fields::shown;
 
-/// The names of one class.
+/// What a class belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// English name, or whatever the bundle calls it.
+    pub name: String,
+    /// Chinese name, where the bundle has one.
+    pub name_zh: Option<String>,
+}
+
+/// The names of one class.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Label {
     /// English name, or whatever the bundle calls the class.
     pub name: String,
@@ -16,6 +25,8 @@ pub struct Label {
     pub wnid: Option<String>,
     /// Chinese name, where the bundle has one.
     pub name_zh: Option<String>,
+    /// What the class belongs to, the nearest first; empty where the bundle says nothing. Classes share them.
+    pub parents: Arc<[Parent]>,
 }
 
 /// The labels of all classes; the index is the class id.
@@ -23,8 +34,8 @@ pub struct Label {
 pub struct Labels(Vec<Arc<Label>>);
 
 impl Labels {
-    /// Reads `labels.tsv`: a header with the columns `class_id` and `en`, and optionally `wnid` and `zh`, then one
-    /// line a class, in any order.
+    /// Reads `labels.tsv`: a header with the columns `class_id` and `en`, and optionally `wnid`, `zh`, `parents` and
+    /// `parents_zh`, then one line a class, in any order. Parents have `|` between them.
     ///
     /// # Errors
     ///
@@ -37,6 +48,8 @@ impl Labels {
             return Err("its first line must name the columns class_id and en, separated by tabs".to_owned());
         };
         let (wnid, zh) = (column("wnid"), column("zh"));
+        let (parents, parents_zh) = (column("parents"), column("parents_zh"));
+        let mut known_parents: HashMap<&str, Arc<[Parent]>> = HashMap::new();
         let mut labels = BTreeMap::new();
         for (index, line) in lines.enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let fields: Vec<&str> = line.split('\t').map(str::trim).collect();
@@ -48,6 +61,13 @@ impl Labels {
                 name: field(en).ok_or_else(|| fault("the label is missing"))?.to_owned(),
                 wnid: wnid.and_then(field).map(str::to_owned),
                 name_zh: zh.and_then(field).map(str::to_owned),
+                parents: match parents.and_then(field) {
+                    Some(names) => known_parents
+                        .entry(names)
+                        .or_insert_with(|| read_parents(names, parents_zh.and_then(field)))
+                        .clone(),
+                    None => Arc::default(),
+                },
             };
             if labels.insert(class_id, label).is_some() {
                 return Err(fault("this class_id stands twice"));
@@ -94,7 +114,7 @@ impl Labels {
 
     /// The names that Transformers gives classes without a name: `LABEL_0` and so on.
     pub(super) fn numbered(classes: usize) -> Self {
-        let label = |id| Label { name: format!("LABEL_{id}"), wnid: None, name_zh: None };
+        let label = |id| Label { name: format!("LABEL_{id}"), ..Label::default() };
         Self((0..classes).map(label).map(Arc::new).collect())
     }
 
@@ -113,7 +133,7 @@ impl Labels {
             let name = text(name.clone())
                 .filter(|name| !name.trim().is_empty())
                 .ok_or_else(|| format!("{key}: class {class_id} is called {}, not a name", shown(&name)))?;
-            if labels.insert(class_id, Label { name, wnid: None, name_zh: None }).is_some() {
+            if labels.insert(class_id, Label { name, ..Label::default() }).is_some() {
                 return Err(format!("{key}: class {class_id} stands twice"));
             }
         }
@@ -150,6 +170,16 @@ impl Labels {
     pub fn get(&self, class_id: usize) -> Option<&Arc<Label>> {
         self.0.get(class_id)
     }
+}
+
+/// The parents in a field of `labels.tsv`, and their Chinese names in the same order, where there are any.
+fn read_parents(names: &str, names_zh: Option<&str>) -> Arc<[Parent]> {
+    let mut names_zh = names_zh.into_iter().flat_map(|names| names.split('|'));
+    let parents = names.split('|').map(|name| Parent {
+        name: name.trim().to_owned(),
+        name_zh: names_zh.next().map(|name| name.trim().to_owned()),
+    });
+    parents.collect()
 }
 
 #[cfg(test)]

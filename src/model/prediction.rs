@@ -11,8 +11,8 @@ use super::Label;
 /// One label of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// Index of the class in the model's output.
-    pub class_id: usize,
+    /// Index of the class in the model's output; none if this is a category of classes.
+    pub class_id: Option<usize>,
     /// Probability, 0 to 1, unless the request asked for something else.
     pub score: f32,
     /// What the class is called.
@@ -28,8 +28,10 @@ struct Written<'a> {
     /// Probability, 0 to 1; all classes together have 1, unless the model is one of several labels. A logit where
     /// `function_to_apply` is `none`.
     score: f32,
-    /// Index of the class in the model's output.
-    class_id: usize,
+    /// Index of the class in the model's output; left out where the label is a category of classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    class_id: Option<usize>,
     /// WordNet id, where the model has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -38,17 +40,22 @@ struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     label_zh: Option<&'a str>,
+    /// What it belongs to, the nearest first: an everyday category, then its kind. Where the model has them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    parents: Vec<&'a str>,
 }
 
 impl Serialize for Prediction {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Label { name, wnid, name_zh } = &*self.label;
+        let Label { name, wnid, name_zh, parents } = &*self.label;
         let written = Written {
             label: name,
             score: self.score,
             class_id: self.class_id,
             wnid: wnid.as_deref(),
             label_zh: name_zh.as_deref(),
+            parents: parents.iter().map(|parent| &*parent.name).collect(),
         };
         written.serialize(serializer)
     }

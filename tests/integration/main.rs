@@ -13,6 +13,7 @@ mod emulator;
 mod http;
 mod lambda;
 mod layouts;
+mod levels;
 mod log;
 mod metrics;
 mod models;

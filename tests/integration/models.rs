@@ -95,7 +95,9 @@ fn denied_labels_are_never_answered_and_unknown_ones_are_refused() {
     assert_eq!(labels("2, class 0"), ["class 1"]);
     assert_refused(
         binary().env("MODEL_DIR", bundle("nchw-f32")).env("DENY_LABELS", "class 7, 9, 1"),
-        &["DENY_LABELS names what is no class id, WordNet id or label of this model: \"class 7\", \"9\""],
+        &[
+            "DENY_LABELS names what is no class id, WordNet id, label or category of this model: \"class 7\", \"9\"",
+        ],
     );
     assert_refused(
         binary().env("MODEL_DIR", bundle("nchw-f32")).env("DENY_LABELS", "0,1,2"),

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from .errors import ExportError
 
 # Columns class_id (0...999, the network's output), wnid (WordNet 3.0 id, "n" and 8 digits), en
-# (English name, unique) and zh (simplified Chinese, unique): the form of a bundle's labels.tsv.
+# (English name, unique), zh (simplified Chinese, unique), and parents and parents_zh (categories, the nearest first, with
+# | between them; make_parents.py writes these two): the form of a bundle's labels.tsv.
 IMAGENET = Path(__file__).with_name("imagenet1k.tsv")
 
 
@@ -19,6 +20,8 @@ class Label(NamedTuple):
     wnid: str
     en: str
     zh: str = ""
+    parents: str = ""
+    parents_zh: str = ""
 
 
 def imagenet_labels() -> list[Label]:
@@ -29,7 +32,7 @@ def imagenet_labels() -> list[Label]:
 def read_labels(path: Path) -> list[Label]:
     """Labels in the order of class ids, from one of three forms, told apart by the file's name.
 
-    `.tsv`: a table with the columns class_id and en, and perhaps wnid and zh. `.json`: a list of
+    `.tsv`: a table with the columns class_id and en, and perhaps the others of a label. `.json`: a list of
     names, or a map from class id to name, on its own or as `id2label`. Any other: a name a line.
 
     Raises `ExportError` if a class id is missing, or a name is missing or stands twice.
@@ -48,10 +51,10 @@ def read_labels(path: Path) -> list[Label]:
 
 
 def write_table(labels: list[Label]) -> str:
-    """The text of labels.tsv: class_id and en, and wnid and zh where a label has them."""
+    """The text of labels.tsv: class_id and en, and the others where a label has them."""
     columns = [
         column
-        for column in ("wnid", "en", "zh")
+        for column in Label._fields
         if column == "en" or any(getattr(label, column) for label in labels)
     ]
     rows = [["class_id", *columns]]
@@ -71,9 +74,7 @@ def _from_table(text: str) -> dict[int, Label]:
         class_id = int(fields.get("class_id", ""))
         if class_id in labels:
             raise ExportError(f"class {class_id} stands twice")
-        labels[class_id] = Label(
-            fields.get("wnid", ""), fields.get("en", ""), fields.get("zh", "")
-        )
+        labels[class_id] = Label(*(fields.get(column, "") for column in Label._fields))
     return labels
 
 

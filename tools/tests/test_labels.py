@@ -66,7 +66,7 @@ def test_table_has_the_columns_that_a_label_fills(tmp_path):
 
 def test_table_of_the_committed_model_is_the_one_that_is_written():
     expected = write_table(imagenet_labels())
-    assert expected.startswith("class_id\twnid\ten\tzh\n")
+    assert expected.startswith("class_id\twnid\ten\tzh\tparents\tparents_zh\n")
     assert (MODEL / "labels.tsv").read_bytes() == expected.encode()
 
 

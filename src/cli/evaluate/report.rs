@@ -37,11 +37,11 @@ impl Report {
     pub(super) fn add(&mut self, photo: &Photo<'_>) {
         let predictions = &photo.answer.predictions;
         let Some(first) = predictions.first() else { return };
-        let label_of = |class_id| predictions.iter().find(|p| p.class_id == class_id);
+        let label_of = |class_id| predictions.iter().find(|p| p.class_id == Some(class_id));
         self.photos += 1;
         self.milliseconds.push(photo.answer.timing.total);
-        self.top5 += usize::from(predictions.iter().take(5).any(|p| p.class_id == photo.class_id));
-        if first.class_id == photo.class_id {
+        self.top5 += usize::from(predictions.iter().take(5).any(|p| p.class_id == Some(photo.class_id)));
+        if first.class_id == Some(photo.class_id) {
             self.top1 += 1;
         } else if let Some(right) = label_of(photo.class_id) {
             let pair = (right.label.name.clone(), first.label.name.clone());
@@ -49,7 +49,7 @@ impl Report {
         }
         if let Some((class_id, probability)) = photo.reference {
             self.referenced += 1;
-            self.agreeing += usize::from(first.class_id == class_id);
+            self.agreeing += usize::from(first.class_id == Some(class_id));
             let score = label_of(class_id).map_or(0.0, |prediction| f64::from(prediction.score));
             self.difference += (score - probability).abs();
         }
@@ -142,8 +142,8 @@ mod tests {
 
     fn answer(ranking: &[(usize, f32)]) -> Classification {
         let prediction = |&(class_id, score): &(usize, f32)| {
-            let label = Label { name: format!("class {class_id}"), wnid: None, name_zh: None };
-            Prediction { class_id, score, label: label.into() }
+            let label = Label { name: format!("class {class_id}"), ..Label::default() };
+            Prediction { class_id: Some(class_id), score, label: label.into() }
         };
         Classification {
             predictions: ranking.iter().map(prediction).collect(),

@@ -50,6 +50,10 @@ pub(in crate::http) struct Document<'a> {
     #[serde(borrow)]
     #[schema(value_type = Option<String>, pattern = "^(softmax|sigmoid|none)$")]
     function_to_apply: Option<&'a RawValue>,
+    /// `leaf` answers classes, `basic` the everyday categories that they belong to.
+    #[serde(borrow)]
+    #[schema(value_type = Option<String>, pattern = "^(leaf|basic)$")]
+    level: Option<&'a RawValue>,
     /// Images as TensorFlow Serving and KServe v1 have them: `[{"b64": "…"}]`.
     #[serde(borrow)]
     #[schema(value_type = Option<Vec<Object>>)]
@@ -153,6 +157,7 @@ impl Document<'_> {
             ("top_k", self.top_k),
             ("min_score", self.min_score),
             ("function_to_apply", self.function_to_apply),
+            ("level", self.level),
         ];
         for (name, value) in named {
             parameters::set(&mut options, name, value)?;

@@ -1,7 +1,7 @@
 //! The options of a request, wherever they stand: body, form field or query string.
 
 use crate::error::Error;
-use crate::model::Function;
+use crate::model::{Function, Level};
 
 /// Options as the body gives them; those it does not give are `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -13,14 +13,17 @@ pub struct RawOptions {
     pub min_score: Option<f32>,
     /// What makes scores of logits.
     pub function: Option<Function>,
+    /// Whether classes are answered, or their categories.
+    pub level: Option<Level>,
 }
 
 impl RawOptions {
     /// What the options are called, here and elsewhere: Rekognition has two of its own, and Vertex AI.
-    pub(super) const NAMES: [&str; 7] = [
+    pub(super) const NAMES: [&str; 8] = [
         "top_k",
         "min_score",
         "function_to_apply",
+        "level",
         "MaxLabels",
         "MinConfidence",
         "maxPredictions",
@@ -40,6 +43,7 @@ impl RawOptions {
                 self.min_score = parse_min_score(value)?.or(self.min_score);
             }
             "function_to_apply" => self.function = parse_function(value)?.or(self.function),
+            "level" => self.level = parse_level(value)?.or(self.level),
             "MinConfidence" => self.min_score = parse_percent(value)?.or(self.min_score),
             _ => {}
         }
@@ -52,6 +56,7 @@ impl RawOptions {
             top_k: self.top_k.or(others.top_k),
             min_score: self.min_score.or(others.min_score),
             function: self.function.or(others.function),
+            level: self.level.or(others.level),
         }
     }
 
@@ -122,6 +127,18 @@ fn parse_function(text: &str) -> Result<Option<Function>, Error> {
             shown(text)
         ))),
         function => Ok(function),
+    }
+}
+
+/// Reads `level`.
+fn parse_level(text: &str) -> Result<Option<Level>, Error> {
+    let name = text.trim();
+    match Level::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(name)) {
+        None if !name.is_empty() => Err(Error::InvalidParameter(format!(
+            "level must be \"leaf\" or \"basic\"; {} was found.",
+            shown(text)
+        ))),
+        level => Ok(level),
     }
 }
 

@@ -22,6 +22,9 @@ pub(super) struct Parameters {
     /// What makes scores of the model's logits: `softmax`, `sigmoid` or `none`.
     #[schema(pattern = "^(softmax|sigmoid|none)$")]
     function_to_apply: Option<String>,
+    /// `leaf` answers classes, `basic` the everyday categories that they belong to.
+    #[schema(pattern = "^(leaf|basic)$")]
+    level: Option<String>,
 }
 
 /// The options in the field `parameters`. One that is not known is refused, as the Hugging Face API does it: whoever

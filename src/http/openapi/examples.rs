@@ -14,7 +14,7 @@ use crate::Error;
 use crate::classifier::{Classification, ImageInfo, Timing};
 use crate::error::MADE_TEXT;
 use crate::image::Format;
-use crate::model::{Label, Prediction};
+use crate::model::{Label, Parent, Prediction};
 
 type Examples = Vec<(&'static str, ExampleBuilder)>;
 
@@ -101,20 +101,22 @@ const SEVERAL: &str = "An espresso, and a photo whose upload was cut off";
 
 /// What the committed model makes of `tests/fixtures/coffee.png`, and of a photo that is cut off.
 fn outcomes() -> (Classification, Error) {
-    let prediction = |class_id, score, name: &str, wnid: &str, name_zh: &str| Prediction {
-        class_id,
-        score,
-        label: Arc::new(Label {
-            name: name.to_owned(),
-            wnid: Some(wnid.to_owned()),
-            name_zh: Some(name_zh.to_owned()),
-        }),
-    };
+    let prediction =
+        |class_id, score, name: &str, wnid: &str, name_zh: &str, parents: [&str; 2]| Prediction {
+            class_id: Some(class_id),
+            score,
+            label: Arc::new(Label {
+                name: name.to_owned(),
+                wnid: Some(wnid.to_owned()),
+                name_zh: Some(name_zh.to_owned()),
+                parents: parents.map(|name| Parent { name: name.to_owned(), name_zh: None }).into(),
+            }),
+        };
     let espresso = Classification {
         predictions: vec![
-            prediction(967, 0.954_184_1, "espresso", "n07920052", "浓缩咖啡"),
-            prediction(968, 0.013_802_6, "cup", "n07930864", "杯子"),
-            prediction(925, 0.008_207_213, "consomme", "n07584110", "清炖肉汤"),
+            prediction(967, 0.954_184_1, "espresso", "n07920052", "浓缩咖啡", ["drink", "food"]),
+            prediction(968, 0.013_802_6, "cup", "n07930864", "杯子", ["cup or glass", "household"]),
+            prediction(925, 0.008_207_213, "consomme", "n07584110", "清炖肉汤", ["dish", "food"]),
         ],
         image: ImageInfo { format: Format::Png, width: 600, height: 400 },
         timing: Timing { decode: 2.723, preprocess: 0.958, inference: 3.788, total: 7.497 },

@@ -13,13 +13,13 @@ use super::super::body::Document;
 use super::super::envelope;
 use super::{Facts, examples};
 use crate::image::{Accepted, Format};
-use crate::model::Function;
+use crate::model::{Function, Level};
 
 /// The name of the body.
 pub(super) const IMAGES: &str = "Images";
 
 /// The parameters of all operations, by the names under which these refer to them.
-pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 4] {
+pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 5] {
     let query = |name: &str, schema: ObjectBuilder, description: String| {
         ParameterBuilder::new()
             .name(name)
@@ -41,6 +41,10 @@ pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 4] {
         "What makes scores of the model's logits; what the model is for unless it is given. A model that \
                     answers probabilities takes no other. Wins over `function_to_apply` in the body."
             .to_owned();
+    let level = "`leaf` answers classes. `basic` answers the everyday categories that they belong to, such as `dog` for \
+                 all its breeds, each with the sum of their scores; only where the model has categories. Wins over \
+                 `level` in the body."
+        .to_owned();
     let request_id = ParameterBuilder::new()
         .name(envelope::REQUEST_ID)
         .parameter_in(ParameterIn::Header)
@@ -62,6 +66,7 @@ pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 4] {
             ),
         ),
         ("FunctionToApply", query("function_to_apply", function_schema(), function)),
+        ("Level", query("level", level_schema(), level)),
         ("RequestId", request_id),
     ]
 }
@@ -124,6 +129,7 @@ fn form(image: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>) -> Ob
         .property("top_k", top_k_schema())
         .property("min_score", min_score_schema())
         .property("function_to_apply", function_schema())
+        .property("level", level_schema())
         .build()
 }
 
@@ -137,6 +143,10 @@ fn min_score_schema() -> ObjectBuilder {
 
 fn function_schema() -> ObjectBuilder {
     text().enum_values(Some(Function::ALL.map(Function::name)))
+}
+
+fn level_schema() -> ObjectBuilder {
+    text().enum_values(Some(Level::ALL.map(Level::name)))
 }
 
 fn text() -> ObjectBuilder {
