@@ -6,7 +6,7 @@
 
 use std::error::Error as StdError;
 
-use crate::image::Accepted;
+use crate::image::{self, Accepted};
 
 /// What lies behind an error: for the log, never for the caller.
 pub type Cause = Box<dyn StdError + Send + Sync>;
@@ -47,7 +47,9 @@ pub enum Error {
     MangledBody(&'static str),
 
     /// 400: more images in one request than are allowed.
-    #[error("The request holds {found} images; at most {max} are accepted in one request.")]
+    #[error(
+        "The request holds {found} images; at most {max} are accepted in one request. Send the others in another request."
+    )]
     TooManyImages {
         /// Images in the request.
         found: usize,
@@ -68,7 +70,9 @@ pub enum Error {
     NotFound,
 
     /// 405: the route exists, for other methods.
-    #[error("This path does not answer {method}.")]
+    #[error(
+        "This path does not answer {method}. POST or PUT an image to /classify or /predict; GET /health and /info."
+    )]
     MethodNotAllowed {
         /// The method that was used.
         method: String,
@@ -108,14 +112,16 @@ pub enum Error {
     },
 
     /// 415: not one of the formats that are decoded.
-    #[error("{found} is not accepted. Send {Accepted}.")]
+    #[error("{found} is not accepted. Send {Accepted}.{}", image::how_to_convert(found))]
     UnsupportedFormat {
         /// What was detected, with its article: `An HEIC image`, `A PDF document`, …
         found: String,
     },
 
     /// 422: the format is right, the content is broken.
-    #[error("The {format} image cannot be decoded: its data are corrupt.")]
+    #[error(
+        "The {format} image cannot be decoded: its data are corrupt. Open it in an image viewer and save it again, or send another copy."
+    )]
     UndecodableImage {
         /// The format by its magic bytes.
         format: &'static str,
@@ -208,7 +214,7 @@ kinds! {
     Self::InvalidJson(_) => (400, "invalid_json", "Invalid JSON"),
     Self::InvalidMultipart(_) => (400, "invalid_multipart", "Invalid multipart body"),
     Self::InvalidParameter(_) => (400, "invalid_parameter", "Invalid parameter"),
-    Self::MangledBody(_) => (400, "mangled_body", "Body mangled by the gateway"),
+    Self::MangledBody(_) => (400, "mangled_body", "Bytes of the body are lost"),
     Self::TooManyImages { .. } => (400, "too_many_images", "Too many images"),
     Self::InvalidEvent(_) => (400, "invalid_event", "Invalid event"),
     Self::Unauthorized(_) => (401, "unauthorized", "Unauthorized"),

@@ -21,36 +21,25 @@ const ABOUT_ORIGINS: [HeaderName; 4] = [
     header::ACCESS_CONTROL_EXPOSE_HEADERS,
 ];
 
-/// What pages may send. They may name their requests, as any caller may: the envelope keeps
-/// only what cannot forge a log line. Libraries that trace requests add headers to all of them, and frameworks and
-/// gateways have habits of their own; nothing here reads those.
-const HEADERS: [HeaderName; 10] = [
-    header::AUTHORIZATION,
-    header::CONTENT_TYPE,
-    HeaderName::from_static(REQUEST_ID),
-    HeaderName::from_static("baggage"),
-    HeaderName::from_static("sentry-trace"),
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
-    HeaderName::from_static("x-amzn-trace-id"),
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("x-requested-with"),
-];
-
 /// The CORS headers, on preflights and on answers of every kind.
 pub(super) fn layer(origins: &CorsOrigins) -> CorsLayer {
-    let allow = match origins {
+    // Only answers to `OPTIONS` depend on the headers that a preflight names, and caches do not keep those.
+    let (allow, vary) = match origins {
         CorsOrigins::None => return CorsLayer::new(),
-        CorsOrigins::Any => AllowOrigin::any(),
+        CorsOrigins::Any => (AllowOrigin::any(), None),
         CorsOrigins::List(list) => {
-            AllowOrigin::list(list.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+            let origins = list.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+            (AllowOrigin::list(origins), Some(header::ORIGIN))
         }
     };
     CorsLayer::new()
         .allow_origin(allow)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT])
-        .allow_headers(AllowHeaders::list(HEADERS))
+        // Libraries that trace requests, frameworks and gateways add headers to all requests of a page. They are too many
+        // to list, and none but `Authorization`, `Content-Type` and the ids of the request is read here.
+        .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([HeaderName::from_static(REQUEST_ID), CACHE, SERVER_TIMING, header::RETRY_AFTER])
+        .vary(Vec::from_iter(vary))
         .max_age(Duration::from_secs(3600))
 }
 

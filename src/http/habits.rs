@@ -1,38 +1,53 @@
 //! What browsers and crawlers ask every host for, whether it has it or not. A 404 would count as an error of a caller.
 
-use std::sync::Arc;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::IntoResponse;
 
-use axum::Router;
-use axum::http::{StatusCode, header};
-use axum::routing::get;
+use crate::Error;
 
-use super::App;
-
-const PATHS: [&str; 11] = [
-    "/favicon.ico",
-    "/favicon.png",
-    "/apple-touch-icon.png",
-    "/apple-touch-icon-precomposed.png",
-    "/apple-touch-icon-120x120.png",
-    "/apple-touch-icon-120x120-precomposed.png",
-    "/robots.txt",
-    "/sitemap.xml",
-    "/manifest.json",
-    "/.well-known/security.txt",
-    "/.well-known/appspecific/com.chrome.devtools.json",
+/// Files at the root.
+const FILES: [&str; 16] = [
+    "ads.txt",
+    "app-ads.txt",
+    "apple-app-site-association",
+    "browserconfig.xml",
+    "clientaccesspolicy.xml",
+    "crossdomain.xml",
+    "humans.txt",
+    "llms.txt",
+    "manifest.json",
+    "manifest.webmanifest",
+    "robots.txt",
+    "security.txt",
+    "service-worker.js",
+    "site.webmanifest",
+    "sitemap.xml",
+    "sw.js",
 ];
 
-/// Answers 204, which says that there is nothing, and for a day.
-pub(super) fn routes() -> Router<Arc<App>> {
-    PATHS.iter().fold(Router::new(), |routes, path| {
-        routes.route(
-            path,
-            get(async || (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "public, max-age=86400")])),
-        )
-    })
+/// How the names of icons begin. A size may follow.
+const ICONS: [&str; 5] = ["android-chrome", "apple-touch-icon", "favicon", "mstile", "safari-pinned-tab"];
+
+/// How the names of icons end.
+const ICON_ENDS: [&str; 3] = [".ico", ".png", ".svg"];
+
+/// Answers a path without a route. Where browsers ask for it by themselves, 204 says for a day that there is nothing.
+pub(super) async fn answer(method: Method, uri: Uri) -> Result<impl IntoResponse, Error> {
+    if matches!(method, Method::GET | Method::HEAD) && has(uri.path()) {
+        Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "public, max-age=86400")]))
+    } else {
+        Err(Error::NotFound)
+    }
 }
 
-/// Whether this is one of the paths.
+/// Whether browsers and crawlers ask every host for this path.
 pub(super) fn has(path: &str) -> bool {
-    PATHS.contains(&path)
+    let Some(name) = path.strip_prefix('/') else { return false };
+    let is_icon = || {
+        !name.contains('/')
+            && ICONS.iter().any(|start| name.starts_with(start))
+            && ICON_ENDS.iter().any(|end| name.ends_with(end))
+    };
+    // RFC 8615 keeps this folder for such files.
+    FILES.contains(&name) || name.starts_with(".well-known/") || is_icon()
 }

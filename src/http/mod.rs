@@ -76,12 +76,11 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         .route("/info", get(info::info))
         .merge(if config.web_ui { page::routes() } else { Router::new() })
         .route("/openapi.json", get(openapi::answer))
-        .merge(habits::routes())
         .merge(if config.serves_metrics() { metrics::routes() } else { Router::new() })
         .method_not_allowed_fallback(async |method: Method| Error::MethodNotAllowed {
             method: method.to_string(),
         })
-        .fallback(async || Error::NotFound)
+        .fallback(habits::answer)
         // The body is in memory already, and within its own limit.
         .layer(DefaultBodyLimit::disable())
         .with_state(app);
@@ -94,6 +93,12 @@ pub(crate) fn is_route(path: &str) -> bool {
     const READ: [&str; 4] = ["/health", "/info", "/openapi.json", "/metrics"];
     let path = path::without_trailing_slash(path);
     CLASSIFYING.contains(&path) || READ.contains(&path) || page::has(path) || habits::has(path)
+}
+
+/// Whether a path other than `/` leads to a route. With `PUT` the name of a file may stand behind it.
+pub(crate) fn leads_to_route(method: &Method, path: &str) -> bool {
+    let path = path::without_file_name(method, path::without_trailing_slash(path));
+    path != "/" && is_route(path)
 }
 
 /// The paths that classify images.

@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
 use super::App;
@@ -20,6 +21,21 @@ pub struct PublicPath(pub String);
 /// click on what they do not see.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What a segment of a path must not hold as it is (the path percent-encode set of the WHATWG URL standard). Browsers
+/// read a backslash as a slash.
+const NOT_IN_SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}');
 
 /// One file of the page.
 struct Asset {
@@ -101,9 +117,8 @@ fn with_slash(request: &Request) -> Option<HeaderValue> {
     if last.is_empty() || request.uri().path() != "/" {
         return None;
     }
-    // What stands before a colon would be taken for the scheme of an address elsewhere.
-    let here = if last.contains(':') { "./" } else { "" };
-    HeaderValue::from_str(&format!("{here}{last}/")).ok()
+    // Without `./` a name with a colon would be the scheme of an address elsewhere.
+    HeaderValue::from_str(&format!("./{}/", utf8_percent_encode(last, NOT_IN_SEGMENT))).ok()
 }
 
 /// Whether the client has this version already (RFC 9110, section 13.1.2).

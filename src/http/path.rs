@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Uri};
 
-use super::{CLASSIFYING, is_route};
+use super::{CLASSIFYING, habits, is_route};
 
 /// Rewrites the path to the one that the routes know.
 pub(super) async fn plain(mut request: Request) -> Request {
@@ -18,9 +18,10 @@ pub(super) async fn plain(mut request: Request) -> Request {
 
 /// The path without the name of a file, which `curl -T` appends to an address that ends in a slash. At the root, where
 /// any other mistake would look like it, the name must have an extension.
-fn without_file_name<'a>(method: &Method, path: &'a str) -> &'a str {
+pub(super) fn without_file_name<'a>(method: &Method, path: &'a str) -> &'a str {
     let Some((folder, name)) = path.rsplit_once('/').filter(|_| *method == Method::PUT) else { return path };
-    let is_file = !is_route(path) && (!folder.is_empty() || name.contains('.'));
+    let is_name = habits::has(path) || !is_route(path);
+    let is_file = is_name && (!folder.is_empty() || name.contains('.'));
     let folder = if folder.is_empty() { "/" } else { folder };
     if is_file && CLASSIFYING.contains(&folder) { folder } else { path }
 }
@@ -90,6 +91,7 @@ mod tests {
             ("/predict/photo.jpg", "/predict"),
             ("/classify/photo?top_k=1", "/classify?top_k=1"),
             ("//photo.jpg", "/"),
+            ("/favicon.png", "/"),
         ] {
             assert_eq!(rewritten(&Method::PUT, &given.parse().unwrap()).unwrap(), expected);
         }

@@ -31,7 +31,9 @@ pub(super) async fn check(
     }
     let reason = match bearer(request.headers()) {
         Some(sent) if token.matches(sent) => return next.run(request).await,
-        Some(_) => "The token in the Authorization header is not the right one.",
+        Some(_) => {
+            "The token in the Authorization header is not the right one. Ask whoever runs this service for it."
+        }
         None => MISSING,
     };
     let (parts, body) = request.into_parts();

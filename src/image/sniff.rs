@@ -79,6 +79,25 @@ fn describe(bytes: &[u8]) -> String {
         .unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
+/// How to make an accepted image of a kind that [`describe`] names: a sentence after a space, or nothing.
+pub(crate) fn how_to_convert(found: &str) -> &'static str {
+    match found {
+        "An HEIC image" | "An HEIF image" => {
+            " Save it as JPEG (on an iPhone: Settings › Camera › Formats › Most Compatible), or use the web page of this \
+             service in Safari, which converts it."
+        }
+        "A JPEG XL image" => {
+            " Save it as JPEG or PNG, or use the web page of this service in Safari, which converts it."
+        }
+        "An AVIF image" => {
+            " Save it as JPEG or PNG, or use the web page of this service, which converts it in every current browser."
+        }
+        "A camera raw image (CR2)" | "A camera raw image (CR3)" => " Export it as JPEG.",
+        "An SVG image" | "A PDF document" | "A PostScript document" => " Export it as PNG.",
+        _ => "",
+    }
+}
+
 /// HEIC, AVIF and their kin are told apart by the brands in their first box, the major one first.
 fn iso_media(bytes: &[u8]) -> Option<&'static str> {
     let size = u32::from_be_bytes(bytes.first_chunk::<4>().copied()?) as usize;
@@ -203,6 +222,24 @@ mod tests {
             assert!(!rest[0].is_ascii_whitespace());
         }
         assert!(Format::ALL.iter().all(|format| table.iter().any(|(_, expected)| expected == format)));
+    }
+
+    #[test]
+    fn the_refusal_of_what_phones_and_cameras_write_says_how_to_convert_it() {
+        for (bytes, advice) in [
+            (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "Most Compatible"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1miaf", "Most Compatible"),
+            (b"\xff\x0a\x00", "in Safari"),
+            (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", "every current browser"),
+            (b"II*\0\x10\0\0\0CR\x02\0", "Export it as JPEG."),
+            (b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", "Export it as JPEG."),
+            (b"%PDF-1.7\n", "Export it as PNG."),
+            (b"%!PS-Adobe-3.0", "Export it as PNG."),
+            (b"<svg xmlns='x'/>", "Export it as PNG."),
+        ] {
+            let refusal = sniff(bytes).unwrap_err().to_string();
+            assert!(refusal.contains(advice), "{refusal}");
+        }
     }
 
     #[test]

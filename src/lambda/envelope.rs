@@ -3,14 +3,14 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::{front_door, other};
 use crate::http::body::is_image_field;
 
-/// An event that is a JSON object.
+/// An event that is a JSON object, or a list of records.
 pub(super) struct Envelope<'a> {
     /// The fields by which events are told apart, and of which requests are made.
     head: Value,
@@ -18,6 +18,10 @@ pub(super) struct Envelope<'a> {
     pub(super) body: Option<&'a RawValue>,
     /// One of the fields is one in which a request's body has images.
     pub(super) has_images: bool,
+    /// One of the fields says that this is a ping.
+    pub(super) says_ping: bool,
+    /// There are no fields.
+    pub(super) is_empty: bool,
 }
 
 impl Envelope<'_> {
@@ -43,7 +47,7 @@ impl Envelope<'_> {
 
 impl<'de> Deserialize<'de> for Envelope<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Fields)
+        deserializer.deserialize_any(Fields)
     }
 }
 
@@ -53,13 +57,14 @@ impl<'de> Visitor<'de> for Fields {
     type Value = Envelope<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
+        formatter.write_str("an object or a list of records")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
         let mut head = Map::new();
-        let (mut body, mut has_images) = (None, false);
+        let (mut body, mut has_images, mut says_ping, mut is_empty) = (None, false, false, true);
         while let Some(name) = map.next_key::<String>()? {
+            is_empty = false;
             let value = if front_door::FIELDS.contains(&&*name) || other::TEXTS.contains(&&*name) {
                 map.next_value()?
             } else if name == "Records" {
@@ -67,6 +72,9 @@ impl<'de> Visitor<'de> for Fields {
             } else if name == "body" {
                 body = map.next_value()?;
                 Value::Null
+            } else if other::is_ping(&name) {
+                says_ping |= is_set(map.next_value()?);
+                continue;
             } else {
                 // Only that it is there matters: it may be megabytes.
                 let is_there = map.next_value::<Option<IgnoredAny>>()?.is_some();
@@ -82,18 +90,34 @@ impl<'de> Visitor<'de> for Fields {
                 return Err(A::Error::custom("a field stands there twice"));
             }
         }
-        Ok(Envelope { head: Value::Object(head), body, has_images })
+        Ok(Envelope { head: Value::Object(head), body, has_images, says_ping, is_empty })
+    }
+
+    /// EventBridge Pipes sends a list of records, which name their service.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Envelope<'de>, A::Error> {
+        let first: Option<Record> = list.next_element()?;
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        let source = first.as_ref().and_then(|record| record.source.as_deref());
+        let head = json!({"eventSource": source, "Records": [{"source": source}]});
+        Ok(Envelope { head, body: None, has_images: false, says_ping: false, is_empty: false })
     }
 }
 
-/// What tells the service from which records come: a list of the first record, with its `source` and `cf`.
+/// Whether a field of a ping is more than there: whoever writes `false` wants something else.
+fn is_set(value: &RawValue) -> bool {
+    !matches!(value.get(), "null" | "false" | "0" | "\"\"" | "\"false\"")
+}
+
+/// What tells the service from which a record comes.
+#[derive(Deserialize)]
+struct Record {
+    #[serde(alias = "eventSource", alias = "EventSource")]
+    source: Option<String>,
+    cf: Option<IgnoredAny>,
+}
+
+/// A list of the first record, with its `source` and `cf`.
 fn first_record(records: &RawValue) -> Value {
-    #[derive(Deserialize)]
-    struct Record {
-        #[serde(alias = "eventSource", alias = "EventSource")]
-        source: Option<String>,
-        cf: Option<IgnoredAny>,
-    }
     let records: Vec<Record> = serde_json::from_str(records.get()).unwrap_or_default();
     records.first().map_or(Value::Null, |first| json!([{"source": first.source, "cf": first.cf.is_some()}]))
 }

@@ -68,7 +68,7 @@ impl Event {
             set_ids(&mut request, context);
             return Ok(Self::Direct { request: Box::new(request) });
         }
-        if other::is_ping(&envelope) { Ok(Self::Ping) } else { Err(other::refuse(&envelope)) }
+        if other::wants_nothing(&envelope) { Ok(Self::Ping) } else { Err(other::refuse(&envelope)) }
     }
 }
 
@@ -100,10 +100,13 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn request(&self, payload: &Bytes) -> Result<Request, String> {
         let mut request = Request::new(Body::from(self.body(payload)?));
-        *request.method_mut() = self.method()?;
+        let method = self.method()?;
         let (path, query) = self.path_and_query();
-        *request.uri_mut() = uri::build(&path::of_route(self.envelope, path), &query)
-            .ok_or("The event's path and query string cannot be those of a request.")?;
+        let route = path::of_route(self.envelope, self.door, &method, path);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri::build(&route, &query).ok_or(
+            "The event's path and query string cannot be those of a request. Send a path such as /classify.",
+        )?;
         *request.headers_mut() = self.headers();
         if let Some(path) = path::public(self.envelope) {
             request.extensions_mut().insert(PublicPath(path.to_owned()));
@@ -116,9 +119,16 @@ impl Reader<'_> {
     }
 
     fn method(&self) -> Result<Method, String> {
-        let method =
-            self.first_text(self.door.method).ok_or("The event does not name the method of the request.")?;
-        Method::from_bytes(method.as_bytes()).map_err(|_| "The event's method is not one of HTTP.".to_owned())
+        let method = self.first_text(self.door.method).ok_or_else(|| {
+            let pointer = self.door.method.first().copied().unwrap_or_default();
+            let place = pointer.trim_start_matches('/').replace('/', ".");
+            format!(
+                "The event does not name the method of the request. Put one such as POST into \"{place}\"."
+            )
+        })?;
+        Method::from_bytes(method.as_bytes()).map_err(|_| {
+            "The event's method is not one of HTTP. Put one such as POST in its place.".to_owned()
+        })
     }
 
     /// VPC Lattice may leave the query on the path.
@@ -181,7 +191,9 @@ impl Reader<'_> {
         let text: Bytes = match memchr(b'\\', quoted.as_bytes()) {
             None => payload.slice_ref(quoted.as_bytes()),
             Some(_) => serde_json::from_str::<String>(raw)
-                .map_err(|_| "The event's body is not valid text.".to_owned())?
+                .map_err(|_| {
+                    "The event's body is not valid text. Send base64, and set \"isBase64Encoded\".".to_owned()
+                })?
                 .into(),
         };
         let decoded = if self.is_body_base64() { decode_base64(&text) } else { None };

@@ -6,17 +6,30 @@ use super::envelope::Envelope;
 use crate::image::Accepted;
 
 /// Fields of which the text matters.
-pub(super) const TEXTS: [&str; 5] = ["Event", "Name", "detail-type", "eventSource", "source"];
+pub(super) const TEXTS: [&str; 8] =
+    ["Event", "Name", "action", "detail-type", "event", "eventSource", "source", "type"];
 
-/// What sends nothing but a sign of life: plugins that keep functions warm, and schedules.
-const PINGS: [&str; 6] = [
-    "/warmer",
-    "/warmup",
-    "/ping",
-    "/source=serverless-plugin-warmup",
-    "/source=aws.events",
-    "/source=aws.scheduler",
+/// What schedules send, unless they are given an input.
+const SCHEDULES: [&str; 2] = ["/source=aws.events", "/source=aws.scheduler"];
+
+/// Words by which plugins and people call a ping: in lower case, without hyphens and underscores.
+const PINGS: [&str; 12] = [
+    "heartbeat",
+    "iswarm",
+    "iswarmup",
+    "keepalive",
+    "keepwarm",
+    "ping",
+    "prewarm",
+    "warm",
+    "warmer",
+    "warming",
+    "warmup",
+    "warmuprequest",
 ];
+
+/// The fields that may hold such a word: `{"source": "serverless-plugin-warmup"}`.
+const SAYINGS: [&str; 4] = ["/action", "/event", "/source", "/type"];
 
 /// The marks of what looks like a request and is none.
 const LOOKALIKES: [(&str, &str); 3] = [
@@ -26,7 +39,7 @@ const LOOKALIKES: [(&str, &str); 3] = [
 ];
 
 /// The marks of services, and what they are called.
-const SERVICES: [(&str, &str); 39] = [
+const SERVICES: [(&str, &str); 43] = [
     ("/Records/0/source=aws:s3", S3),
     ("/Event=s3:TestEvent", S3),
     ("/source=aws.s3", S3),
@@ -52,9 +65,13 @@ const SERVICES: [(&str, &str); 39] = [
     ("/alarmArn", "CloudWatch alarms"),
     ("/invokingEvent", "AWS Config"),
     ("/CodePipeline.job", "AWS CodePipeline"),
+    ("/DeploymentId", "AWS CodeDeploy"),
     ("/StackId", "AWS CloudFormation"),
     ("/SecretId", "AWS Secrets Manager"),
     ("/Name=ContactFlowEvent", "Amazon Connect"),
+    ("/CampaignId", "Amazon Pinpoint"),
+    ("/flowDirection", "Amazon WorkMail"),
+    ("/labelingJobArn", "Amazon SageMaker Ground Truth"),
     ("/currentIntent", "Amazon Lex"),
     ("/sessionState", "Amazon Lex"),
     ("/agent", "Amazon Bedrock"),
@@ -72,13 +89,28 @@ const S3: &str = "Amazon S3";
 
 /// Whether a field of this name is a mark by being there.
 pub(super) fn is_mark(name: &str) -> bool {
-    let marks = PINGS.iter().chain(LOOKALIKES.iter().chain(&SERVICES).map(|(mark, _)| mark));
-    marks.into_iter().any(|mark| mark.strip_prefix('/') == Some(name))
+    LOOKALIKES.iter().chain(&SERVICES).any(|(mark, _)| mark.strip_prefix('/') == Some(name))
 }
 
-/// Whether nobody wants more than a sign of life.
-pub(super) fn is_ping(envelope: &Envelope<'_>) -> bool {
-    PINGS.iter().any(|mark| envelope.has(mark))
+/// Whether a text is a word for a ping, however it is written: `keep-warm`, `keepWarm`.
+pub(super) fn is_ping(text: &str) -> bool {
+    let letters = text.chars().filter(|letter| !matches!(letter, '-' | '_'));
+    let plain: String = letters.take(16).map(|letter| letter.to_ascii_lowercase()).collect();
+    PINGS.contains(&plain.as_str())
+}
+
+/// Whether nobody wants more than a sign of life: an empty event, a schedule's, or one with a word for a ping in it.
+pub(super) fn wants_nothing(envelope: &Envelope<'_>) -> bool {
+    let has_word = |text: &str| is_ping(text) || text.split(['-', '.', '/', ':']).any(is_ping);
+    let says_so = || SAYINGS.iter().filter_map(|field| envelope.text(field)).any(has_word);
+    envelope.is_empty
+        || SCHEDULES.iter().any(|mark| envelope.has(mark))
+        || (service(envelope).is_none() && (envelope.says_ping || says_so()))
+}
+
+/// The service that sent an event, if that is known.
+fn service(envelope: &Envelope<'_>) -> Option<&'static str> {
+    SERVICES.iter().find(|(mark, _)| envelope.has(mark)).map(|(_, service)| *service)
 }
 
 /// What looks like a request but cannot be answered like one, with the reason why it is refused.
@@ -89,12 +121,12 @@ pub(super) fn lookalike(envelope: &Envelope<'_>) -> Option<Diagnostic> {
 
 /// Why a payload is refused, by the service that sent it, if that is known.
 pub(super) fn refuse(envelope: &Envelope<'_>) -> Diagnostic {
-    match SERVICES.iter().find(|(mark, _)| envelope.has(mark)) {
-        Some((_, service)) if service.starts_with(S3) => refusal(&format!(
+    match service(envelope) {
+        Some(service) if service.starts_with(S3) => refusal(&format!(
             "an event of {service}. The setting S3_BUCKETS, which names the buckets that may be read, does not exist in \
              this version, so no object is read from S3"
         )),
-        Some((_, service)) => refusal(&format!("an event of {service}, which this function does not serve")),
+        Some(service) => refusal(&format!("an event of {service}, which this function does not serve")),
         None => unknown(),
     }
 }

@@ -1,12 +1,21 @@
-//! The path of a request, without what gateways put before it: the stage, or the base path of a domain of one's own.
+//! The path of a request, without what gateways put before it: the stage, the base path of a domain of one's own, or the
+//! prefix by which a rule chose the function.
 
 use std::borrow::Cow;
 
+use axum::http::Method;
+
 use super::envelope::Envelope;
-use crate::http::{is_route, without_repeated_slashes};
+use super::front_door::{FrontDoor, ReplyForm};
+use crate::http::{is_route, leads_to_route, without_repeated_slashes};
 
 /// The path by which the request is routed. `path` is the one that the event has for it.
-pub(super) fn of_route<'a>(envelope: &'a Envelope<'_>, path: &'a str) -> Cow<'a, str> {
+pub(super) fn of_route<'a>(
+    envelope: &'a Envelope<'_>,
+    door: &FrontDoor,
+    method: &Method,
+    path: &'a str,
+) -> Cow<'a, str> {
     // A greedy path parameter has neither stage nor base path.
     if let Some(proxy) = envelope.text("/pathParameters/proxy") {
         return format!("/{}", proxy.trim_start_matches('/')).into();
@@ -21,12 +30,54 @@ pub(super) fn of_route<'a>(envelope: &'a Envelope<'_>, path: &'a str) -> Cow<'a,
     if is_route(&path) {
         return path;
     }
-    // The resource of a REST API that has no parameters is the path without the base path.
-    let resource = envelope.text("/resource").unwrap_or_default();
-    if resource.starts_with('/') && !resource.contains('{') {
-        return resource.to_owned().into();
+    // What the gateway's own route is called has no base path. It may have a prefix that its owner chose.
+    let own_route = own_route(envelope);
+    if let Some(route) =
+        own_route.filter(|route| is_route(route)).or_else(|| without_prefix(method, own_route?))
+    {
+        return route.to_owned().into();
     }
-    if has_own_domain(envelope) { without_base_path(path) } else { path }
+    match door.prefix(envelope) {
+        Prefix::BasePath if is_one_segment(&path) => "/".into(),
+        Prefix::BasePath | Prefix::OfRule => match without_prefix(method, &path) {
+            Some(rest) => rest.to_owned().into(),
+            None => path,
+        },
+        Prefix::None => path,
+    }
+}
+
+/// The path of a gateway's route, unless that has parameters: the resource of a REST API, or the second half of an HTTP
+/// API's route key, `POST /predict`.
+fn own_route<'a>(envelope: &'a Envelope<'_>) -> Option<&'a str> {
+    let of_http_api = || envelope.text("/requestContext/routeKey")?.split_once(' ').map(|(_, path)| path);
+    let route = envelope.text("/resource").or_else(of_http_api)?;
+    (route.starts_with('/') && !route.contains('{')).then_some(route)
+}
+
+/// What may stand before a path.
+enum Prefix {
+    None,
+    /// Any base path of a domain of one's own. It may be the whole path.
+    BasePath,
+    /// The prefix by which a rule chose the function. Whatever else comes to it may be a misspelt route.
+    OfRule,
+}
+
+impl FrontDoor {
+    /// What may stand before the path of an event. Nothing in the event tells it.
+    fn prefix(&self, envelope: &Envelope<'_>) -> Prefix {
+        let domain = envelope.text("/requestContext/domainName");
+        match (self.reply, domain) {
+            (ReplyForm::LoadBalancer | ReplyForm::Lattice, _) => Prefix::OfRule,
+            // CloudFront stands before it with rules of its own.
+            (_, Some(domain)) if domain.contains(".lambda-url.") => Prefix::OfRule,
+            (_, Some(domain)) if domain.contains(".execute-api.") => Prefix::None,
+            (_, Some(_)) => Prefix::BasePath,
+            (_, None) if envelope.text("/resource") == Some("$default") => Prefix::BasePath,
+            (_, None) => Prefix::None,
+        }
+    }
 }
 
 /// The path as the client sees it, where the gateway tells it. Behind a domain of its own an HTTP API tells one with
@@ -39,23 +90,14 @@ pub(super) fn public<'a>(envelope: &'a Envelope<'_>) -> Option<&'a str> {
     envelope.text("/requestContext/path").or_else(of_http_api)
 }
 
-/// A domain that is not AWS's may map the API to any base path, and nothing in the event tells it.
-fn has_own_domain(envelope: &Envelope<'_>) -> bool {
-    match envelope.text("/requestContext/domainName") {
-        Some(domain) => !domain.contains(".execute-api.") && !domain.contains(".lambda-url."),
-        None => envelope.text("/resource") == Some("$default"),
-    }
+fn is_one_segment(path: &str) -> bool {
+    path.trim_matches('/').split('/').count() == 1
 }
 
-/// The rest of the path that is a route, if there is one; the path itself otherwise.
-fn without_base_path(path: Cow<'_, str>) -> Cow<'_, str> {
-    let is_one_segment = path.trim_matches('/').split('/').count() == 1;
-    if is_one_segment {
-        return "/".into();
-    }
+/// The rest of the path that leads to a route other than `/`, if there is one.
+fn without_prefix<'a>(method: &Method, path: &'a str) -> Option<&'a str> {
     let slashes = path.match_indices('/').skip(1);
-    let rest = slashes.filter_map(|(at, _)| path.get(at..)).find(|rest| *rest != "/" && is_route(rest));
-    rest.map(str::to_owned).map_or(path, Cow::from)
+    slashes.filter_map(|(at, _)| path.get(at..)).find(|rest| leads_to_route(method, rest))
 }
 
 /// The path without the name of the stage at its start.
@@ -87,16 +129,20 @@ mod tests {
     }
 
     #[test]
-    fn a_base_path_is_what_stands_before_a_route() {
+    fn a_prefix_is_what_stands_before_a_route() {
         for (path, expected) in [
-            ("/v1", "/"),
-            ("/v1/", "/"),
-            ("/v1/predict", "/predict"),
-            ("/team/v1/predict/", "/predict/"),
-            ("/v1/nothing", "/v1/nothing"),
-            ("/v1/nothing/", "/v1/nothing/"),
+            ("/v1", None),
+            ("/v1/", None),
+            ("/predict", None),
+            ("/v1/predict", Some("/predict")),
+            ("/team/v1/predict/", Some("/predict/")),
+            ("/v1/predict/photo.jpg", Some("/predict/photo.jpg")),
+            ("/v1/photo.jpg", None),
+            ("/v1/nothing", None),
+            ("/v1/nothing/", None),
         ] {
-            assert_eq!(without_base_path(path.into()), expected);
+            assert_eq!(without_prefix(&Method::PUT, path), expected);
         }
+        assert_eq!(without_prefix(&Method::POST, "/v1/predict/photo.jpg"), None);
     }
 }

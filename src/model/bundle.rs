@@ -236,14 +236,21 @@ fn preprocessing(dir: &Path, config: ModelConfig) -> Result<Preprocessing, Start
 }
 
 /// `owner/name` or `name`, as models are called on the hub. Anything else in `_name_or_path` is a path on the disk of whoever
-/// trained the model, which answers must not show.
+/// trained the model, which answers must not show. `results/checkpoint-500` is one, too: the folder of a step of training.
 fn is_hub_id(name: &str) -> bool {
     let is_plain = |part: &str| {
         part.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
+    let is_checkpoint = |last: &str| {
+        let step = last.strip_prefix("checkpoint").and_then(|rest| rest.strip_prefix(['-', '_']));
+        step.is_some_and(|step| step.bytes().all(|byte| byte.is_ascii_digit()))
+    };
     // The hub allows 96 characters.
-    name.len() <= 96 && name.split('/').count() <= 2 && name.split('/').all(is_plain)
+    name.len() <= 96
+        && !name.rsplit('/').next().is_some_and(is_checkpoint)
+        && name.split('/').count() <= 2
+        && name.split('/').all(is_plain)
 }
 
 fn card(dir: &Path, config: &ModelConfig, text: &str) -> Card {
@@ -279,6 +286,9 @@ mod tests {
             "/out",
             "out/",
             "a/b/c",
+            "checkpoint-500",
+            "results/checkpoint-500",
+            "results/checkpoint_12",
             "my model",
             "file:///out",
         ] {

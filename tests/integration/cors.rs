@@ -37,23 +37,18 @@ fn server() -> Server {
 #[test]
 fn a_preflight_says_once_what_pages_of_allowed_origins_may_do() {
     let server = server();
+    let headers = "authorization,b3,newrelic,x-amz-date,x-csrf-token,x-datadog-trace-id";
     for path in ["/classify", "/predict", "/", "/info", "/nothing"] {
         let asked = [
             ("origin", ALLOWED),
             ("access-control-request-method", "POST"),
-            ("access-control-request-headers", "authorization,sentry-trace,baggage,traceparent,x-api-key"),
+            ("access-control-request-headers", headers),
         ];
         let answer = server.send(Method::OPTIONS, path, &asked, &[]);
         assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{path}");
         assert_eq!(all(&answer, "access-control-allow-origin"), [ALLOWED]);
         assert_eq!(all(&answer, "access-control-allow-methods"), ["GET,HEAD,POST,PUT"]);
-        assert_eq!(
-            all(&answer, "access-control-allow-headers"),
-            [
-                "authorization,content-type,x-request-id,baggage,sentry-trace,traceparent,tracestate,x-amzn-trace-id,\
-              x-api-key,x-requested-with"
-            ]
-        );
+        assert_eq!(all(&answer, "access-control-allow-headers"), [headers]);
         assert_eq!(all(&answer, "access-control-max-age"), ["3600"]);
         assert_eq!(all(&answer, "vary"), ["origin"]);
         assert!(!answer.header("x-request-id").is_empty());
@@ -101,7 +96,8 @@ fn other_origins_and_callers_without_one_are_told_nothing() {
     for origin in
         [OTHER, "null", "https://a.example.evil.example", "http://a.example", "https://a.example:8443"]
     {
-        let answer = server.send(Method::OPTIONS, "/classify", &[("origin", origin)], &[]);
+        let asked = [("origin", origin), ("access-control-request-headers", "authorization")];
+        let answer = server.send(Method::OPTIONS, "/classify", &asked, &[]);
         assert_eq!((answer.status, about_cors(&answer)), (204, vec![]), "{origin}");
         // A cache must not give it to a page that is allowed.
         assert_eq!(all(&answer, "vary"), ["origin"]);
@@ -121,6 +117,7 @@ fn with_a_star_every_page_may_call() {
     for (method, status) in [(Method::OPTIONS, 204), (Method::POST, 400)] {
         let answer = server.send(method, "/classify", &[("origin", OTHER)], &[]);
         assert_eq!((answer.status, all(&answer, "access-control-allow-origin")), (status, vec!["*"]));
+        assert!(!answer.headers.contains_key("vary"), "{:?}", answer.headers);
     }
 }
 

@@ -262,11 +262,29 @@ fn whatever_the_method_no_image_is_classified_without_the_token() {
 #[test]
 fn what_browsers_ask_every_host_for_is_no_error() {
     let server = Server::start();
-    for path in ["/favicon.ico", "/apple-touch-icon.png", "/robots.txt"] {
+    for path in [
+        "/favicon.ico",
+        "/favicon.svg",
+        "/favicon-32x32.png",
+        "/apple-touch-icon.png",
+        "/apple-touch-icon-152x152.png",
+        "/apple-touch-icon-180x180-precomposed.png",
+        "/robots.txt",
+        "/ads.txt",
+        "/manifest.json",
+        "/site.webmanifest",
+        "/browserconfig.xml",
+        "/.well-known/apple-app-site-association",
+        "/.well-known/assetlinks.json",
+        "/.well-known/security.txt",
+    ] {
         let answer = server.get(path);
         assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{path}");
     }
     assert!(!server.get("/metrics").body.contains("not_found"));
+    for path in ["/favicon", "/favicon/a.png", "/apple.png", "/well-known/security.txt"] {
+        assert_eq!(server.get(path).status, 404, "{path}");
+    }
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn through_a_gateway_the_page_is_text_and_has_a_slash_at_its_end() {
     let moved = rest("/", "/Prod");
     assert_eq!(moved["statusCode"], 308);
     // Relative to /Prod.
-    assert_eq!(header(&moved, "location"), "Prod/");
+    assert_eq!(header(&moved, "location"), "./Prod/");
 
     // Behind a domain of its own an HTTP API does not tell the path that the browser asked for.
     let http = |domain: &str| {
@@ -147,7 +147,7 @@ fn through_a_gateway_the_page_is_text_and_has_a_slash_at_its_end() {
         let response = function.invoke(&event.to_string()).response();
         (response["statusCode"].clone(), response["headers"]["location"].clone())
     };
-    assert_eq!(http("a.execute-api.eu-central-1.amazonaws.com"), (json!(308), json!("test/")));
+    assert_eq!(http("a.execute-api.eu-central-1.amazonaws.com"), (json!(308), json!("./test/")));
     assert_eq!(http("images.example").0, 200);
 }
 

@@ -75,6 +75,7 @@ def odd_headers(rgb24, quads, indices):
     write("24_os2_short.bmp", b"BM" + struct.pack("<IHHI", 30 + len(rgb24), 0, 0, 30) + short + rgb24)
     masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
     bgra = bmp_rows(np.dstack([RGB[..., ::-1], ALPHA]), 32)
+    write("24_alpha_mask_v5.bmp", bmp(rgb24, 24, header=124, compression=3, extra=masks))
     write("32_alpha_v3.bmp", bmp(bgra, 32, header=56, compression=3, extra=masks))
     write("32_alpha_ce.bmp", bmp(bgra, 32, compression=6, extra=masks))
     write("long_side.bmp", bmp(b"", 24, width=70000, height=1))

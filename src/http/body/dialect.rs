@@ -7,23 +7,25 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Upload;
+use super::disposition::shown;
 use super::intake::Intake;
 use super::text::{self, Origin, Spaces};
 use super::value::{self, List, wrong_type};
 use crate::error::Error;
 
 /// Fields of objects that hold the image, or an object that does. In brackets the services.
-const HOLDERS: [&str; 12] = [
+const HOLDERS: [&str; 13] = [
     "b64",                // TensorFlow Serving, KServe v1
     "b64_json",           // OpenAI
     "base64",             // Clarifai
     "Bytes",              // Rekognition
     "bytes",              // Rekognition by SDKs, TensorFlow
     "bytesBase64Encoded", // Vertex AI
+    "bytesContents",      // KServe v2 by gRPC, as JSON
     "bytes_contents",     // KServe v2 by gRPC
     "content",            // Vision
     "contents",           // KServe v2 by gRPC
@@ -32,9 +34,21 @@ const HOLDERS: [&str; 12] = [
     "image_bytes",        // TensorFlow Serving by the name of its input
 ];
 
-/// Fields of objects that say where the image is.
-const REFERENCES: [&str; 11] =
-    ["S3Object", "bucket", "gcsUri", "image_url", "imageUri", "key", "path", "s3", "source", "uri", "url"];
+/// Fields of objects that say where the image is, unless a data URL or an object stands there.
+const REFERENCES: [&str; 12] = [
+    "Bucket",
+    "S3Object",
+    "bucket",
+    "gcsUri",
+    "image_url",
+    "imageUri",
+    "key",
+    "path",
+    "s3",
+    "source",
+    "uri",
+    "url",
+];
 
 /// Objects and lists within each other.
 const MAX_DEPTH: usize = 5;
@@ -71,25 +85,25 @@ fn add_within(intake: &mut Intake, value: &str, what: &str, depth: usize) -> Res
         Some(b'[') if is_numbers(value) => add_bytes(intake, value, origin),
         Some(b'[') => {
             let list = List::read(value, intake)?;
-            for (index, entry) in list.iter().enumerate() {
-                let what = format!("entry {} of the {what}", index + 1);
-                add_within(intake, entry.get(), &what, depth + 1)?;
-            }
-            Ok(())
+            add_entries(intake, &list, what, depth + 1)
         }
         Some(b'{') if is_numbered(value) => add_bytes(intake, value, origin),
         Some(b'{') => {
             let found = Known::read(value)?;
             match found.holders[..] {
-                [(name, inner)] => add_within(intake, inner.get(), &format!("\"{name}\" of the {what}"), depth + 1),
+                [(ref name, inner)] => {
+                    add_within(intake, inner.get(), &format!("{} of the {what}", shown(name)), depth + 1)
+                }
                 [] if found.is_reference => intake.add(Err(Error::MissingImage(format!(
                     "The {what} says where an image is. Nothing is fetched from addresses or buckets: send its bytes, as \
                      {{\"image\": \"<base64>\"}}."
                 )))),
                 [] => intake.add(refused("a string that holds base64 or a data URL, or a list of bytes")),
-                [(one, _), (other, _), ..] => intake.add(Err(Error::InvalidJson(format!(
-                    "The {what} could hold its image in \"{one}\" or in \"{other}\". Send one of them, best as \
-                     {{\"image\": \"<base64>\"}}."
+                [(ref one, _), (ref other, _), ..] => intake.add(Err(Error::InvalidJson(format!(
+                    "The {what} could hold its image in {} or in {}. Send one of them, best as \
+                     {{\"image\": \"<base64>\"}}.",
+                    shown(one),
+                    shown(other)
                 )))),
             }
         }
@@ -100,6 +114,33 @@ fn add_within(intake: &mut Intake, value: &str, what: &str, depth: usize) -> Res
             intake.add(image.map(|bytes| Upload { bytes, file_name: None }))
         }
     }
+}
+
+fn add_entries(
+    intake: &mut Intake,
+    entries: &[(usize, &RawValue)],
+    what: &str,
+    depth: usize,
+) -> Result<(), Error> {
+    for (number, entry) in entries {
+        add_within(intake, entry.get(), &format!("entry {number} of the {what}"), depth)?;
+    }
+    Ok(())
+}
+
+/// Adds the images among the arguments of a function, as Gradio has them in `data`. Other arguments are numbers, booleans
+/// and `null`.
+pub(super) fn add_arguments(intake: &mut Intake, value: &str, what: &str) -> Result<(), Error> {
+    if !value.starts_with('[') {
+        return add(intake, value, what);
+    }
+    let images = List::read_only(value, intake, |argument| {
+        matches!(argument.get().as_bytes()[..], [b'"' | b'{' | b'[', ..])
+    })?;
+    if images.is_empty() && is_numbers(value) {
+        return add(intake, value, what);
+    }
+    add_entries(intake, &images, what, 1)
 }
 
 /// Adds the image whose bytes are numbers.
@@ -179,7 +220,8 @@ impl<'de> Visitor<'de> for Numbers<'_> {
 
 /// The fields of an object that mean something.
 struct Known<'a> {
-    holders: Vec<(&'static str, &'a RawValue)>,
+    /// One holds the image. Two are one too many, and the rest is not kept.
+    holders: Vec<(String, &'a RawValue)>,
     is_reference: bool,
 }
 
@@ -198,17 +240,46 @@ impl<'de> Visitor<'de> for Known<'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        // In TensorFlow Serving a field is called what the model calls its input.
+        let mut inputs = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
-            if let Some(holder) = HOLDERS.iter().find(|holder| **holder == name) {
-                // A name that is there twice makes two, which are refused.
-                self.holders.extend(map.next_value::<Option<&RawValue>>()?.map(|value| (*holder, value)));
+            let Some(value) = map.next_value::<Option<&RawValue>>()? else { continue };
+            let found = if HOLDERS.contains(&&*name) {
+                &mut self.holders
+            } else if REFERENCES.contains(&&*name) {
+                if is_elsewhere(value.get()) {
+                    self.is_reference = true;
+                    continue;
+                }
+                &mut self.holders
+            } else if is_tensorflow(value.get()) {
+                &mut inputs
             } else {
-                self.is_reference |= REFERENCES.contains(&&*name);
-                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            // A name that is there twice makes two, which are refused.
+            if found.len() < 2 {
+                found.push((name, value));
             }
+        }
+        if self.holders.is_empty() {
+            self.holders = inputs;
         }
         Ok(self)
     }
+}
+
+/// Whether the value of one of [`REFERENCES`] is an address: neither an object nor a data URL.
+fn is_elsewhere(value: &str) -> bool {
+    const DATA: &str = "\"data:";
+    let is_data = value.get(..DATA.len()).is_some_and(|start| start.eq_ignore_ascii_case(DATA));
+    !is_data && !value.starts_with('{')
+}
+
+/// Whether the value is `{"b64": …}` or a list of such objects.
+fn is_tensorflow(value: &str) -> bool {
+    let object = value.strip_prefix('[').map_or(value, str::trim_start);
+    object.strip_prefix('{').is_some_and(|fields| fields.trim_start().starts_with("\"b64\""))
 }
 
 /// The most labels that a request to Google's Vision asks for.

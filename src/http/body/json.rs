@@ -147,7 +147,7 @@ fn without_line_breaks(text: &str) -> Option<String> {
 
 impl Document<'_> {
     fn options(&self) -> Result<RawOptions, Error> {
-        let mut options = parameters::read(self.parameters)?;
+        let mut options = parameters::read(self.parameters, || self.has_tensors())?;
         if let Some(requests) = self.requests {
             options.top_k = dialect::vision_max_results(requests.get())?.or(options.top_k);
         }
@@ -163,6 +163,18 @@ impl Document<'_> {
             parameters::set(&mut options, name, value)?;
         }
         Ok(options)
+    }
+
+    /// Whether `inputs` are tensors as KServe v2 has them.
+    fn has_tensors(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Tensor {
+            datatype: Option<IgnoredAny>,
+        }
+        let inputs = self.inputs.map_or("", RawValue::get);
+        let is_of_objects = inputs.strip_prefix('[').is_some_and(|list| list.trim_start().starts_with('{'));
+        let tensors = || serde_json::from_str::<Vec<Tensor>>(inputs).unwrap_or_default();
+        is_of_objects && tensors().iter().any(|tensor| tensor.datatype.is_some())
     }
 
     fn has_own(&self) -> bool {
@@ -207,7 +219,12 @@ impl Document<'_> {
                 "The image could be in \"{name}\" or in \"{other}\". Send it as {{\"image\": \"<base64>\"}}."
             )));
         }
-        dialect::add(intake, value.get(), &format!("field \"{name}\""))
+        let what = format!("field \"{name}\"");
+        if name == "data" {
+            dialect::add_arguments(intake, value.get(), &what)
+        } else {
+            dialect::add(intake, value.get(), &what)
+        }
     }
 }
 
@@ -238,12 +255,9 @@ pub(super) fn not_json(why: &str) -> Error {
 
 fn add_list(intake: &mut Intake, text: &str, name: Option<&str>) -> Result<(), Error> {
     intake.list = true;
-    for (index, value) in List::read(text, intake)?.iter().enumerate() {
-        let what = format!(
-            "entry {} of {}",
-            index + 1,
-            name.map_or("the array".into(), |name| format!("\"{name}\""))
-        );
+    for (number, value) in List::read(text, intake)? {
+        let what =
+            format!("entry {number} of {}", name.map_or("the array".into(), |name| format!("\"{name}\"")));
         let images = intake.count();
         dialect::add(intake, value.get(), &what)?;
         if intake.count() == images {

@@ -64,6 +64,7 @@ impl Layer<'_> {
         }
         match self.declared.kind {
             _ if is_mangled(&bytes) => Err(Error::MangledBody(MADE_TEXT)),
+            _ if sniff::is_stripped(&bytes) => Err(Error::MangledBody(STRIPPED)),
             Kind::Json if !sniff::is_document(&bytes) => Err(json::not_json("it holds binary data")),
             Kind::Multipart if !sniff::is_document(&bytes) => Err(boundary::missing(self.declared)),
             _ => self.whole(bytes),

@@ -28,53 +28,55 @@ pub(super) struct Parameters {
 }
 
 /// The options in the field `parameters`. One that is not known is refused, as the Hugging Face API does it: whoever
-/// names it counts on what it does.
-pub(super) fn read(value: Option<&RawValue>) -> Result<RawOptions, Error> {
+/// names it counts on what it does. In a request of KServe v2 it is left out, since there most parameters are for the
+/// server and not for the model.
+pub(super) fn read(value: Option<&RawValue>, is_kserve: impl Fn() -> bool) -> Result<RawOptions, Error> {
     let mut options = RawOptions::default();
     let object = match value.map(RawValue::get) {
         None => return Ok(options),
         Some(object) if object.starts_with('{') => object,
         Some(other) => return Err(wrong_type("field \"parameters\"", "an object", other)),
     };
-    let named: Vec<(String, &RawValue)> =
-        serde_json::Deserializer::from_str(object).deserialize_map(Named).map_err(syntax)?;
-    for (name, value) in named {
-        if !RawOptions::has(&name) {
-            return Err(Error::InvalidParameter(format!(
-                "{} is no parameter that is known. Those are {}.",
-                disposition::shown(&name),
-                RawOptions::NAMES.join(", ")
-            )));
-        }
+    let named = Named { known: Vec::new(), unknown: None };
+    let named = serde_json::Deserializer::from_str(object).deserialize_map(named).map_err(syntax)?;
+    if let Some(name) = named.unknown.filter(|_| !is_kserve()) {
+        return Err(Error::InvalidParameter(format!(
+            "{} is no parameter that is known. Those are {}.",
+            disposition::shown(&name),
+            RawOptions::NAMES.join(", ")
+        )));
+    }
+    for (name, value) in named.known {
         set(&mut options, &name, Some(value))?;
     }
     Ok(options)
 }
 
-/// The fields of an object, each of which may be there once.
-struct Named;
+/// The fields of an object: the options, each of which may be there once, and the first other one.
+struct Named<'a> {
+    known: Vec<(String, &'a RawValue)>,
+    unknown: Option<String>,
+}
 
-impl<'a> Visitor<'a> for Named {
-    type Value = Vec<(String, &'a RawValue)>;
+impl<'a> Visitor<'a> for Named<'a> {
+    type Value = Self;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        // One more than there are names: that one is unknown, or there twice.
-        const MAX: usize = RawOptions::NAMES.len() + 1;
-        let mut named: Self::Value = Vec::new();
+    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<Self, A::Error> {
         while let Some(name) = map.next_key::<String>()? {
-            if named.iter().any(|(other, _)| *other == name) {
-                return Err(A::Error::custom("twice"));
-            }
             let value = map.next_value()?;
-            if named.len() < MAX {
-                named.push((name, value));
+            if !RawOptions::has(&name) {
+                self.unknown.get_or_insert(name);
+            } else if self.known.iter().any(|(other, _)| *other == name) {
+                return Err(A::Error::custom("twice"));
+            } else {
+                self.known.push((name, value));
             }
         }
-        Ok(named)
+        Ok(self)
     }
 }
 

@@ -47,9 +47,22 @@ pub(super) fn is_stripped(bytes: &[u8]) -> bool {
     // So much compressed data has each of these bytes, too. What is shorter may be text that begins like a picture.
     const LEAST: usize = 1024;
     // Each without the bytes that are left out.
-    let magics: [&[u8]; 5] = [b"\xFF\xD8\xFF", b"\x89PNG\x1A", b"GIF8", b"RIFF", b"BM"];
+    const MAGICS: [&[u8]; 10] = [
+        b"\xFF\xD8\xFF",
+        b"\x89PNG\x1A",
+        b"GIF8",
+        b"RIFF",
+        b"BM",
+        b"II*",
+        b"II+\x08",
+        b"MM*",
+        b"MM+\x08",
+        b"\x0CJXL ",
+    ];
+    // HEIC and AVIF begin with the length of a box, of which one byte is left.
+    let is_iso_media = || bytes.get(1..5) == Some(b"ftyp");
     bytes.len() > LEAST
-        && magics.iter().any(|magic| bytes.starts_with(magic))
+        && (MAGICS.iter().any(|magic| bytes.starts_with(magic)) || is_iso_media())
         && std::str::from_utf8(bytes).is_err()
         && memchr3(b'\r', b'\n', 0, bytes).is_none()
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserializer as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::intake::Intake;
@@ -49,18 +49,28 @@ pub(super) fn syntax(error: serde_json::Error) -> Error {
     })
 }
 
-/// The entries of an array as far as they are accepted, and the number of all: an array of millions of zeros
-/// must not take more memory than its text.
+/// The entries of an array that are wanted, as far as they are accepted, and the number of all that are: an array of
+/// millions of zeros must not take more memory than its text.
 pub(super) struct List {
     max: usize,
+    is_wanted: fn(&RawValue) -> bool,
 }
 
 impl List {
-    /// The entries of an array, unless there are more than the request may have images.
-    pub(super) fn read<'a>(text: &'a str, intake: &Intake) -> Result<Vec<&'a RawValue>, Error> {
+    /// The entries of an array with their numbers from 1 on, unless there are more than the request may have images.
+    pub(super) fn read<'a>(text: &'a str, intake: &Intake) -> Result<Vec<(usize, &'a RawValue)>, Error> {
+        Self::read_only(text, intake, |_| true)
+    }
+
+    /// The same for the entries that are wanted. The others are not counted.
+    pub(super) fn read_only<'a>(
+        text: &'a str,
+        intake: &Intake,
+        is_wanted: fn(&RawValue) -> bool,
+    ) -> Result<Vec<(usize, &'a RawValue)>, Error> {
         let mut json = serde_json::Deserializer::from_str(text);
         let (entries, found) =
-            json.deserialize_seq(Self { max: intake.limits.max_images }).map_err(syntax)?;
+            json.deserialize_seq(Self { max: intake.limits.max_images, is_wanted }).map_err(syntax)?;
         json.end().map_err(syntax)?;
         intake.announce(found)?;
         Ok(entries)
@@ -68,7 +78,7 @@ impl List {
 }
 
 impl<'a> Visitor<'a> for List {
-    type Value = (Vec<&'a RawValue>, usize);
+    type Value = (Vec<(usize, &'a RawValue)>, usize);
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("an array")
@@ -76,14 +86,15 @@ impl<'a> Visitor<'a> for List {
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut array: A) -> Result<Self::Value, A::Error> {
         let mut entries = Vec::new();
-        while entries.len() < self.max
-            && let Some(entry) = array.next_element()?
-        {
-            entries.push(entry);
-        }
-        let mut found = entries.len();
-        while array.next_element::<IgnoredAny>()?.is_some() {
-            found += 1;
+        let (mut number, mut found) = (0, 0);
+        while let Some(entry) = array.next_element::<&RawValue>()? {
+            number += 1;
+            if (self.is_wanted)(entry) {
+                found += 1;
+                if found <= self.max {
+                    entries.push((number, entry));
+                }
+            }
         }
         Ok((entries, found))
     }

@@ -76,7 +76,8 @@ impl<'a> Header<'a> {
             (3 | 6, 16 | 24 | 32) => {
                 let alpha = if masks.end >= FILE_HEADER + V3_HEADER { masks.u32(66)? } else { 0 };
                 match ([masks.u32(54)?, masks.u32(58)?, masks.u32(62)?, alpha], bits) {
-                    ([0xff_0000, 0xff00, 0xff, 0], 24) => Coding::Rows,
+                    // Three bytes have no room for alpha, whatever its mask says.
+                    ([0xff_0000, 0xff00, 0xff, _], 24) => Coding::Rows,
                     // The masks are left out: 32 bits as in Pillow, 16 bits as without masks.
                     ([0, 0, 0, _], 16) => Coding::Rows,
                     ([0, 0, 0, 0], 32) => Coding::Masked([0xff_0000, 0xff00, 0xff, 0xff00_0000]),

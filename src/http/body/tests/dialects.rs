@@ -61,6 +61,67 @@ fn images_of_other_services_are_read_where_they_can_mean_one_thing() {
             format!("{{\"data\":[{{\"name\":\"a\",\"path\":null,\"data\":\"{jpeg}\"}}]}}"),
             one(JPEG),
         ),
+        (
+            "Gradio 4",
+            format!(
+                "{{\"data\":[{{\"path\":\"/tmp/a.jpg\",\"url\":\"data:image/jpeg;base64,{jpeg}\",\"meta\":{{\"_type\":\"gradio.FileData\"}}}}]}}"
+            ),
+            one(JPEG),
+        ),
+        (
+            "Gradio's other arguments",
+            format!("{{\"data\":[3,\"data:,{jpeg}\",null,true,-0.5]}}")
+                .replace("data:,", "data:image/jpeg;base64,"),
+            one(JPEG),
+        ),
+        ("none of Gradio's arguments", "{\"data\":[null,true]}".into(), Err("missing_image")),
+        ("bytes in data", format!("{{\"data\":[{bytes}]}}"), one(JPEG)),
+        (
+            "an address that is a data URL",
+            format!("{{\"inputs\":{{\"image_url\":{{\"url\":\"DATA:image/jpeg;base64,{jpeg}\"}}}}}}"),
+            one(JPEG),
+        ),
+        (
+            "Anthropic",
+            format!(
+                "{{\"image\":{{\"source\":{{\"type\":\"base64\",\"media_type\":\"image/jpeg\",\"data\":\"{jpeg}\"}}}}}}"
+            ),
+            one(JPEG),
+        ),
+        (
+            "an address in a source",
+            "{\"image\":{\"source\":{\"type\":\"url\",\"url\":\"https://a.example/a.jpg\"}}}".into(),
+            Err("missing_image"),
+        ),
+        (
+            "TF Serving by the model's name",
+            format!("{{\"instances\":[{{\"input_1\":{{\"b64\":\"{jpeg}\"}},\"key\":\"1\"}}]}}"),
+            one(JPEG),
+        ),
+        (
+            "TF Serving in columns",
+            format!("{{\"inputs\":{{\"input_1\":[ {{ \"b64\":\"{jpeg}\"}},{{\"b64\":\"{png}\"}}]}}}}"),
+            pair(),
+        ),
+        (
+            "two inputs of a model",
+            format!("{{\"instances\":[{{\"a\":{{\"b64\":\"{jpeg}\"}},\"b\":{{\"b64\":\"{png}\"}}}}]}}"),
+            Err("invalid_json"),
+        ),
+        (
+            "KServe v2 by gRPC, as JSON",
+            format!(
+                "{{\"inputs\":[{{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[1],\"contents\":{{\"bytesContents\":[\"{jpeg}\"]}}}}]}}"
+            ),
+            one(JPEG),
+        ),
+        (
+            "KServe v2 with parameters",
+            format!(
+                "{{\"id\":\"1\",\"parameters\":{{\"binary_data_output\":false,\"content_type\":\"base64\",\"top_k\":5}},\"inputs\":[{{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[1],\"parameters\":{{\"content_type\":\"base64\"}},\"data\":[\"{jpeg}\"]}}]}}"
+            ),
+            one_with(JPEG, Some(5), None),
+        ),
         ("a file", format!("{{\"file\":\"{jpeg}\"}}"), one(JPEG)),
         (
             "fields of one's own win",
@@ -132,6 +193,7 @@ fn images_of_other_services_are_read_where_they_can_mean_one_thing() {
 fn what_is_refused_is_named() {
     for (body, named) in [
         ("{\"Image\":{\"S3Object\":{}}}", "field \"Image\""),
+        ("{\"data\":[1,{\"url\":\"https://a.example\"}]}", "entry 2 of the field \"data\""),
         ("{\"inputs\":\"aGk=\",\"parameters\":{\"topk\":5}}", "\"topk\""),
         ("{\"image\":[255,216,256]}", "Entry 3 of the field \"image\""),
         (

@@ -206,18 +206,27 @@ fn more_bytes_than_allowed_are_refused_in_every_form() {
 #[test]
 fn a_picture_whose_line_breaks_were_stripped_is_refused_with_the_right_flag_of_curl() {
     let noise: Vec<u8> = (0..3000_u32).map(|number| (number * 7919 % 251) as u8 ^ 0x80).collect();
-    let heads: [&[u8]; 5] = [
+    let heads: [&[u8]; 8] = [
         b"\xFF\xD8\xFF\xE0\0\x10JFIF\0",
         b"\x89PNG\r\n\x1A\n\0\0\0\rIHDR",
         b"GIF89a\x10\0\x10\0\xF7\0\0",
         b"RIFF\x24\x10\0\0WEBPVP8 ",
         b"BM\x36\x10\0\0\0\0\0\0\x36\0\0\0",
+        b"II*\0\x08\0\0\0",
+        b"MM\0*\0\0\x10\0",
+        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
     ];
     for head in heads {
         let whole = [head, &noise].concat();
         let stripped: Vec<u8> =
             whole.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)).collect();
-        for content_type in [None, Some("application/x-www-form-urlencoded"), Some("image/jpeg")] {
+        for content_type in [
+            None,
+            Some("application/x-www-form-urlencoded"),
+            Some("image/jpeg"),
+            Some("application/json"),
+            Some("multipart/form-data"),
+        ] {
             let error = parse(content_type, stripped.clone().into(), LIMITS).unwrap_err();
             assert_eq!(error.code(), "mangled_body");
             assert!(error.to_string().contains("--data-binary"), "{error}");
