@@ -20,8 +20,7 @@ const PP_LCNET_SHORT: u32 = 256;
 ///
 /// What is wrong with it, or the key of what it switches on that this program does not do.
 pub(super) fn read(mut fields: Fields, model_type: Option<&str>) -> Result<Preprocessor, String> {
-    let types = [fields.text("image_processor_type")?, fields.text("feature_extractor_type")?];
-    let processor = types.into_iter().flatten().next();
+    let processor = processor(&mut fields)?;
     let rules = processors::rules(processor.as_deref(), model_type)?;
     let preprocessor = Settings::read(fields, &rules)?.preprocessor(&rules)?;
     if rules.kind == Kind::Unknown {
@@ -32,6 +31,22 @@ pub(super) fn read(mut fields: Fields, model_type: Option<&str>) -> Result<Prepr
         );
     }
     Ok(preprocessor)
+}
+
+/// Whether a file has a crop by `crop_pct` that its image processor would not make: exporters copy it from timm, whatever
+/// class they name beside it.
+pub(super) fn has_foreign_crop(fields: &Fields, model_type: Option<&str>) -> bool {
+    let mut fields = fields.clone();
+    let Ok(processor) = processor(&mut fields) else { return false };
+    fields.has("crop_pct")
+        && !fields.is_null("crop_pct")
+        && processors::rules(processor.as_deref(), model_type).is_ok_and(|rules| !rules.reads("crop_pct"))
+}
+
+/// The class that a file names.
+fn processor(fields: &mut Fields) -> Result<Option<String>, String> {
+    let types = [fields.text("image_processor_type")?, fields.text("feature_extractor_type")?];
+    Ok(types.into_iter().flatten().next())
 }
 
 impl Settings {
