@@ -69,7 +69,7 @@ fn a_bundle_that_cannot_be_served_is_refused_for_its_own_reason() {
         ("sigmoid", &["it could be logits or probabilities", "graph_output", "problem_type"]),
         ("multi-label-undeclared", &["it could be logits or probabilities", "graph_output"]),
         ("unknown-operator", &["model.onnx: ", "MatMulOneBit"]),
-        ("future-opset", &["model.onnx: ", "pset 99"]),
+        ("future-opset", &["model.onnx: ONNX Runtime only", "Opset 99 is under development"]),
         ("declared-sum-off", &["its probabilities sum to 0.9", "not to 1"]),
         ("declared-not-within", &["declared to be probabilities, but is not from 0 to 1"]),
         ("f64", &["the input image is of type", "f32, f16 and u8 are supported"]),
