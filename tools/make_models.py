@@ -15,6 +15,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+import tiny_quantized
+
 OUT = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "models"
 COLOR = (200, 30, 90)
 SIDE = 8
@@ -49,7 +51,7 @@ def model(
     constants = [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(bias, "bias")]
     if element == U8:
         constants.append(numpy_helper.from_array(np.float32(255), "white"))
-    for name, value in (("less", 0.9), ("more", 1.001), ("zero", 0.0)):
+    for name, value in (("less", 0.9), ("near", 0.995), ("more", 1.001), ("zero", 0.0)):
         if any(name in node.input for node in nodes):
             constants.append(numpy_helper.from_array(np.array(value, numpy_type), name))
     images = [helper.make_tensor_value_info("image", element, shape)]
@@ -71,11 +73,13 @@ def node(kind, *inputs, output="output", **attributes):
 SOFTMAX = (node("Softmax", "logits", axis=-1),)
 SIGMOID = (node("Sigmoid", "logits"),)
 LESS = (node("Softmax", "logits", output="p", axis=-1), node("Mul", "p", "less"))
+NEAR = (node("Softmax", "logits", output="p", axis=-1), node("Mul", "p", "near"))
 MORE = (node("Softmax", "logits", output="p", axis=-1), node("Mul", "p", "more"))
 NAN = (node("Sub", "logits", "logits", output="z"), node("Div", "z", "zero"))
 BEST = (node("ArgMax", "logits", axis=-1, keepdims=0),)
 MULTI = {"problem_type": "multi_label_classification"}
 BYTES = {"do_rescale": False}
+PROBABILITIES = {"graph_output": "probabilities"}
 
 # Name: the model, what config.json says beside the labels, what preprocessor_config.json says beside the size.
 TAKEN = {
@@ -89,21 +93,30 @@ TAKEN = {
     "oblong": (model(size=(6, 10)), {}, {"size": {"height": 6, "width": 10}}),
     "probabilities": (model(end=SOFTMAX), {}, {}),
     "probabilities-f16": (model(element=F16, end=SOFTMAX), {}, {}),
-    "declared-probabilities": (model(end=SOFTMAX), {"graph_output": "probabilities"}, {}),
+    "declared-probabilities": (model(end=SOFTMAX), PROBABILITIES, {}),
     "declared-logits": (model(end=SOFTMAX), {"graph_output": "logits"}, {}),
     "multi-label": (model(), MULTI, {}),
-    "multi-label-sigmoid": (model(end=SIGMOID), MULTI | {"graph_output": "probabilities"}, {}),
+    "multi-label-sigmoid": (model(end=SIGMOID), MULTI | PROBABILITIES, {}),
     "two-classes": (model(classes=2), {}, {}),
+    "declared-sum-near": (model(end=NEAR), PROBABILITIES, {}),
+    "one-class": (model(classes=1), {}, {}),
+    "1000-classes": (model(classes=1000), {}, {}),
     "1001-classes": (model(classes=1001), {}, {}),
     "external-data": (model(classes=5), {}, {}),
     "onnx-folder": (model(), {}, {}),
+    "int8": (tiny_quantized.int8(), {}, {}),
+    "uint8": (tiny_quantized.uint8(), {}, {}),
+    "q4": (tiny_quantized.q4(), {}, {}),
+    "q4f16": (tiny_quantized.q4(F16), {}, {}),
+    "bnb4": (tiny_quantized.bnb4(), {}, {}),
 }
 REFUSED = {
-    "one-class": (model(classes=1), {}, {}),
     "nan": (model(end=NAN), {}, {}),
     "sum-off": (model(end=MORE), {}, {}),
-    "declared-sum-off": (model(end=LESS), {"graph_output": "probabilities"}, {}),
-    "declared-not-within": (model(), {"graph_output": "probabilities"}, {}),
+    "sigmoid": (model(end=SIGMOID), {}, {}),
+    "multi-label-undeclared": (model(end=SIGMOID), MULTI, {}),
+    "declared-sum-off": (model(end=LESS), PROBABILITIES, {}),
+    "declared-not-within": (model(), PROBABILITIES, {}),
     "f64": (model(element=F64), {}, {}),
     "two-inputs": (model(inputs=2), {}, {}),
     "batch-of-two": (model(batch=2), {}, {}),
@@ -113,6 +126,8 @@ REFUSED = {
     "regression": (model(), {"problem_type": "regression"}, {}),
     "unlabelled": (model(classes=4), {"id2label": {"0": "class 0", "1": "class 1", "2": "class 2"}}, {}),
     "external-data-missing": (model(classes=5), {}, {}),
+    "unknown-operator": (tiny_quantized.unknown_operator(), {}, {}),
+    "future-opset": (tiny_quantized.future_opset(), {}, {}),
 }
 
 
@@ -125,7 +140,7 @@ def write(name, made, config, preprocessing):
         onnx.save(made, path, save_as_external_data=True, location="model.onnx_data", size_threshold=0)
     else:
         onnx.save(made, path)
-    classes = made.graph.initializer[1].dims[0]
+    classes = made.graph.output[0].type.tensor_type.shape.dim[-1].dim_value or 3
     labels = {"id2label": {str(number): f"class {number}" for number in range(classes)}}
     text(folder / "config.json", labels | config)
     plain = {"size": {"height": SIDE, "width": SIDE}, "do_normalize": False}
@@ -150,9 +165,9 @@ def expected(name, path, made, config, preprocessing):
     pixels = pixels.astype({F32: np.float32, F16: np.float16, U8: np.uint8}[element])
     (output,) = session.run(None, {"image": pixels})
     output = output[0].astype(np.float64)
-    ends = made.graph.node[-1].op_type in {"Softmax", "Sigmoid"}
+    ends = made.graph.node[-1].op_type in {"Softmax", "Sigmoid"} or config == PROBABILITIES
     if not ends or config.get("graph_output") == "logits":
-        if config.get("problem_type"):
+        if config.get("problem_type") or len(output) == 1:
             output = 1 / (1 + np.exp(-output))
         else:
             output = np.exp(output - output.max())

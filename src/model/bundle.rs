@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::fields::Fields;
 use super::head::{Output, Problem};
-use super::{Labels, Preprocessor, Session, digest, front_matter, model_file, timm, ultralytics};
+use super::preprocess::Layout;
+use super::{
+    Labels, Preprocessor, Session, digest, front_matter, model_file, preprocessor_config, timm, ultralytics,
+};
 use crate::StartError;
 
 /// What the answers say of the model.
@@ -36,15 +39,17 @@ pub struct Bundle {
     labels: Option<Labels>,
     preprocessing: Preprocessing,
     pub(super) problem: Problem,
-    /// What the bundle says of the output, where it says it.
-    pub(super) graph_output: Option<Output>,
+    /// What `config.json` says of the output, where it says it.
+    graph_output: Option<Output>,
+    /// The class of the model in Transformers, where `config.json` names one that does not classify.
+    headless: Option<String>,
 }
 
 /// Where it stands how a picture becomes the input.
 #[derive(Debug)]
 enum Preprocessing {
-    /// In the file of an image processor.
-    Known(Preprocessor),
+    /// In this file of an image processor.
+    Known(&'static str, Preprocessor),
     /// In this `pretrained_cfg` of timm's. The model's input decides which of its sizes counts.
     Timm(Fields),
     /// In the model itself, or nowhere.
@@ -59,6 +64,7 @@ struct ModelConfig {
     problem: Problem,
     /// This project's own: `logits` or `probabilities`.
     graph_output: Option<Output>,
+    headless: Option<String>,
     pretrained_cfg: Option<Fields>,
 }
 
@@ -71,7 +77,7 @@ impl ModelConfig {
         };
         let name = fields.text("_name_or_path")?.filter(|name| is_hub_id(name));
         let labels = match (fields.take("id2label"), fields.take("label2id"), &pretrained_cfg) {
-            (Some(id2label), _, _) if !id2label.is_null() => Some(Labels::from_id2label(&id2label)?),
+            (Some(id2label), _, _) if !id2label.is_null() => Some(Labels::from_names("id2label", &id2label)?),
             (_, Some(label2id), _) if !label2id.is_null() => Some(Labels::from_label2id(&label2id)?),
             (_, _, Some(cfg)) => timm::labels(&mut fields, cfg)?,
             _ => None,
@@ -89,9 +95,22 @@ impl ModelConfig {
                 return Err(format!("graph_output must be \"logits\" or \"probabilities\", not \"{other}\""));
             }
         };
+        let classes = fields.given("architectures", "a list of names", |value| {
+            value.as_array()?.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+        })?;
+        // Some end in WithTeacher or the like.
+        let headless =
+            classes.filter(|names| !names.iter().any(|name| name.contains("ForImageClassification")));
         let architecture = fields.text("architecture")?;
-        let model_type = fields.text("model_type")?;
-        Ok(Self { name: name.or(architecture), model_type, labels, problem, graph_output, pretrained_cfg })
+        Ok(Self {
+            name: name.or(architecture),
+            model_type: fields.text("model_type")?,
+            labels,
+            problem,
+            graph_output,
+            headless: headless.and_then(|names| names.into_iter().next()),
+            pretrained_cfg,
+        })
     }
 }
 
@@ -125,6 +144,7 @@ impl Bundle {
             labels: table.or(config.labels.take()),
             problem: config.problem,
             graph_output: config.graph_output,
+            headless: config.headless.take(),
             preprocessing: preprocessing(dir, config)?,
             dir: dir.to_owned(),
         })
@@ -134,19 +154,38 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// [`StartError::Bundle`] where that stands nowhere, or is not supported.
+    /// [`StartError::Bundle`] where that stands nowhere, is not supported, or is not what the model takes.
     pub(super) fn preprocessor(&self, session: &Session) -> Result<Preprocessor, StartError> {
-        match &self.preprocessing {
-            Preprocessing::Known(preprocessor) => Ok(preprocessor.clone()),
-            Preprocessing::Timm(cfg) => timm::preprocessor(cfg, session.input().size)
-                .map_err(|what| fault(&self.dir.join("config.json"), format!("pretrained_cfg: {what}"))),
-            Preprocessing::Model => match (session.metadata("task"), session.metadata("imgsz")) {
-                (Some(task), Some(imgsz)) => {
-                    ultralytics::preprocessor(&task, &imgsz).map_err(|what| fault(&self.model_path, what))
+        let input = session.input();
+        let (preprocessor, source) = match &self.preprocessing {
+            Preprocessing::Known(file, preprocessor) => (preprocessor.clone(), *file),
+            Preprocessing::Timm(cfg) => {
+                let fault = |what| fault(&self.dir.join("config.json"), format!("pretrained_cfg: {what}"));
+                if input.layout == Layout::Nhwc {
+                    return Err(fault(
+                        "it describes the pixels of timm's own network, [batch, 3, height, width], but this graph takes \
+                         [batch, height, width, 3]: describe its pixels in preprocessor_config.json"
+                            .to_owned(),
+                    ));
                 }
-                _ => Err(fault(&self.dir.join("preprocessor_config.json"), "there is no such file")),
+                (timm::preprocessor(cfg, input.size).map_err(fault)?, "pretrained_cfg in config.json")
+            }
+            Preprocessing::Model => match (session.metadata("task"), session.metadata("imgsz")) {
+                (Some(task), Some(imgsz)) => (
+                    ultralytics::preprocessor(&task, &imgsz).map_err(|what| fault(&self.model_path, what))?,
+                    "imgsz in its metadata",
+                ),
+                _ => return Err(fault(&self.dir.join("preprocessor_config.json"), "there is no such file")),
             },
-        }
+        };
+        preprocessor.check_input(input, source).map_err(|what| fault(&self.model_path, what))?;
+        Ok(preprocessor)
+    }
+
+    /// What the output of this model is, where the bundle says it. Ultralytics exports classifiers with softmax.
+    pub(super) fn graph_output(&self, session: &Session) -> Option<Output> {
+        let is_ultralytics = || session.metadata("task").is_some() && session.metadata("imgsz").is_some();
+        self.graph_output.or_else(|| is_ultralytics().then_some(Output::Probabilities))
     }
 
     /// What the classes are called: as the files say, or the model itself, else `LABEL_0` and so on.
@@ -161,12 +200,18 @@ impl Bundle {
         if let Some(names) = session.metadata("names") {
             return ultralytics::labels(&names).map_err(|what| fault(&self.model_path, what));
         }
-        session.classes().map(Labels::numbered).ok_or_else(|| {
-            fault(
-                &self.dir.join("config.json"),
-                "it has no id2label, and the model does not tell its number of classes",
-            )
-        })
+        let fault = |what| fault(&self.dir.join("config.json"), what);
+        if let Some(class) = &self.headless {
+            return Err(fault(format!(
+                "architectures names {class}, which answers features, not classes: take a model …ForImageClassification, \
+                 or name its classes with id2label"
+            )));
+        }
+        let classes = session.classes().ok_or_else(|| {
+            fault("it has no id2label, and the model does not tell its number of classes".to_owned())
+        })?;
+        tracing::warn!(classes, "nothing names the classes; they are called LABEL_0 and so on");
+        Ok(Labels::numbered(classes))
     }
 
     /// SHA-256 of the model, with weights that lie beside it, in 64 hex digits.
@@ -208,31 +253,39 @@ fn read_fields(path: &Path) -> Result<Option<Fields>, StartError> {
     Fields::parse(&text).map(Some).map_err(|what| fault(path, what))
 }
 
-/// How pictures become the input, from the file of the image processor: `preprocessor_config.json`, or the part of
-/// `processor_config.json` that Transformers 5 writes; else from what timm wrote into `config.json`.
+/// How pictures become the input, from the file of the image processor: the part of `processor_config.json` that
+/// Transformers 5 writes and prefers, or `preprocessor_config.json`; else from what timm wrote into `config.json`.
 fn preprocessing(dir: &Path, config: ModelConfig) -> Result<Preprocessing, StartError> {
-    let path = dir.join("preprocessor_config.json");
-    let (path, fields) = match read_fields(&path)? {
-        Some(fields) => (path, Some(fields)),
-        None => {
-            let path = dir.join("processor_config.json");
-            let whole = read_fields(&path)?;
-            let part = whole.map(|mut fields| fields.object("image_processor")).transpose();
-            let part = part.map_err(|what| fault(&path, what))?.flatten();
-            (path, part)
-        }
+    let (whole, old) = ("processor_config.json", "preprocessor_config.json");
+    let part = match read_fields(&dir.join(whole))? {
+        Some(mut fields) => fields.object("image_processor").map_err(|what| fault(&dir.join(whole), what))?,
+        None => None,
+    };
+    let (file, fields) = match part {
+        Some(part) => (whole, Some(part)),
+        None => (old, read_fields(&dir.join(old))?),
     };
     let Some(mut fields) = fields else {
         return Ok(config.pretrained_cfg.map_or(Preprocessing::Model, Preprocessing::Timm));
     };
+    let (path, model_type) = (dir.join(file), config.model_type.as_deref());
     if fields.is("image_processor_type", "TimmWrapperImageProcessor") {
         let own = fields.object("pretrained_cfg").map_err(|what| fault(&path, what))?;
         let cfg = config.pretrained_cfg.or(own).ok_or_else(|| fault(&path, "pretrained_cfg is missing"))?;
         return Ok(Preprocessing::Timm(cfg));
     }
-    Preprocessor::of(fields, config.model_type.as_deref())
-        .map(Preprocessing::Known)
-        .map_err(|what| fault(&path, what))
+    match config.pretrained_cfg {
+        Some(cfg) if preprocessor_config::has_foreign_crop(&fields, model_type) => {
+            tracing::warn!(
+                file,
+                "its class does not read its crop_pct; pretrained_cfg in config.json is followed"
+            );
+            Ok(Preprocessing::Timm(cfg))
+        }
+        _ => Preprocessor::of(fields, model_type)
+            .map(|preprocessor| Preprocessing::Known(file, preprocessor))
+            .map_err(|what| fault(&path, what)),
+    }
 }
 
 /// `owner/name` or `name`, as models are called on the hub. Anything else in `_name_or_path` is a path on the disk of whoever

@@ -9,11 +9,11 @@ use memchr::memmem;
 use sha2::{Digest as _, Sha256};
 
 /// How a graph names a file with weights beside it: the key `location` of a `StringStringEntryProto` (onnx.proto), the
-/// tag of its value, and then the value's length in one byte.
+/// tag of its value, and then the value's length as a varint.
 const LOCATION: &[u8] = b"\x0a\x08location\x12";
 
-/// Longer than [`LOCATION`] with a value.
-const OVERLAP: usize = 256;
+/// Longer than [`LOCATION`] with a value: paths have 4,096 bytes at most, and their length then 2.
+const OVERLAP: usize = LOCATION.len() + 2 + 4096;
 
 const CHUNK: usize = 256 * 1024;
 
@@ -28,7 +28,7 @@ pub(super) fn sha256(model: &Path) -> io::Result<String> {
         // A name may lie across two chunks.
         seen.drain(..seen.len().saturating_sub(OVERLAP));
         seen.extend_from_slice(chunk);
-        beside.extend(locations(&seen).map(str::to_owned));
+        beside.extend(locations(&seen).map(Path::to_owned));
     })?;
     let folder = model.parent().unwrap_or(Path::new(""));
     for path in beside.iter().map(|name| folder.join(name)).filter(|path| path.is_file()) {
@@ -50,14 +50,26 @@ fn chunks(path: &Path, mut each: impl FnMut(&[u8])) -> io::Result<()> {
     }
 }
 
-/// The files that these bytes of a graph name. None that lies elsewhere: ONNX Runtime takes no such one.
-fn locations(graph: &[u8]) -> impl Iterator<Item = &str> {
+/// The files that these bytes of a graph name, without `./` before them. Names of files that lie elsewhere are left out:
+/// ONNX Runtime refuses them.
+fn locations(graph: &[u8]) -> impl Iterator<Item = &Path> {
     memmem::find_iter(graph, LOCATION).filter_map(|at| {
-        let (length, rest) = graph.get(at + LOCATION.len()..)?.split_first()?;
-        let name = str::from_utf8(rest.get(..usize::from(*length))?).ok()?;
-        let is_beside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-        is_beside.then_some(name)
+        let (length, rest) = varint(graph.get(at + LOCATION.len()..)?)?;
+        let name = Path::new(str::from_utf8(rest.get(..length)?).ok()?);
+        let is_beside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        name.components().all(is_beside).then(|| name.strip_prefix(".").unwrap_or(name))
     })
+}
+
+/// A number of up to 14 bits, in groups of 7 with the lowest first, and what follows.
+fn varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    match *bytes {
+        [low @ 0..0x80, ref rest @ ..] => Some((usize::from(low), rest)),
+        [low, high @ 0..0x80, ref rest @ ..] => {
+            Some((usize::from(low & 0x7f) | usize::from(high) << 7, rest))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -82,5 +94,24 @@ mod tests {
         fs::write(&model, [&graph[..], b"w"].concat()).unwrap();
         fs::remove_file(folder.path().join("weights")).unwrap();
         assert_eq!(sha256(&model).unwrap(), whole);
+    }
+
+    #[test]
+    fn weights_are_found_by_every_name_that_a_graph_may_give_them() {
+        let long = format!("{}.data", "w".repeat(200));
+        for (name, length) in
+            [("./weights", &b"\x09"[..]), (&long, &[0x80 | (205 & 0x7f), 1]), ("a/b", b"\x03")]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let model = folder.path().join("model.onnx");
+            // Across the seam of two chunks.
+            let graph = [&vec![b'g'; CHUNK - 20], LOCATION, length, name.as_bytes(), b"more"].concat();
+            fs::write(&model, &graph).unwrap();
+            let alone = sha256(&model).unwrap();
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "w").unwrap();
+            assert_ne!(sha256(&model).unwrap(), alone, "{name}");
+        }
     }
 }

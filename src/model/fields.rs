@@ -27,6 +27,11 @@ impl Fields {
         self.0.contains_key(key)
     }
 
+    /// Whether the key is there, and its value is null.
+    pub(super) fn is_null(&self, key: &str) -> bool {
+        self.0.get(key).is_some_and(Value::is_null)
+    }
+
     /// Whether the value of a key is this text.
     pub(super) fn is(&self, key: &str, text: &str) -> bool {
         self.0.get(key).and_then(Value::as_str) == Some(text)

@@ -71,18 +71,19 @@ const TOLERANCE: f64 = 1e-4;
 /// Half-precision numbers have 11 bits: a thousand of them sum to 1 only so well.
 const TOLERANCE_F16: f64 = 5e-3;
 
-/// What probabilities that are meant to sum to 1 still sum to where they are wrong.
-const SUSPICIOUS: f64 = 1e-2;
+/// What probabilities may sum to beside 1 where the bundle says that they are probabilities: 8-bit integers round so.
+const TOLERANCE_DECLARED: f64 = 1e-2;
 
 impl Head {
-    /// Finds out what the output of a model is. `declared` is what its bundle says. Where that says nothing, the numbers
-    /// are logits, but for those of one right class that are from 0 to 1 and sum to 1, for two unlike pictures.
+    /// Finds out what the output of a model is. `declared` is what its bundle says. Where that says nothing, numbers that
+    /// are not all from 0 to 1 are logits, and those that are and sum to 1, for two unlike pictures, are probabilities
+    /// of one right class. One class is right or wrong by itself, whatever `problem` says.
     /// `is_f16` tells that the model answers half-precision numbers; `run` gives the output for the first and, only where
-    /// that looks like probabilities, for the second of two pictures.
+    /// that is from 0 to 1, for the second of two pictures.
     ///
     /// # Errors
     ///
-    /// What is wrong with the output.
+    /// What is wrong with the output, or that it could be either.
     pub(super) fn detect(
         problem: Problem,
         declared: Option<Output>,
@@ -90,35 +91,42 @@ impl Head {
         mut run: impl FnMut(usize) -> Result<Vec<f32>, String>,
     ) -> Result<Self, String> {
         let first = finite(run(0)?)?;
-        let single = problem == Problem::SingleLabel;
-        let function = problem.function();
-        if single && first.len() == 1 {
-            return Err("it has one class, which would always be right; with \"problem_type\": \
-                        \"multi_label_classification\" in config.json its score is that of yes against no"
-                .to_owned());
+        let is_single = problem == Problem::SingleLabel && first.len() > 1;
+        if problem == Problem::SingleLabel && first.len() == 1 {
+            tracing::info!("the model has one class: its score is that of yes against no, by sigmoid");
         }
+        let function = if is_single { Function::Softmax } else { Function::Sigmoid };
         let tolerance = if is_f16 { TOLERANCE_F16 } else { TOLERANCE };
-        let (within, sum) = (is_within(&first), sum(&first));
-        let off = (sum - 1.0).abs();
-        let wrong_sum = || {
-            format!(
-                "its probabilities sum to {sum:.6}, not to 1; if they are logits, say so with \"graph_output\": \
-                 \"logits\" in config.json"
-            )
-        };
+        let off = |output: &[f32]| (sum(output) - 1.0).abs();
         match declared {
-            Some(Output::Probabilities) if !within => {
+            Some(Output::Logits) => Ok(Self::Apply(function)),
+            Some(Output::Probabilities) if !is_within(&first) => {
                 Err("its output is declared to be probabilities, but is not from 0 to 1".to_owned())
             }
-            Some(Output::Probabilities) if single && off > tolerance => Err(wrong_sum()),
+            Some(Output::Probabilities) if is_single && off(&first) > TOLERANCE_DECLARED => Err(format!(
+                "its probabilities sum to {:.6}, not to 1: if they are logits, say so with \"graph_output\": \"logits\" \
+                 in config.json, and if each class is right or wrong by itself, with \"problem_type\": \
+                 \"multi_label_classification\"",
+                sum(&first)
+            )),
             Some(Output::Probabilities) => Ok(Self::Applied(function)),
-            None if single && within && off <= tolerance => {
+            None if !is_within(&first) => Ok(Self::Apply(function)),
+            None => {
                 let second = finite(run(1)?)?;
-                let also = is_within(&second) && (self::sum(&second) - 1.0).abs() <= tolerance;
-                Ok(if also { Self::Applied(function) } else { Self::Apply(function) })
+                if !is_within(&second) {
+                    Ok(Self::Apply(function))
+                } else if is_single && off(&first).max(off(&second)) <= tolerance {
+                    Ok(Self::Applied(function))
+                } else {
+                    Err(format!(
+                        "its output is from 0 to 1 and sums to {:.6} and {:.6} for two pictures, so it could be logits \
+                         or probabilities: say in config.json \"graph_output\": \"logits\" or \"probabilities\", and \
+                         \"problem_type\": \"multi_label_classification\" if each class is right or wrong by itself",
+                        sum(&first),
+                        sum(&second)
+                    ))
+                }
             }
-            None if single && within && off <= SUSPICIOUS => Err(wrong_sum()),
-            _ => Ok(Self::Apply(function)),
         }
     }
 
@@ -218,18 +226,23 @@ mod tests {
         const SOFTMAX: Head = Head::Apply(Function::Softmax);
         const SIGMOID: Head = Head::Apply(Function::Sigmoid);
         const APPLIED: Head = Head::Applied(Function::Softmax);
-        let table: [(_, _, [&[f32]; 2], _); 9] = [
+        let table: [(_, _, [&[f32]; 2], _); 13] = [
             (SingleLabel, None, [&[2.0, -1.0], &[0.5, 0.5]], SOFTMAX),
             (SingleLabel, None, [&[0.25, 0.75], &[0.5, 0.5]], APPLIED),
             // By chance, once.
             (SingleLabel, None, [&[0.25, 0.75], &[0.5, 3.0]], SOFTMAX),
-            (SingleLabel, None, [&[0.25, 0.25], &[0.5, 0.5]], SOFTMAX),
             (SingleLabel, Some(Logits), [&[0.25, 0.75], &[0.5, 0.5]], SOFTMAX),
             (SingleLabel, Some(Probabilities), [&[0.25, 0.75], &[0.0, 0.0]], APPLIED),
-            // Numbers from 0 to 1 prove nothing where they need not sum to 1.
-            (MultiLabel, None, [&[0.9, 0.9], &[0.1, 1.0]], SIGMOID),
+            // Rounded to 8 bits.
+            (SingleLabel, Some(Probabilities), [&[0.25, 0.742], &[0.0, 0.0]], APPLIED),
+            (MultiLabel, None, [&[0.9, 0.9], &[0.1, 3.0]], SIGMOID),
             (MultiLabel, Some(Probabilities), [&[0.9, 0.9], &[0.1, 1.0]], Head::Applied(Function::Sigmoid)),
             (MultiLabel, Some(Logits), [&[0.9, 0.9], &[0.1, 1.0]], SIGMOID),
+            // One class.
+            (SingleLabel, None, [&[1.7], &[0.3]], SIGMOID),
+            (SingleLabel, Some(Logits), [&[0.7], &[0.3]], SIGMOID),
+            (SingleLabel, Some(Probabilities), [&[0.7], &[0.3]], Head::Applied(Function::Sigmoid)),
+            (MultiLabel, None, [&[-0.7], &[0.3]], SIGMOID),
         ];
         for (problem, declared, outputs, expected) in table {
             assert_eq!(
@@ -241,10 +254,30 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_that_are_none_are_refused() {
+    fn numbers_from_0_to_1_that_could_be_logits_or_probabilities_are_refused() {
+        use Problem::{MultiLabel, SingleLabel};
+        let table: [(_, [&[f32]; 2]); 6] = [
+            // The graph ends in sigmoid.
+            (SingleLabel, [&[0.9, 0.9], &[0.1, 0.0]]),
+            (MultiLabel, [&[0.9, 0.9], &[0.1, 1.0]]),
+            (MultiLabel, [&[0.25, 0.75], &[0.5, 0.5]]),
+            // It ends in softmax, rounded to 8 bits.
+            (SingleLabel, [&[0.5, 0.45], &[0.25, 0.75]]),
+            (SingleLabel, [&[0.25, 0.75], &[0.5, 0.501]]),
+            (SingleLabel, [&[0.7], &[0.3]]),
+        ];
+        for (problem, outputs) in table {
+            let message = detect(problem, None, outputs).unwrap_err();
+            for key in ["\"graph_output\"", "\"problem_type\": \"multi_label_classification\""] {
+                assert!(message.contains(key), "{outputs:?}: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_output_that_is_not_what_the_bundle_declares_is_refused() {
         let probabilities = Some(Output::Probabilities);
         for (declared, output, expected) in [
-            (None, [0.5, 0.501], "its probabilities sum to 1.001000"),
             (probabilities, [0.5, 0.25], "its probabilities sum to 0.750000"),
             (probabilities, [1.5, -0.5], "is not from 0 to 1"),
             (None, [f32::NAN, 0.0], "its output for class 0 is NaN"),
@@ -253,13 +286,6 @@ mod tests {
             let message = detect(Problem::SingleLabel, declared, [&output; 2]).unwrap_err();
             assert!(message.contains(expected), "{message}");
         }
-    }
-
-    #[test]
-    fn one_class_is_refused_unless_it_is_yes_or_no() {
-        let message = detect(Problem::SingleLabel, None, [&[0.7]; 2]).unwrap_err();
-        assert!(message.contains("multi_label_classification"), "{message}");
-        assert_eq!(detect(Problem::MultiLabel, None, [&[0.7]; 2]), Ok(Head::Apply(Function::Sigmoid)));
     }
 
     #[test]

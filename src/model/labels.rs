@@ -76,20 +76,20 @@ impl Labels {
         Self::from_map(labels)
     }
 
-    /// Takes the `id2label` of a Hugging Face `config.json`: an object from class ids to names, or a list of names.
+    /// Takes names by class id, as `config.json` has them under `key`: an object from class ids to names, or a list.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub(super) fn from_id2label(id2label: &Value) -> Result<Self, String> {
-        match id2label {
+    pub(super) fn from_names(key: &str, names: &Value) -> Result<Self, String> {
+        match names {
             Value::Object(names) => {
-                Self::from_pairs("id2label", names.iter().map(|(id, name)| (json!(id), name.clone())))
+                Self::from_pairs(key, names.iter().map(|(id, name)| (json!(id), name.clone())))
             }
             Value::Array(names) => {
-                Self::from_pairs("id2label", (0..).map(|id: usize| json!(id)).zip(names.iter().cloned()))
+                Self::from_pairs(key, (0..).map(|id: usize| json!(id)).zip(names.iter().cloned()))
             }
-            _ => Err("id2label must be an object from class ids to names, or a list of names".to_owned()),
+            _ => Err(format!("{key} must be an object from class ids to names, or a list of names")),
         }
     }
 
@@ -103,13 +103,13 @@ impl Labels {
         Self::from_pairs("label2id", names.iter().map(|(name, id)| (id.clone(), json!(name))))
     }
 
-    /// Names in the order of the class ids.
-    ///
-    /// # Errors
-    ///
-    /// The class that has no name.
-    pub(super) fn from_names(key: &str, names: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        Self::from_pairs(key, (0..).map(|id: usize| json!(id)).zip(names.into_iter().map(Value::String)))
+    /// The same classes, called what `rename` says of their names, where it says it.
+    pub(super) fn renamed(self, rename: impl Fn(&str) -> Option<String>) -> Self {
+        let renamed = |label: Arc<Label>| match rename(&label.name) {
+            Some(name) => Arc::new(Label { name, ..(*label).clone() }),
+            None => label,
+        };
+        Self(self.0.into_iter().map(renamed).collect())
     }
 
     /// The names that Transformers gives classes without a name: `LABEL_0` and so on.
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn id2label_is_ordered_by_number_not_by_text() {
         let id2label: Value = (0..12).map(|id| (id.to_string(), json!(format!("class {id}")))).collect();
-        let labels = Labels::from_id2label(&id2label).unwrap();
+        let labels = Labels::from_names("id2label", &id2label).unwrap();
         assert_eq!(labels.get(10).unwrap().name, "class 10");
     }
 
@@ -226,9 +226,9 @@ mod tests {
             labels.map(|labels| labels.iter().map(|label| label.name.clone()).collect::<Vec<_>>())
         };
         for id2label in [json!({"0": "a", "1": "b"}), json!(["a", "b"]), json!({"1": "b", " 0": "a"})] {
-            assert_eq!(names(Labels::from_id2label(&id2label)).unwrap(), ["a", "b"], "{id2label}");
+            assert_eq!(names(Labels::from_names("id2label", &id2label)).unwrap(), ["a", "b"], "{id2label}");
         }
-        assert_eq!(names(Labels::from_id2label(&json!({"0": 7, "1": 8}))).unwrap(), ["7", "8"]);
+        assert_eq!(names(Labels::from_names("id2label", &json!({"0": 7, "1": 8}))).unwrap(), ["7", "8"]);
         for label2id in [json!({"b": 1, "a": 0}), json!({"b": "1", "a": "0"})] {
             assert_eq!(names(Labels::from_label2id(&label2id)).unwrap(), ["a", "b"], "{label2id}");
         }
@@ -241,7 +241,7 @@ mod tests {
             (json!({"1": "a"}), "class 0 has no label"),
             (json!(3), "id2label must be an object from class ids to names, or a list of names"),
         ] {
-            assert_eq!(names(Labels::from_id2label(&id2label)).unwrap_err(), expected);
+            assert_eq!(names(Labels::from_names("id2label", &id2label)).unwrap_err(), expected);
         }
     }
 }

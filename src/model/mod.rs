@@ -95,8 +95,7 @@ impl Model {
         let (preprocessor, labels) = (bundle.preprocessor(&session)?, bundle.labels(&session)?);
         let denied = Denied::read(deny_labels, &labels).map_err(StartError::Config)?;
         let fault = |what| StartError::Bundle(format!("{}: {what}", bundle.model_path.display()));
-        preprocessor.check_input(session.input()).map_err(fault)?;
-        let (problem, declared) = (bundle.problem, bundle.graph_output);
+        let (problem, declared) = (bundle.problem, bundle.graph_output(&session));
         let head = if sha256 == COMMITTED_SHA256 && session.classes() == Some(labels.len()) {
             Head::of_logits(problem, declared)
         } else {

@@ -92,29 +92,28 @@ impl Preprocessor {
         Self { plan }
     }
 
-    /// Refuses a model whose input this does not make.
+    /// Refuses a model whose input this does not make. `source` is where the bundle describes the preprocessing.
     ///
     /// # Errors
     ///
     /// What does not fit.
-    pub(super) fn check_input(&self, input: Input) -> Result<(), String> {
+    pub(super) fn check_input(&self, input: Input, source: &str) -> Result<(), String> {
         let (width, height) = self.plan.geometry.output;
         if input.size.0.is_some_and(|fixed| fixed != width)
             || input.size.1.is_some_and(|fixed| fixed != height)
         {
             let side = |side: Option<u32>| side.map_or("any".to_owned(), |side| side.to_string());
             return Err(format!(
-                "the model takes {} x {} pixels, but preprocessor_config.json makes {width} x {height}",
+                "the model takes {} x {} pixels, but {source} makes {width} x {height}",
                 side(input.size.0),
                 side(input.size.1)
             ));
         }
         if input.element == Element::U8 && (self.plan.scale, self.plan.bias) != ([1.0; 3], [0.0; 3]) {
-            return Err(
-                "the model takes whole bytes, but preprocessor_config.json scales them: do_rescale and \
-                        do_normalize must be false"
-                    .to_owned(),
-            );
+            return Err(format!(
+                "the model takes whole bytes, but {source} scales them; preprocessor_config.json with do_rescale and \
+                 do_normalize false does not"
+            ));
         }
         Ok(())
     }

@@ -20,17 +20,33 @@ const PP_LCNET_SHORT: u32 = 256;
 ///
 /// What is wrong with it, or the key of what it switches on that this program does not do.
 pub(super) fn read(mut fields: Fields, model_type: Option<&str>) -> Result<Preprocessor, String> {
-    let types = [fields.text("image_processor_type")?, fields.text("feature_extractor_type")?];
-    let processor = types.into_iter().flatten().next();
+    let processor = processor(&mut fields)?;
     let rules = processors::rules(processor.as_deref(), model_type)?;
     let preprocessor = Settings::read(fields, &rules)?.preprocessor(&rules)?;
     if rules.kind == Kind::Unknown {
         tracing::warn!(
             processor = processor.as_deref().unwrap_or_default(),
+            model_type = model_type.unwrap_or_default(),
             "this image processor is not known; every key of its file is followed"
         );
     }
     Ok(preprocessor)
+}
+
+/// Whether a file has a crop by `crop_pct` that its image processor would not make: exporters copy it from timm, whatever
+/// class they name beside it.
+pub(super) fn has_foreign_crop(fields: &Fields, model_type: Option<&str>) -> bool {
+    let mut fields = fields.clone();
+    let Ok(processor) = processor(&mut fields) else { return false };
+    fields.has("crop_pct")
+        && !fields.is_null("crop_pct")
+        && processors::rules(processor.as_deref(), model_type).is_ok_and(|rules| !rules.reads("crop_pct"))
+}
+
+/// The class that a file names.
+fn processor(fields: &mut Fields) -> Result<Option<String>, String> {
+    let types = [fields.text("image_processor_type")?, fields.text("feature_extractor_type")?];
+    Ok(types.into_iter().flatten().next())
 }
 
 impl Settings {
@@ -61,10 +77,7 @@ impl Settings {
             ));
         }
         let (scale, bias) = self.normalisation(rules)?;
-        let blue_first = match self.do_flip_channel_order {
-            Some(flag) => flag,
-            None => matches!(rules.kind, Kind::MobileVit | Kind::PpLcNet),
-        };
+        let blue_first = self.do_flip_channel_order.unwrap_or(rules.is_on("do_flip_channel_order"));
         let anchor = if rules.kind == Kind::Torchvision { Anchor::HalfToEven } else { Anchor::Down };
         let filter = Filter::of_pillow(self.resample.unwrap_or(rules.resample))?;
         Ok(Preprocessor::new(Plan {
@@ -78,9 +91,14 @@ impl Settings {
 
     /// Width and height of the centre crop, in pixels.
     fn crop(&self, rules: &Rules) -> Result<Option<(u32, u32)>, String> {
-        let crops = self.do_center_crop.unwrap_or(rules.crop.is_some());
-        if !crops || matches!(rules.kind, Kind::Uncropped | Kind::ConvNext) {
+        let crops = self.do_center_crop.unwrap_or(rules.is_on("do_center_crop"));
+        if !crops || rules.kind == Kind::Segformer {
             return Ok(None);
+        }
+        if matches!(rules.kind, Kind::Uncropped | Kind::ConvNext) {
+            return Err("do_center_crop is true, which Transformers 4 passes over and Transformers 5 follows: set it \
+                        to false if the model was evaluated without the crop, else put the crop into the graph"
+                .to_owned());
         }
         match self.crop_size.or(rules.crop.map(Size::Number)) {
             Some(Size::Exact { height, width }) => Ok(Some((width, height))),
@@ -119,12 +137,12 @@ impl Settings {
         if side >= CONVNEXT_UNCROPPED {
             return Ok((Resize::Exact { width: side, height: side }, None));
         }
-        let crop_pct = self.crop_pct.flatten().unwrap_or(224.0 / 256.0);
+        let crop_pct = self.crop_pct.unwrap_or(224.0 / 256.0);
         Ok((Resize::ShortestEdge(truncated(f64::from(side) / crop_pct)?), Some((side, side))))
     }
 
     fn poolformer(&self, resize: Resize) -> Result<Resize, String> {
-        let Some(crop_pct) = self.crop_pct.unwrap_or(Some(0.9)) else { return Ok(resize) };
+        let crop_pct = self.crop_pct.unwrap_or(0.9);
         let larger = |side: u32| truncated(f64::from(side) / crop_pct);
         Ok(match resize {
             Resize::ShortestEdge(side) => Resize::ShortestEdge(larger(side)?),
@@ -144,7 +162,7 @@ impl Settings {
         let offset = efficientnet && rescales && self.rescale_offset.unwrap_or(false);
         let offset = if offset { 1.0 } else { 0.0 };
         let normalizes = self.do_normalize.unwrap_or(true) && rules.kind != Kind::MobileVit;
-        let again = efficientnet && self.include_top.unwrap_or(true);
+        let again = efficientnet && self.include_top.unwrap_or(rules.is_on("include_top"));
 
         let (default_mean, default_std) = rules.mean_and_std.unzip();
         let channels = |given: Option<[f64; 3]>, default: Option<[f64; 3]>, name: &str| {

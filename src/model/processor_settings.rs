@@ -29,8 +29,7 @@ const INERT: [&str; 16] = [
 pub(super) struct Settings {
     pub(super) do_resize: Option<bool>,
     pub(super) size: Option<Size>,
-    /// The inner `None` is a null, which is not the default.
-    pub(super) crop_pct: Option<Option<f64>>,
+    pub(super) crop_pct: Option<f64>,
     pub(super) resample: Option<u8>,
     pub(super) do_center_crop: Option<bool>,
     pub(super) crop_size: Option<Size>,
@@ -91,15 +90,33 @@ impl Size {
 
 /// A step that is switched off does nothing, and neither does its setting.
 fn is_inert(key: &str, value: &Value) -> bool {
-    INERT.contains(&key) || matches!(value, Value::Null | Value::Bool(false))
+    INERT.contains(&key)
+        || matches!(value, Value::Null | Value::Bool(false))
+        // Every number is a multiple of 1.
+        || (key == "size_divisor" && value.as_f64() == Some(1.0))
 }
 
 fn refusal(key: &str, value: &Value) -> String {
+    let advice = match (key, value) {
+        (_, Value::Bool(true)) => "set it to false",
+        ("size_divisor", _) => "set it to 1",
+        _ => "remove it",
+    };
     let value = shown(value);
     format!(
-        "{key} is {value}, which is not supported: remove it if the model was evaluated without it, else put this \
+        "{key} is {value}, which is not supported: {advice} if the model was evaluated without this step, else put the \
          step into the graph"
     )
+}
+
+/// A switch. A null is the default of the class in Transformers 5, and off in Transformers 4.
+fn switch(fields: &mut Fields, key: &str, rules: &Rules) -> Result<Option<bool>, String> {
+    if fields.is_null(key) && rules.is_on(key) {
+        return Err(format!(
+            "{key} is null, which has no meaning that all versions share: say true or false"
+        ));
+    }
+    fields.flag(key)
 }
 
 impl Settings {
@@ -110,33 +127,29 @@ impl Settings {
     /// What is wrong with a value, what is missing, or the key of what the file switches on that this program does
     /// not do.
     pub(super) fn read(mut fields: Fields, rules: &Rules) -> Result<Self, String> {
-        for &(key, default) in rules.switched_on {
-            if !fields.has(key) {
-                return Err(format!(
-                    "{key} is not in the file, and this image processor then takes {default}, which is not \
-                     supported: add {key} with the value null if the model was evaluated without it"
-                ));
-            }
+        if rules.kind == Kind::TextNet && (!fields.has("size_divisor") || fields.is_null("size_divisor")) {
+            return Err(
+                "size_divisor is missing, and TextNet's image processor then takes 32, which is not \
+                        supported: set it to 1 if the model was evaluated so"
+                    .to_owned(),
+            );
         }
-        let crop_pct = if rules.reads("crop_pct") {
-            match fields.take("crop_pct") {
-                None => None,
-                Some(Value::Null) => Some(None),
-                Some(value) => Some(Some(value.as_f64().ok_or("crop_pct must be a number")?)),
-            }
-        } else {
-            None
-        };
         if rules.kind == Kind::PoolFormer {
             // Old files have this switch. No version of Transformers that is followed here reads it.
             fields.take("do_resize_and_center_crop");
-        }
-        let mut flag_of = |key| if rules.reads(key) { fields.flag(key) } else { Ok(None) };
-        let (rescale_offset, include_top) = (flag_of("rescale_offset")?, flag_of("include_top")?);
-        let resize_short = if rules.kind == Kind::PpLcNet {
-            if fields.number("size_divisor")?.is_some_and(|divisor| divisor != 1.0) {
-                return Err("size_divisor is above 1, which is not supported".to_owned());
+            if fields.is_null("crop_pct") {
+                return Err(
+                    "crop_pct is null, which has no meaning that all versions share: say 0.9, or 1 if \
+                            the model was evaluated without it"
+                        .to_owned(),
+                );
             }
+        }
+        let crop_pct = if rules.reads("crop_pct") { fields.number("crop_pct")? } else { None };
+        let mut switch_of = |key| if rules.reads(key) { switch(&mut fields, key, rules) } else { Ok(None) };
+        let (rescale_offset, include_top) = (switch_of("rescale_offset")?, switch_of("include_top")?);
+        let do_flip_channel_order = switch_of("do_flip_channel_order")?;
+        let resize_short = if rules.reads("resize_short") {
             fields.given("resize_short", "a number of pixels", pixels)?
         } else {
             None
@@ -158,22 +171,22 @@ impl Settings {
             fields.take("pad_size");
         }
         let settings = Self {
-            do_resize: fields.flag("do_resize")?,
+            do_resize: switch(&mut fields, "do_resize", rules)?,
             size,
             crop_pct,
             resample: fields.given("resample", "a number from 0 to 5", |value| {
                 value.as_u64().and_then(|number| u8::try_from(number).ok())
             })?,
-            do_center_crop: fields.flag("do_center_crop")?,
+            do_center_crop: switch(&mut fields, "do_center_crop", rules)?,
             crop_size: Size::read(&mut fields, "crop_size")?,
-            do_rescale: fields.flag("do_rescale")?,
+            do_rescale: switch(&mut fields, "do_rescale", rules)?,
             rescale_factor: fields.number("rescale_factor")?,
             rescale_offset,
-            do_normalize: fields.flag("do_normalize")?,
+            do_normalize: switch(&mut fields, "do_normalize", rules)?,
             image_mean: fields.channels("image_mean")?,
             image_std: fields.channels("image_std")?,
             include_top,
-            do_flip_channel_order: fields.flag("do_flip_channel_order")?,
+            do_flip_channel_order,
             resize_short,
         };
         if let Some((key, value)) = fields.rest().find(|(key, value)| !is_inert(key, value)) {

@@ -9,9 +9,11 @@ pub(super) enum Kind {
     Plain,
     /// A class that is not known here: its file must say everything.
     Unknown,
-    /// Never crops, whatever the file says.
+    /// Transformers 4 passes over `do_center_crop`, and Transformers 5 follows it.
     Uncropped,
-    /// ResNet and ConvNeXT: a crop by `crop_pct` below 384 pixels, none from there on.
+    /// Never crops, whatever the file says.
+    Segformer,
+    /// ResNet and ConvNeXT: a crop by `crop_pct` below 384 pixels, none from there on. `do_center_crop` as `Uncropped`.
     ConvNext,
     /// The short side is 256/224 of what the file says.
     Levit,
@@ -23,6 +25,8 @@ pub(super) enum Kind {
     MobileVit,
     /// `resize_short`, rounded sides, and blue first.
     PpLcNet,
+    /// Rounds sides up to multiples of `size_divisor`, which is 32 unless the file says otherwise.
+    TextNet,
 }
 
 /// What a processor does unless its file says otherwise.
@@ -38,16 +42,33 @@ pub(super) struct Rules {
     /// Pillow's number of the filter.
     pub(super) resample: u8,
     pub(super) mean_and_std: Option<([f64; 3], [f64; 3])>,
-    /// Keys of unsupported steps that the processor takes by default, and their defaults.
-    pub(super) switched_on: &'static [(&'static str, &'static str)],
 }
 
 impl Rules {
-    /// Whether processors of this kind are known to read this key, or to pass it over. The others must not have it.
+    /// Whether processors of this kind read this key. In the file of another kind it is refused: whoever wrote it there
+    /// meant a step that Hugging Face's processor does not take.
     pub(super) fn reads(&self, key: &str) -> bool {
-        match self.kind {
-            Kind::Torchvision | Kind::Unknown => false,
-            _ => ["crop_pct", "rescale_offset", "include_top"].contains(&key),
+        match key {
+            "crop_pct" => matches!(self.kind, Kind::ConvNext | Kind::PoolFormer),
+            "rescale_offset" | "include_top" => self.kind == Kind::EfficientNet,
+            "resize_short" => self.kind == Kind::PpLcNet,
+            // PP-LCNet's always puts blue first, and the others never do.
+            "do_flip_channel_order" => {
+                matches!(self.kind, Kind::MobileVit | Kind::Unknown | Kind::Torchvision)
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether this switch is on where the file does not name it.
+    pub(super) fn is_on(&self, switch: &str) -> bool {
+        match switch {
+            "do_resize" | "do_rescale" => true,
+            "do_normalize" => self.kind != Kind::MobileVit,
+            "do_center_crop" => self.crop.is_some(),
+            "do_flip_channel_order" => matches!(self.kind, Kind::MobileVit | Kind::PpLcNet),
+            "include_top" => self.kind == Kind::EfficientNet,
+            _ => false,
         }
     }
 }
@@ -66,8 +87,18 @@ const NEAREST: u8 = 0;
 const BILINEAR: u8 = 2;
 const BICUBIC: u8 = 3;
 
+/// The least that is known of a processor.
+const UNKNOWN: Rules = Rules {
+    kind: Kind::Unknown,
+    square: false,
+    size: None,
+    crop: None,
+    resample: BILINEAR,
+    mean_and_std: None,
+};
+
 /// The rules of a processor by what it is called: the class of the processor, without `ImageProcessor`, or the
-/// `model_type` of `config.json`. Those of torchvision where it is called nothing.
+/// `model_type` of `config.json`. Those of torchvision where nothing names it, in a bundle of this project or of nobody.
 ///
 /// Defaults are those of transformers 4.46.
 ///
@@ -76,10 +107,13 @@ const BICUBIC: u8 = 3;
 /// A processor that does something else altogether.
 pub(super) fn rules(processor: Option<&str>, model_type: Option<&str>) -> Result<Rules, String> {
     let name = match (processor, model_type) {
-        (Some(processor), _) => class(processor),
-        (None, Some(model_type)) => of_model(model_type).unwrap_or_default(),
-        (None, None) => "",
+        (Some(processor), _) => Some(class(processor)),
+        (None, Some(model_type)) => of_model(model_type),
+        (None, None) => None,
     };
+    if name.is_none() && model_type.is_none_or(is_own) {
+        return Ok(Rules { kind: Kind::Torchvision, ..UNKNOWN });
+    }
     let plain = |square, size, crop, resample, mean_and_std| Rules {
         kind: Kind::Plain,
         square,
@@ -87,24 +121,13 @@ pub(super) fn rules(processor: Option<&str>, model_type: Option<&str>) -> Result
         crop,
         resample,
         mean_and_std: Some(mean_and_std),
-        switched_on: &[],
     };
-    let unknown = Rules {
-        kind: Kind::Unknown,
-        square: false,
-        size: None,
-        crop: None,
-        resample: BILINEAR,
-        mean_and_std: None,
-        switched_on: &[],
-    };
-    Ok(match name {
-        "" => Rules { kind: Kind::Torchvision, ..unknown },
+    Ok(match name.unwrap_or_default() {
         "ViT" => Rules { kind: Kind::Uncropped, ..plain(true, 224, None, BILINEAR, HALF) },
         "Siglip" => Rules { kind: Kind::Uncropped, ..plain(true, 224, None, BICUBIC, HALF) },
         "Pvt" => Rules { kind: Kind::Uncropped, ..plain(true, 224, None, BILINEAR, IMAGENET) },
         "DINOv3ViT" => plain(true, 224, None, BILINEAR, IMAGENET),
-        "Segformer" => plain(true, 512, None, BILINEAR, IMAGENET),
+        "Segformer" => Rules { kind: Kind::Segformer, ..plain(true, 512, None, BILINEAR, IMAGENET) },
         "DeiT" | "Beit" => plain(true, 256, Some(224), BICUBIC, HALF),
         "EfficientFormer" => plain(true, 224, Some(224), BICUBIC, IMAGENET),
         "EfficientNet" => Rules { kind: Kind::EfficientNet, ..plain(true, 346, None, NEAREST, HALF) },
@@ -115,17 +138,11 @@ pub(super) fn rules(processor: Option<&str>, model_type: Option<&str>) -> Result
         "Levit" => Rules { kind: Kind::Levit, ..plain(false, 224, Some(224), BICUBIC, IMAGENET) },
         "PoolFormer" => Rules { kind: Kind::PoolFormer, ..plain(false, 224, Some(224), BICUBIC, IMAGENET) },
         "PPLCNet" => Rules { kind: Kind::PpLcNet, ..plain(true, 256, Some(224), BILINEAR, PP_LCNET) },
-        "Donut" => Rules {
-            switched_on: &[("do_thumbnail", "true"), ("do_pad", "true")],
-            ..plain(true, 2560, None, BILINEAR, HALF)
-        },
-        "TextNet" => {
-            Rules { switched_on: &[("size_divisor", "32")], ..plain(false, 640, None, BILINEAR, IMAGENET) }
-        }
-        "Perceiver" | "ImageGPT" | "Siglip2" => {
+        "TextNet" => Rules { kind: Kind::TextNet, ..plain(false, 640, None, BILINEAR, IMAGENET) },
+        name @ ("Donut" | "Perceiver" | "ImageGPT" | "Siglip2") => {
             return Err(format!("the image processor {name} is not supported: it does not resize and crop"));
         }
-        _ => unknown,
+        _ => UNKNOWN,
     })
 }
 
@@ -134,6 +151,11 @@ fn class(processor: &str) -> &str {
     let name =
         ["Fast", "Pil"].iter().find_map(|backend| processor.strip_suffix(backend)).unwrap_or(processor);
     name.strip_suffix("ImageProcessor").or_else(|| name.strip_suffix("FeatureExtractor")).unwrap_or(name)
+}
+
+/// Whether `tools/` writes this type of model.
+fn is_own(model_type: &str) -> bool {
+    model_type.starts_with("torchvision-") || model_type.starts_with("efficientnet-lite")
 }
 
 /// The processor that Hugging Face uses for a type of model whose files do not name one. `None` for other models, this
@@ -178,6 +200,8 @@ mod tests {
         let kind = |processor, model_type| rules(processor, model_type).map(|rules| rules.kind);
         assert_eq!(kind(None, None), Ok(Kind::Torchvision));
         assert_eq!(kind(None, Some("efficientnet-lite")), Ok(Kind::Torchvision));
+        assert_eq!(kind(None, Some("torchvision-resnet18")), Ok(Kind::Torchvision));
+        assert_eq!(kind(None, Some("edgenext")), Ok(Kind::Unknown));
         assert_eq!(kind(None, Some("resnet")), Ok(Kind::ConvNext));
         for name in ["ConvNextImageProcessor", "ConvNextImageProcessorFast", "ConvNextFeatureExtractor"] {
             assert_eq!(kind(Some(name), Some("vit")), Ok(Kind::ConvNext), "{name}");

@@ -66,6 +66,7 @@ impl Session {
             // The path once is enough.
             let told = format!("Load model from {} failed:", path.display());
             let what = what.strip_prefix(&told).unwrap_or(&what);
+            let what = without_origin(what.trim_start());
             StartError::Bundle(format!("{}: {}", path.display(), one_line(what)))
         };
         let build = |intra_threads: usize| -> ort::Result<OrtSession> {
@@ -156,6 +157,12 @@ fn values(output: &DynValue) -> ort::Result<Vec<f32>> {
         return Ok(values.to_f32_vec());
     }
     output.try_extract_tensor::<f32>().map(|(_, values)| values.to_vec())
+}
+
+/// A message of ONNX Runtime without the file, line and function of its own code that raised it.
+fn without_origin(message: &str) -> &str {
+    let origin = message.strip_prefix("/onnxruntime_src/").and_then(|rest| rest.split_once(") "));
+    origin.map_or(message, |(_, what)| what)
 }
 
 /// Finds out what a picture must become.

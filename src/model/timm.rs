@@ -1,6 +1,6 @@
 //! The transform of timm's models, as their `pretrained_cfg` describes it (`transforms_factory.py` of timm).
 
-use serde_json::Value;
+use serde_json::json;
 
 use super::fields::{Fields, pixels};
 use super::geometry::{Anchor, Geometry, Resize, check_sides};
@@ -27,7 +27,8 @@ pub(super) fn preprocessor(cfg: &Fields, input: (Option<u32>, Option<u32>)) -> R
     let mut size = size(&mut cfg, "input_size")?.unwrap_or(SIZE);
     let mut crop_pct = cfg.number("crop_pct")?.unwrap_or(CROP_PCT);
     let (test_size, test_crop_pct) = (self::size(&mut cfg, "test_input_size")?, cfg.number("test_crop_pct")?);
-    if let Some(test) = test_size.filter(|test| (Some(test[2]), Some(test[1])) == input) {
+    // Where both sizes are the same, timm evaluates with crop_pct unless it is asked for the transform for tests.
+    if let Some(test) = test_size.filter(|test| *test != size && (Some(test[2]), Some(test[1])) == input) {
         size = test;
         crop_pct = test_crop_pct.unwrap_or(crop_pct);
     }
@@ -83,34 +84,37 @@ fn size(cfg: &mut Fields, key: &str) -> Result<Option<[u32; 3]>, String> {
     })
 }
 
-/// The names of the classes in a timm repository's `config.json`: `label_names`, in the words of `label_descriptions`,
-/// else those of ImageNet where the model was trained on its 1,000 classes; `None` where nothing tells them.
+/// The names of the classes in a timm repository's `config.json`, or in its `pretrained_cfg`: `label_names`, in the words
+/// of `label_descriptions`, else those of ImageNet where the model was trained on its 1,000 classes; `None` where
+/// nothing tells them.
 ///
 /// # Errors
 ///
-/// What is wrong with them.
+/// What is wrong with them, or that the model has no classes.
 pub(super) fn labels(config: &mut Fields, cfg: &Fields) -> Result<Option<Labels>, String> {
-    let names = match config.given("label_names", "a list of names", |value| value.as_array().cloned())? {
-        // Old files call them so.
-        None => config.given("labels", "a list of names", |value| value.as_array().cloned())?,
-        names => names,
-    };
-    let descriptions = config.given("label_descriptions", "an object", |value| value.as_object().cloned())?;
-    if let Some(names) = names {
-        let described = |name: &Value| {
-            let name = name.as_str().unwrap_or_default();
-            let words = descriptions.as_ref().and_then(|words| words.get(name)?.as_str());
-            words.unwrap_or(name).to_owned()
-        };
-        return Labels::from_names("label_names", names.iter().map(described)).map(Some);
-    }
     let mut cfg = cfg.clone();
-    let classes = match config.given("num_classes", "a number", Value::as_u64)? {
-        None => cfg.given("num_classes", "a number", Value::as_u64)?,
-        classes => classes,
+    let mut given = |key| {
+        [&mut *config, &mut cfg]
+            .into_iter()
+            .find_map(|fields| fields.take(key).filter(|value| !value.is_null()))
     };
+    let classes = given("num_classes");
+    if classes == Some(json!(0)) {
+        return Err(
+            "num_classes is 0: the model answers features, not classes; export one with a classifier"
+                .to_owned(),
+        );
+    }
+    // Old files call the names labels.
+    let names = given("label_names").map(|names| ("label_names", names));
+    let names = names.or_else(|| given("labels").map(|names| ("labels", names)));
+    let descriptions = given("label_descriptions").unwrap_or_default();
+    if let Some((key, names)) = names {
+        let described = |name: &str| descriptions.get(name)?.as_str().map(str::to_owned);
+        return Labels::from_names(key, &names).map(|labels| Some(labels.renamed(described)));
+    }
     let mut tells_imagenet = |key| cfg.text(key).ok().flatten().is_some_and(|text| text.contains("in1k"));
-    let is_imagenet = classes == Some(IMAGENET_CLASSES as u64)
+    let is_imagenet = classes == Some(json!(IMAGENET_CLASSES))
         && ["tag", "hf_hub_id", "url", "file"].iter().any(|key| tells_imagenet(key));
     if is_imagenet {
         Labels::from_tsv(include_str!("../../tools/ic_tools/imagenet1k.tsv")).map(Some)

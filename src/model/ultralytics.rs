@@ -45,7 +45,7 @@ pub(super) fn preprocessor(task: &str, imgsz: &str) -> Result<Preprocessor, Stri
 /// That it is something else, or the class that has no name.
 pub(super) fn labels(names: &str) -> Result<Labels, String> {
     let pairs = dictionary(names).ok_or("the model's metadata names is not a dictionary of names")?;
-    Labels::from_id2label(&pairs)
+    Labels::from_names("names", &pairs)
 }
 
 /// A dictionary of whole numbers and texts as Python prints it: `{0: 'one', 1: "two's"}`.

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::models::{bundle, flat, predictions};
 use crate::process::binary;
+use crate::repository;
 use crate::start_up::assert_refused;
 
 /// A folder with these files.
@@ -74,6 +75,15 @@ fn a_lone_model_that_ultralytics_exported_is_served_with_its_names() {
     let broken = [metadata[0], metadata[1], ("names", "ant, bee, cat")];
     let dir = folder(&[("best.onnx", &with_metadata(model("probabilities"), &broken))]);
     assert_refused(&mut command(dir.path()), &["best.onnx: the model's metadata names is not a dictionary"]);
+    let larger = [metadata[0], ("imgsz", "[9, 9]"), metadata[2]];
+    let dir = folder(&[("best.onnx", &with_metadata(model("probabilities"), &larger))]);
+    assert_refused(
+        &mut command(dir.path()),
+        &["the model takes 8 x 8 pixels, but imgsz in its metadata makes 9 x 9"],
+    );
+    // Its output is known to be probabilities, even where rounding puts their sum off.
+    let dir = folder(&[("best.onnx", &with_metadata(model("sum-off"), &metadata))]);
+    assert_eq!(sorted(labels(dir.path(), &[])), ["ant", "bee's", "cat"]);
     let dir = folder(&[("best.onnx", &model("probabilities"))]);
     assert_refused(&mut command(dir.path()), &["preprocessor_config.json: there is no such file"]);
 }
@@ -119,20 +129,145 @@ fn a_repository_of_timm_is_served_with_its_transform_and_labels() {
     );
 }
 
+/// A timm repository's `config.json` for a network of 3 classes and 8 x 8 pixels, with these keys beside.
+fn timm(more: Value) -> Vec<u8> {
+    let mut config = json!({
+        "architecture": "resnet18", "num_classes": 3, "pretrained_cfg": {"input_size": [3, 8, 8], "crop_pct": 1.0},
+    });
+    config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    config.to_string().into_bytes()
+}
+
+#[test]
+fn labels_of_timm_are_read_in_every_form() {
+    let size = json!([3, 8, 8]);
+    for (more, expected) in [
+        (json!({"label_names": [7, 8, 9]}), ["7", "8", "9"]),
+        (json!({"label_names": {"2": "cat", "0": "ant", "1": "bee"}}), ["ant", "bee", "cat"]),
+        (
+            json!({"pretrained_cfg": {"input_size": size, "label_names": ["x", "y", "z"],
+                "label_descriptions": {"x": "ant", "y": "bee", "z": "cat"}}}),
+            ["ant", "bee", "cat"],
+        ),
+        (json!({"label_names": null, "labels": ["ant", "bee", "cat"]}), ["ant", "bee", "cat"]),
+        (json!({"pretrained_cfg": {"input_size": size, "tag": "own"}}), ["LABEL_0", "LABEL_1", "LABEL_2"]),
+    ] {
+        let dir = folder(&[("model.onnx", &model("nchw-f32")), ("config.json", &timm(more.clone()))]);
+        assert_eq!(sorted(labels(dir.path(), &[])), expected, "{more}");
+    }
+    let dir =
+        folder(&[("model.onnx", &model("nchw-f32")), ("config.json", &timm(json!({"label_names": "ant"})))]);
+    assert_refused(
+        &mut command(dir.path()),
+        &["config.json: label_names must be an object from class ids to names"],
+    );
+}
+
 #[test]
 fn timm_models_of_imagenet_have_its_labels() {
     let config = |tag: &str| {
-        json!({
-            "architecture": "tiny",
-            "num_classes": 1000,
-            "pretrained_cfg": {"input_size": [3, 8, 8], "tag": tag},
-        })
-        .to_string()
+        timm(json!({"num_classes": 1000, "pretrained_cfg": {"input_size": [3, 8, 8], "tag": tag}}))
     };
-    let dir = folder(&[("model.onnx", &model("nchw-f32")), ("config.json", config("a1_in1k").as_bytes())]);
+    let dir = folder(&[("model.onnx", &model("1000-classes")), ("config.json", &config("a1_in1k"))]);
+    let found = labels(dir.path(), &[("TOP_K", "1000")]);
+    let table = fs::read_to_string(repository("tools/ic_tools/imagenet1k.tsv")).unwrap();
+    let column = table.lines().next().unwrap().split('\t').position(|title| title == "en").unwrap();
+    let names = table.lines().skip(1).map(|line| line.split('\t').nth(column).unwrap().to_owned());
+    assert_eq!(sorted(found), sorted(names.collect()));
+
+    let dir = folder(&[("model.onnx", &model("nchw-f32")), ("config.json", &config("a1_in1k"))]);
     assert_refused(&mut command(dir.path()), &["it answers 3 classes, but there are 1000 labels"]);
-    let dir = folder(&[("model.onnx", &model("nchw-f32")), ("config.json", config("own").as_bytes())]);
-    assert_eq!(sorted(labels(dir.path(), &[])), ["LABEL_0", "LABEL_1", "LABEL_2"]);
+}
+
+#[test]
+fn a_graph_that_is_not_timms_own_is_not_served_with_timms_pixels() {
+    let dir = folder(&[("model.onnx", &model("nhwc")), ("config.json", &timm(json!({})))]);
+    assert_refused(
+        &mut command(dir.path()),
+        &["config.json: pretrained_cfg: ", "[batch, height, width, 3]", "preprocessor_config.json"],
+    );
+    let larger = timm(json!({"pretrained_cfg": {"input_size": [3, 9, 9]}}));
+    let dir = folder(&[("model.onnx", &model("nchw-f32")), ("config.json", &larger)]);
+    assert_refused(
+        &mut command(dir.path()),
+        &["the model takes 8 x 8 pixels, but pretrained_cfg in config.json makes 9 x 9"],
+    );
+}
+
+#[test]
+fn models_that_answer_features_are_refused_unless_their_classes_have_names() {
+    let timm_backbone = timm(json!({"num_classes": 0}));
+    let dir = folder(&[("model.onnx", &model("nchw-f32")), ("config.json", &timm_backbone)]);
+    assert_refused(&mut command(dir.path()), &["config.json: num_classes is 0: the model answers features"]);
+
+    let of = |config: Value| {
+        folder(&[
+            ("model.onnx", &model("nchw-f32")),
+            ("config.json", config.to_string().as_bytes()),
+            ("preprocessor_config.json", PLAIN),
+        ])
+    };
+    let dir = of(json!({"architectures": ["CLIPVisionModelWithProjection"]}));
+    assert_refused(
+        &mut command(dir.path()),
+        &[
+            "config.json: architectures names CLIPVisionModelWithProjection, which answers features",
+            "id2label",
+        ],
+    );
+    for served in [
+        json!({"architectures": ["ViTModel"], "id2label": ["ant", "bee", "cat"]}),
+        json!({"architectures": ["LevitForImageClassificationWithTeacher"]}),
+    ] {
+        assert_eq!(labels(of(served.clone()).path(), &[]).len(), 3, "{served}");
+    }
+}
+
+/// What the program logs when it classifies a picture.
+fn log(dir: &Path) -> String {
+    let pictures = folder(&[("flat.bmp", &flat([200, 30, 90]))]);
+    let output = command(dir).arg(pictures.path().join("flat.bmp")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn what_is_assumed_of_a_bundle_is_logged() {
+    let processor =
+        br#"{"size": {"height": 8, "width": 8}, "do_resize": true, "resample": 2, "do_normalize": false}"#;
+    let dir = folder(&[
+        ("model.onnx", &model("nchw-f32")),
+        ("config.json", br#"{"model_type": "edgenext"}"#),
+        ("preprocessor_config.json", processor),
+    ]);
+    let log = log(dir.path());
+    assert!(log.contains("this image processor is not known") && log.contains("edgenext"), "{log}");
+    assert!(log.contains("they are called LABEL_0 and so on"), "{log}");
+}
+
+/// Exporters copy timm's `crop_pct` beside a class that does not read it.
+#[test]
+fn a_crop_of_timm_in_another_processors_file_is_followed_where_timm_describes_it_and_else_refused() {
+    for class in ["ImageFeatureExtractor", "ViTImageProcessor"] {
+        let processor = json!({
+            "image_processor_type": class, "crop_pct": 0.95, "do_resize": true, "resample": 3, "do_normalize": false,
+            "do_rescale": true, "size": {"height": 8, "width": 8},
+        });
+        let processor = processor.to_string();
+        let files = |config: &[u8]| {
+            folder(&[
+                ("model.onnx", &model("nchw-f32")),
+                ("config.json", config),
+                ("preprocessor_config.json", processor.as_bytes()),
+            ])
+        };
+        let log = log(files(&timm(json!({}))).path());
+        assert!(log.contains("pretrained_cfg in config.json is followed"), "{log}");
+        assert_refused(
+            &mut command(files(b"{}").path()),
+            &["preprocessor_config.json: crop_pct is 0.95, which is not supported: remove it"],
+        );
+    }
 }
 
 #[test]
@@ -142,6 +277,13 @@ fn the_file_that_transformers_5_writes_is_followed() {
     let files: [(&str, &[u8]); 2] =
         [("model.onnx", &model("nchw-f32")), ("processor_config.json", processor)];
     assert_eq!(labels(folder(&files).path(), &[]).len(), 3);
+    // It wins over the file of Transformers 4, as it does there.
+    let old: [(&str, &[u8]); 1] = [("preprocessor_config.json", br#"{"do_pad": true}"#)];
+    assert_eq!(labels(folder(&[files[0], files[1], old[0]]).path(), &[]).len(), 3);
+    // Unless it says nothing of pictures.
+    let other: [(&str, &[u8]); 2] =
+        [("processor_config.json", br#"{"processor_class": "Some"}"#), ("preprocessor_config.json", PLAIN)];
+    assert_eq!(labels(folder(&[files[0], other[0], other[1]]).path(), &[]).len(), 3);
 }
 
 #[test]

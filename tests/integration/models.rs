@@ -63,10 +63,13 @@ fn each_shape_of_model_has_the_scores_that_onnx_runtime_finds_in_python() {
 
 #[test]
 fn a_bundle_that_cannot_be_served_is_refused_for_its_own_reason() {
-    let table: [(&str, &[&str]); 14] = [
-        ("one-class", &["model.onnx: it has one class", "multi_label_classification"]),
+    let table: [(&str, &[&str]); 17] = [
         ("nan", &["model.onnx: its output for class 0 is NaN"]),
-        ("sum-off", &["its probabilities sum to 1.001", "graph_output"]),
+        ("sum-off", &["it could be logits or probabilities", "1.001", "graph_output", "problem_type"]),
+        ("sigmoid", &["it could be logits or probabilities", "graph_output", "problem_type"]),
+        ("multi-label-undeclared", &["it could be logits or probabilities", "graph_output"]),
+        ("unknown-operator", &["model.onnx: ", "MatMulOneBit"]),
+        ("future-opset", &["model.onnx: ONNX Runtime only", "Opset 99 is under development"]),
         ("declared-sum-off", &["its probabilities sum to 0.9", "not to 1"]),
         ("declared-not-within", &["declared to be probabilities, but is not from 0 to 1"]),
         ("f64", &["the input image is of type", "f32, f16 and u8 are supported"]),

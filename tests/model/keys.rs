@@ -28,7 +28,6 @@ fn what_a_file_switches_on_and_the_program_does_not_do_is_refused_by_its_key() {
         ("do_reduce_labels", json!(true)),
         ("reduce_labels", json!(true)),
         ("resize_short", json!(256)),
-        ("size_divisor", json!(32)),
         ("do_color_quantize", json!(true)),
         ("do_split_image", json!(true)),
         ("do_image_splitting", json!(true)),
@@ -43,7 +42,8 @@ fn what_a_file_switches_on_and_the_program_does_not_do_is_refused_by_its_key() {
     {
         for (key, value) in &table {
             let message = Preprocessor::from_json(&file(class, key, value.clone()), None).unwrap_err();
-            let told = format!("{key} is {value}, which is not supported");
+            let advice = if *value == json!(true) { "set it to false" } else { "remove it" };
+            let told = format!("{key} is {value}, which is not supported: {advice}");
             assert!(message.starts_with(&told), "{class:?}: {message}");
             assert_eq!(message.lines().count(), 1, "{message}");
             // The same step, switched off.
@@ -87,12 +87,19 @@ fn keys_that_change_no_pixel_are_passed_over() {
 }
 
 #[test]
-fn keys_that_only_some_classes_read_are_refused_where_the_class_is_not_known() {
-    for (key, value) in
-        [("crop_pct", json!(0.9)), ("include_top", json!(true)), ("rescale_offset", json!(true))]
-    {
-        assert!(Preprocessor::from_json(&file(Some("ViTImageProcessor"), key, value.clone()), None).is_ok());
-        for class in [None, Some("BrandNewImageProcessor")] {
+fn keys_that_only_some_classes_read_are_refused_where_the_class_does_not_read_them() {
+    for (key, value, reader) in [
+        ("crop_pct", json!(0.9), "PoolFormerImageProcessor"),
+        ("include_top", json!(true), "EfficientNetImageProcessor"),
+        ("rescale_offset", json!(true), "EfficientNetImageProcessor"),
+        ("resize_short", json!(20), "PPLCNetImageProcessor"),
+        ("do_flip_channel_order", json!(true), "MobileViTImageProcessor"),
+    ] {
+        assert!(Preprocessor::from_json(&file(Some(reader), key, value.clone()), None).is_ok(), "{key}");
+        for class in [None, Some("ViTImageProcessor"), Some("BrandNewImageProcessor")] {
+            if key == "do_flip_channel_order" && class != Some("ViTImageProcessor") {
+                continue;
+            }
             let message = Preprocessor::from_json(&file(class, key, value.clone()), None).unwrap_err();
             assert!(message.starts_with(key), "{message}");
         }
@@ -113,20 +120,133 @@ fn a_class_that_is_not_known_must_say_everything() {
     }
 }
 
+/// A file that names no class, in a bundle of this type of model.
+fn untyped(model_type: &str, key: &str, value: Value) -> Result<Preprocessor, String> {
+    Preprocessor::from_json(&file(None, key, value), Some(model_type))
+}
+
 #[test]
-fn steps_that_a_class_takes_by_default_are_refused_unless_the_file_switches_them_off() {
-    for (class, model_type, key) in [
-        (Some("DonutImageProcessor"), None, "do_thumbnail"),
-        (None, Some("donut-swin"), "do_thumbnail"),
-        (Some("TextNetImageProcessorPil"), None, "size_divisor"),
+fn processors_that_do_something_else_are_refused_whatever_their_file_switches_off() {
+    for (class, model_type) in [
+        (Some("DonutImageProcessor"), None),
+        (Some("DonutFeatureExtractor"), None),
+        (None, Some("donut-swin")),
+        (Some("PerceiverImageProcessor"), None),
+        (Some("ImageGPTImageProcessor"), None),
+        (Some("Siglip2ImageProcessorFast"), None),
     ] {
-        let plain = file(class, "do_convert_rgb", json!(true));
-        let message = Preprocessor::from_json(&plain, model_type).unwrap_err();
-        assert!(message.starts_with(&format!("{key} is not in the file")), "{message}");
+        let mut off: Value = serde_json::from_str(&file(class, "do_thumbnail", json!(false))).unwrap();
+        off["do_pad"] = json!(false);
+        let message = Preprocessor::from_json(&off.to_string(), model_type).unwrap_err();
+        assert!(message.contains("is not supported: it does not resize and crop"), "{class:?}: {message}");
     }
-    let off = file(Some("DonutImageProcessor"), "do_thumbnail", json!(false));
-    let message = Preprocessor::from_json(&off, None).unwrap_err();
-    assert!(message.starts_with("do_pad is not in the file"), "{message}");
+}
+
+#[test]
+fn textnet_is_followed_where_its_file_says_that_sides_are_not_rounded_up() {
+    let textnet = |divisor: Option<Value>| {
+        let mut file = json!({
+            "image_processor_type": "TextNetImageProcessorPil", "size": {"shortest_edge": 20},
+            "do_center_crop": true, "crop_size": {"height": 16, "width": 16},
+        });
+        if let Some(divisor) = divisor {
+            file["size_divisor"] = divisor;
+        }
+        Preprocessor::from_json(&file.to_string(), None)
+    };
+    assert_eq!(textnet(Some(json!(1))).unwrap().output_size(), (16, 16));
+    for (divisor, expected) in [
+        (None, "size_divisor is missing, and TextNet's image processor then takes 32"),
+        (Some(Value::Null), "size_divisor is missing, and TextNet's image processor then takes 32"),
+        (Some(json!(32)), "size_divisor is 32, which is not supported: set it to 1"),
+    ] {
+        let message = textnet(divisor).unwrap_err();
+        assert!(message.starts_with(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_crop_that_only_transformers_5_makes_is_refused() {
+    for class in ["ViT", "Siglip", "Pvt", "ConvNext"] {
+        let class = format!("{class}ImageProcessor");
+        let side = |crop| {
+            let mut file = json!({
+                "image_processor_type": class, "size": {"height": 20, "width": 20}, "do_center_crop": crop,
+                "crop_size": {"height": 16, "width": 16},
+            });
+            if class == "ConvNextImageProcessor" {
+                file["size"] = json!({"shortest_edge": 20});
+            }
+            Preprocessor::from_json(&file.to_string(), None).map(|made| made.output_size())
+        };
+        let message = side(json!(true)).unwrap_err();
+        assert!(message.starts_with("do_center_crop is true"), "{class}: {message}");
+        for off in [json!(false), Value::Null] {
+            assert_eq!(side(off), Ok((20, 20)), "{class}");
+        }
+    }
+    // No version crops here.
+    let segformer = json!({
+        "image_processor_type": "SegformerImageProcessor", "size": {"height": 20, "width": 20},
+        "do_center_crop": true, "crop_size": {"height": 16, "width": 16},
+    });
+    let made = Preprocessor::from_json(&segformer.to_string(), None).unwrap();
+    assert_eq!(made.output_size(), (20, 20));
+}
+
+#[test]
+fn a_null_for_a_switch_that_is_on_by_default_is_refused() {
+    for (class, key) in [
+        (Some("ViTImageProcessor"), "do_resize"),
+        (Some("ViTImageProcessor"), "do_rescale"),
+        (Some("CLIPImageProcessor"), "do_normalize"),
+        (Some("CLIPImageProcessor"), "do_center_crop"),
+        (Some("MobileViTImageProcessor"), "do_flip_channel_order"),
+        (Some("EfficientNetImageProcessor"), "include_top"),
+        (Some("BrandNewImageProcessor"), "do_normalize"),
+        (None, "do_resize"),
+    ] {
+        let message = Preprocessor::from_json(&file(class, key, Value::Null), None).unwrap_err();
+        assert_eq!(
+            message,
+            format!("{key} is null, which has no meaning that all versions share: say true or false")
+        );
+    }
+    let message =
+        Preprocessor::from_json(&file(Some("PoolFormerImageProcessor"), "crop_pct", Value::Null), None);
+    assert!(message.unwrap_err().starts_with("crop_pct is null"));
+    // These are off by default, or the class passes them over.
+    for (class, key) in [
+        ("ViTImageProcessorFast", "do_center_crop"),
+        ("DINOv3ViTImageProcessorFast", "do_center_crop"),
+        ("EfficientNetImageProcessor", "rescale_offset"),
+        ("MobileViTImageProcessor", "do_normalize"),
+        ("ConvNextImageProcessor", "do_convert_rgb"),
+        ("ViTImageProcessor", "do_flip_channel_order"),
+        ("ViTImageProcessor", "crop_size"),
+    ] {
+        let read = Preprocessor::from_json(&file(Some(class), key, Value::Null), None);
+        assert!(read.is_ok(), "{class} {key}: {}", read.unwrap_err());
+    }
+}
+
+#[test]
+fn a_file_without_a_class_has_the_rules_of_torchvision_only_in_this_projects_bundles() {
+    // Where torchvision's rules count, these have defaults.
+    for key in ["resample", "do_normalize"] {
+        let without = |model_type| {
+            let mut file: Value = serde_json::from_str(&file(None, key, Value::Null)).unwrap();
+            file.as_object_mut().unwrap().remove(key);
+            Preprocessor::from_json(&file.to_string(), model_type)
+        };
+        for own in [None, Some("torchvision-resnet18"), Some("efficientnet-lite"), Some("efficientnet-lite0")]
+        {
+            assert!(without(own).is_ok(), "{own:?} {key}");
+        }
+        let message = without(Some("edgenext")).unwrap_err();
+        assert!(message.starts_with(&format!("{key} is missing")), "{message}");
+    }
+    assert!(untyped("edgenext", "do_pad", json!(false)).is_ok());
 }
 
 #[test]

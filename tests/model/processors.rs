@@ -115,6 +115,16 @@ fn transforms_of_timm_ultralytics_and_transformers_5_have_the_tensors_of_their_g
 }
 
 #[test]
+fn a_test_size_that_is_the_training_size_does_not_change_the_crop() {
+    let read = |cfg: &str| format!("{:?}", Preprocessor::from_timm(cfg, (Some(8), Some(8))).unwrap());
+    let plain = read(r#"{"input_size": [3, 8, 8], "crop_pct": 0.8}"#);
+    let same = read(
+        r#"{"input_size": [3, 8, 8], "crop_pct": 0.8, "test_input_size": [3, 8, 8], "test_crop_pct": 1.0}"#,
+    );
+    assert_eq!(same, plain);
+}
+
+#[test]
 fn what_timm_does_and_this_program_does_not_is_refused_by_its_name() {
     for (cfg, expected) in [
         (r#"{"crop_mode": "border"}"#, "crop_mode \"border\" is not supported; center and squash are"),

@@ -15,8 +15,8 @@ from .weights import StateDict, Weights, some
 IMAGENET_CLASSES = 1000
 
 # These two normalise their input once more when their weights are those that were ported from
-# TensorFlow, and have side branches for training, whose logits evaluation does not use.
-_PORTED = ("googlenet", "inception_v3")
+# TensorFlow (`transform_input`), and have side branches for training, whose logits evaluation does not use.
+PORTED = ("googlenet", "inception_v3")
 
 # Names of layers in published files that are older than those of today's code, and what they became.
 _OLD_NAMES = (
@@ -40,12 +40,16 @@ def check_architecture(name: str) -> None:
 
 
 def build_network(
-    architecture: str, classes: int, image_size: int | None = None
+    architecture: str,
+    classes: int,
+    image_size: int | None = None,
+    transform_input: bool = True,
 ) -> torch.nn.Module:
-    """The network with fresh weights; `image_size` matters only to those that are made for one."""
+    """The network with fresh weights; `image_size` matters only to those that are made for one, `transform_input`
+    only to those in `PORTED`."""
     options: dict[str, object] = {}
-    if architecture in _PORTED:
-        options = {"aux_logits": False, "transform_input": True, "init_weights": False}
+    if architecture in PORTED:
+        options = {"aux_logits": False, "transform_input": transform_input, "init_weights": False}
     if architecture.startswith("vit_") and image_size:
         # Its position embeddings are for one size.
         options = {"image_size": image_size}
@@ -91,7 +95,7 @@ def load_state(network: torch.nn.Module, state: StateDict) -> torch.nn.Module:
 
 def without_side_branches(architecture: str, state: StateDict) -> StateDict:
     """Without the side branches that only training uses."""
-    if architecture not in _PORTED:
+    if architecture not in PORTED:
         return state
     return {name: t for name, t in state.items() if not name.lower().startswith("aux")}
 

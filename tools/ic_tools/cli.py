@@ -64,6 +64,8 @@ def _export(options: argparse.Namespace) -> None:
 def _recipe(options: argparse.Namespace) -> Recipe:
     """The recipe that the options name. Raises `ExportError` if they do not go together."""
     given = [f"--{name}" for name in _OF_CHECKPOINT if getattr(options, name) is not None]
+    if options.no_transform_input:
+        given.append("--no-transform-input")
     if options.checkpoint is None:
         if options.model is None:
             raise ExportError("name a model, or give --checkpoint FILE --arch NAME --labels FILE")
@@ -86,6 +88,7 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         std=options.std and tuple(options.std),
         resize=options.resize,
         crop=options.crop,
+        transform_input=not options.no_transform_input,
     )
 
 
@@ -211,3 +214,8 @@ def _add_export(command: argparse.ArgumentParser) -> None:
         )
     own.add_argument("--resize", type=_positive, metavar="N", help="short side, in pixels")
     own.add_argument("--crop", type=_positive, metavar="N", help="input of the model, in pixels")
+    own.add_argument(
+        "--no-transform-input",
+        action="store_true",
+        help="for inception_v3 and googlenet that were trained without transform_input",
+    )

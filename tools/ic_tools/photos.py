@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,19 +61,28 @@ def measure(
 ) -> Accuracy:
     """Run `classify`, picture to logits `[classes]`, on every image file in `folder`."""
     files = find_photos(folder)
+
+    def probabilities() -> Iterator[np.ndarray]:
+        for path in files:
+            with Image.open(path) as image:
+                yield softmax(classify(image))
+
+    return count(files, labels, probabilities())
+
+
+def count(files: list[Path], labels: list[Label], probabilities: Iterable[np.ndarray]) -> Accuracy:
+    """How right `probabilities` are, an array `[classes]` for each of `files`, which lie in one folder."""
     class_ids = {label.wnid: class_id for class_id, label in enumerate(labels) if label.wnid}
-    reference = folder / _REFERENCE
+    reference = files[0].parent / _REFERENCE
     stored = json.loads(reference.read_text()) if reference.exists() else {}
     accuracy = Accuracy(photos=len(files))
-    for path in files:
-        with Image.open(path) as image:
-            probabilities = softmax(classify(image))
+    for path, found in zip(files, probabilities, strict=True):
         wnid = _WNID.match(path.name)
         if wnid and wnid[0] in class_ids:
-            best = np.argsort(-probabilities, kind="stable")
+            best = np.argsort(-found, kind="stable")
             accuracy.count_label(class_ids[wnid[0]], best)
         if path.name in stored:
-            accuracy.count_reference(stored[path.name]["top5"], probabilities)
+            accuracy.count_reference(stored[path.name]["top5"], found)
     return accuracy
 
 

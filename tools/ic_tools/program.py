@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import ExportError
@@ -28,14 +29,15 @@ def find_program() -> Path:
     return program
 
 
-def classify(program: Path, bundle: Path, name: str) -> str:
-    """What `program` prints of a photo with this bundle.
+def classify(program: Path, bundle: Path, name: str, photos: Sequence[Path] = ()) -> str:
+    """What `program` prints of photos with this bundle, of one of its own unless there are any.
 
     Raises `ExportError` with the reason that the program gives; `name` stands there for the bundle.
     """
+    bundle = bundle.resolve()
     try:
         run = subprocess.run(
-            [program, "classify", _PICTURE],
+            [program, "classify", *([photo.resolve() for photo in photos] or [_PICTURE])],
             cwd=REPOSITORY,
             env=os.environ | {"MODEL_DIR": str(bundle)},
             capture_output=True,

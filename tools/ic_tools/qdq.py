@@ -88,6 +88,8 @@ class _Rewriter:
 
     def _layer(self, node: onnx.NodeProto) -> None:
         """The weight and the bias of a Conv or Gemm."""
+        if len(node.input) != 3:
+            raise ExportError(f"{node.op_type} {node.name} has no bias; only layers with one are known")
         x, weight_name, bias_name = node.input
         weight, bias = self._weights[weight_name], self._weights[bias_name]
         rows = to_rows(weight)

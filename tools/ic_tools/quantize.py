@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import tempfile
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from .bundle import sha256, split, write_files
 from .errors import ExportError
 from .observe import observe
 from .optimise import optimise
-from .photos import Accuracy, find_photos, measure, softmax
+from .photos import Accuracy, count, find_photos, softmax
 from .preprocess import Preprocessing
 from .qdq import to_qdq
 from .verify import find_model, read_bundle_labels, read_preprocessing, sha256_of, verify
@@ -26,6 +27,8 @@ from .verify import find_model, read_bundle_labels, read_preprocessing, sha256_o
 # Photos whose best class is still the same, of all.
 _LEAST_AGREEMENT = 0.98
 _FEWEST_PHOTOS = 2
+# Between the first two lines of dashes.
+_HEADER = re.compile(r"---\n.*?---\n", re.DOTALL)
 _COPIED = ("config.json", "preprocessor_config.json", "labels.tsv")
 
 
@@ -56,16 +59,15 @@ def quantize(bundle: Path, photos: Path, out: Path) -> None:
     files = find_photos(photos)
     if len(files) < _FEWEST_PHOTOS:
         raise ExportError(f"{photos} holds one photo; one calibrates, another measures")
-    pictures = [_open(path, preprocessing) for path in files]
-    halves = pictures[::2], pictures[1::2]
-    seen = [observe(model, half) for half in halves]
+    photos_sha256, pictures = _read(files, preprocessing)
+    halves = slice(0, None, 2), slice(1, None, 2)
+    seen = [observe(model, pictures[half]) for half in halves]
     bounds = _input_range(preprocessing)
-    expected = [_probabilities(model, half) for half in halves]
-    found = [
-        _probabilities(to_qdq(model, other, bounds), half)
-        for half, other in zip(halves, reversed(seen), strict=True)
-    ]
-    agreement = _compare(np.concatenate(expected), np.concatenate(found))
+    expected = _probabilities(model, pictures)
+    found = np.empty_like(expected)
+    for half, other in zip(halves, reversed(seen), strict=True):
+        found[half] = _probabilities(to_qdq(model, other, bounds), pictures[half])
+    agreement = _compare(expected, found)
     print(
         f"same top-1 as the float model: {agreement} photos that it was not calibrated with, "
         f"mean |Δprobability| {agreement.drift:.3f}"
@@ -74,9 +76,12 @@ def quantize(bundle: Path, photos: Path, out: Path) -> None:
         raise ExportError(f"the best class is the same for {agreement} photos, which is too few")
     quantized = optimise(to_qdq(model, seen[0] + seen[1], bounds))
     content = split(quantized.SerializeToString(deterministic=True))
-    accuracies = [_accuracy(bundle, photos, each) for each in (quantized, model)]
+    labels = read_bundle_labels(bundle)
+    accuracies = [
+        count(files, labels, each) for each in (_probabilities(quantized, pictures), expected)
+    ]
     copied = {name: (bundle / name).read_bytes() for name in _COPIED if (bundle / name).exists()}
-    card = _card(bundle, sha256(content), agreement, accuracies, _hash_of(files))
+    card = _card(bundle, sha256(content), agreement, accuracies, photos_sha256)
     files = content | copied | {"README.md": card.encode()}
     with tempfile.TemporaryDirectory() as folder:
         write_files(Path(folder), files)
@@ -85,26 +90,16 @@ def quantize(bundle: Path, photos: Path, out: Path) -> None:
     print(f"wrote {out}: {sum(map(len, content.values()))} bytes")
 
 
-def _accuracy(bundle: Path, photos: Path, model: onnx.ModelProto) -> Accuracy:
-    """How often a model is right about the photos whose file name starts with a WordNet id."""
-    preprocessing = read_preprocessing(bundle)
-    session = _session(model)
-    (source,) = (item.name for item in session.get_inputs())
-    labels = read_bundle_labels(bundle)
-    return measure(
-        photos, labels, lambda image: session.run(None, {source: preprocessing.apply(image)[None]})[0][0]
-    )
-
-
-def _hash_of(files: list[Path]) -> str:
-    """One hash for a set of photos: that of their sha256 sums, in the order of the files' names."""
-    sums = (hashlib.sha256(path.read_bytes()).digest() for path in files)
-    return hashlib.sha256(b"".join(sums)).hexdigest()
-
-
-def _open(path: Path, preprocessing: Preprocessing) -> np.ndarray:
-    with Image.open(path) as image:
-        return preprocessing.apply(image)
+def _read(files: list[Path], preprocessing: Preprocessing) -> tuple[str, list[np.ndarray]]:
+    """One hash for a set of photos, that of their sha256 sums in the order of the files' names, and what the model
+    takes of each."""
+    sums, pictures = hashlib.sha256(), []
+    for path in files:
+        content = path.read_bytes()
+        sums.update(hashlib.sha256(content).digest())
+        with Image.open(io.BytesIO(content)) as image:
+            pictures.append(preprocessing.apply(image))
+    return sums.hexdigest(), pictures
 
 
 def _input_range(preprocessing: Preprocessing) -> tuple[float, float]:
@@ -147,7 +142,7 @@ def _card(
     """The card of the float model, with what differs in 8 bits."""
     path = bundle / "README.md"
     text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-    _, front, body = text.split("---\n", 2) if text.startswith("---\n") else ("", "", "")
+    _, front, body = text.split("---\n", 2) if _HEADER.match(text) else ("", "", text)
     stated = re.search(r"^model_name: *[\"']?([\w.-]+)", front, re.MULTILINE)
     name = stated[1] if stated else bundle.resolve().name
     kept = re.sub(r"^(model_name|model_sha256|precision):.*\n", "", front, flags=re.MULTILINE)

@@ -12,6 +12,7 @@ import torch
 
 from .architectures import (
     IMAGENET_CLASSES,
+    PORTED,
     build_network,
     check_architecture,
     count_classes,
@@ -79,14 +80,19 @@ def checkpoint_recipe(
     std: tuple[float, float, float] | None = None,
     resize: int | None = None,
     crop: int | None = None,
+    transform_input: bool = True,
 ) -> Recipe:
     """A user's model: a torchvision architecture with as many classes as the checkpoint has.
 
     Preprocessing is that of torchvision's first weights for the architecture, for ResNet-18
-    short side 256 and crop 224, but for what is given. Raises `ExportError` if the file has
-    another number of classes than `labels`.
+    short side 256 and crop 224, but for what is given. A checkpoint does not say whether its
+    network had torchvision's `transform_input`: inception_v3 and googlenet get it, as torchvision's
+    published weights need it, unless `transform_input` is false. Raises `ExportError` if the file
+    has another number of classes than `labels`.
     """
     check_architecture(architecture)
+    if architecture not in PORTED and not transform_input:
+        raise ExportError(f"{architecture} has no transform_input; leave out --no-transform-input")
     weights = load_checkpoint(checkpoint)
     weights = weights._replace(state=modern_names(weights.state))
     classes = count_classes(architecture, weights)
@@ -104,6 +110,14 @@ def checkpoint_recipe(
             f"cannot crop {preprocessing.crop} pixels from a short side of "
             f"{preprocessing.shortest_edge}: give --resize and --crop"
         )
+    once_more = ""
+    if architecture in PORTED:
+        switch, other = ("on", "without") if transform_input else ("off", "with")
+        once_more = f"; its `transform_input` is {switch}"
+        print(
+            f"transform_input is {switch}: if the network was trained {other} it, "
+            f"{'give' if transform_input else 'leave out'} --no-transform-input"
+        )
     return Recipe(
         name=name or checkpoint.stem,
         title=name or checkpoint.stem,
@@ -112,18 +126,19 @@ def checkpoint_recipe(
         labels=names,
         licence=licence or "unknown",
         source=f"a checkpoint of torchvision's `{architecture}`",
-        description=f"torchvision's `{architecture}` with {classes} classes",
+        description=f"torchvision's `{architecture}` with {classes} classes{once_more}",
         command=f"export --checkpoint {shlex.quote(weights.file_name)} --arch {architecture} "
-        f"--labels {shlex.quote(labels.name)}{_options(given)}",
-        **_network(architecture, classes, preprocessing.crop),
+        f"--labels {shlex.quote(labels.name)}{_options(given)}"
+        + ("" if transform_input else " --no-transform-input"),
+        **_network(architecture, classes, preprocessing.crop, transform_input),
     )
 
 
 def _check_given(classes: int, given: dict[str, object]) -> None:
-    """Raises `ExportError` for what the program would refuse of the bundle."""
+    """Raises `ExportError` for what the program or the comparison would refuse."""
     if classes < 2:
         raise ExportError(
-            "the checkpoint has one class, which would always be right; two are the fewest"
+            "the checkpoint has one class; two are the fewest that this command exports"
         )
     for name in ("mean", "std"):
         values = given[name] or ()
@@ -136,11 +151,13 @@ def _check_given(classes: int, given: dict[str, object]) -> None:
             )
 
 
-def _network(architecture: str, classes: int, image_size: int) -> dict:
+def _network(
+    architecture: str, classes: int, image_size: int, transform_input: bool = True
+) -> dict:
     """The fields of a recipe that are about the network."""
 
     def reference(state: StateDict) -> torch.nn.Module:
-        network = build_network(architecture, classes, image_size)
+        network = build_network(architecture, classes, image_size, transform_input)
         return load_state(network, without_side_branches(architecture, state))
 
     def build(state: StateDict) -> onnx.ModelProto:

@@ -1,4 +1,7 @@
-"""Bundles as `export` writes them: what the Rust program checks when it starts, and a top-5."""
+"""Bundles as `export` writes them: what the Rust program checks when it starts, and a top-5.
+
+Other bundles are run through the program, which alone knows what it serves.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from .errors import ExportError
 from .labels import Label, read_labels
 from .photos import softmax
 from .preprocess import Preprocessing
+from .program import classify, find_program
 
 _TOP = 5
 _GREY = 127
@@ -25,13 +29,8 @@ _OUTPUT_KEYS = ("problem_type", "graph_output")
 # Sums of probabilities are this near to 1.
 _NEARLY = 1e-2
 
-# Types of model for which the program follows one of Hugging Face's image processors.
-PROCESSOR_OF = frozenset(
-    "beit bit clip convnext convnextv2 cvt data2vec-vision deit dinat dinov2 efficientformer "
-    "efficientnet focalnet hiera imagegpt levit mobilenet_v1 mobilenet_v2 mobilevit mobilevitv2 "
-    "nat perceiver poolformer pvt pvt_v2 regnet resnet siglip swiftformer swin swinv2 van vit "
-    "vit_mae vit_msn".split()
-)
+# What `export` calls the types of its models.
+_OWN_TYPES = ("torchvision-", "efficientnet-lite")
 
 _STATED_SHA256 = re.compile(r"^model_sha256: *[\"']?([0-9a-fA-F]{64})", re.MULTILINE)
 
@@ -43,9 +42,11 @@ def verify(bundle: Path, photos: Sequence[Path] = ()) -> None:
     """
     if not bundle.is_dir():
         raise ExportError(f"there is no directory {bundle}")
+    if not _is_own(bundle / "config.json"):
+        print(classify(find_program(), bundle, str(bundle), photos))
+        return
     path = find_model(bundle)
     labels = read_bundle_labels(bundle)
-    _check_output_keys(bundle / "config.json")
     preprocessing = read_preprocessing(bundle)
     sha256 = _check_sha256(path, bundle / "README.md")
     model = _Model(path, preprocessing.crop)
@@ -174,16 +175,12 @@ def weights_beside(path: Path) -> set[str]:
     return {entry.value for entry in entries if entry.key == "location"}
 
 
-def _check_output_keys(config: Path) -> None:
-    """Only logits of one right class are understood here; the program understands more."""
+def _is_own(config: Path) -> bool:
+    """Whether a bundle is like those of `export`: logits of one right class, and torchvision's transforms."""
     values = _read_json(config) if config.exists() else {}
-    named = [key for key in _OUTPUT_KEYS if key in values]
-    if named or values.get("model_type") in PROCESSOR_OF:
-        what = ", ".join(named) or f"model_type {values['model_type']}"
-        raise ExportError(
-            f"{config}: {what} is not understood here; have the program itself check this bundle: "
-            "MODEL_DIR=DIR image-classifier classify PHOTO"
-        )
+    model_type = values.get("model_type")
+    is_foreign = isinstance(model_type, str) and not model_type.startswith(_OWN_TYPES)
+    return not is_foreign and not any(key in values for key in _OUTPUT_KEYS)
 
 
 def _check_grey(model: _Model, preprocessing: Preprocessing, labels: list[Label]) -> None:

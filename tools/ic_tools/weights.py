@@ -57,7 +57,11 @@ def load_checkpoint(path: Path) -> Weights:
         if isinstance(state.get(key), dict):
             state = state[key]
             break
-    others = [name for name, value in state.items() if not isinstance(value, torch.Tensor)]
+    others = [
+        name
+        for name, value in state.items()
+        if not (isinstance(name, str) and isinstance(value, torch.Tensor))
+    ]
     if others or not state:
         raise ExportError(
             f"{path.name} holds no state dict, on its own or as {', '.join(_CONTAINERS)}: "

@@ -8,7 +8,8 @@ import pytest
 import torch
 import torchvision
 
-from ic_tools.cli import main
+from ic_tools.architectures import build_network
+from ic_tools.cli import _parser, _recipe, main
 from ic_tools.errors import ExportError
 from ic_tools.torchvision_recipes import checkpoint_recipe
 from ic_tools.weights import load_checkpoint
@@ -168,4 +169,41 @@ def test_what_holds_no_state_dict_is_refused(tmp_path):
         load_checkpoint(tmp_path / "my.pth")
     (tmp_path / "my.pth").write_text("not a checkpoint")
     with pytest.raises(ExportError, match="my.pth is no checkpoint"):
+        load_checkpoint(tmp_path / "my.pth")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options", "expected"),
+    [
+        ("inception_v3", [], True),
+        ("googlenet", [], True),
+        ("inception_v3", ["--no-transform-input"], False),
+    ],
+)
+def test_inputs_are_normalised_once_more_unless_the_user_says_otherwise(
+    architecture, options, expected, labels, tmp_path, capsys
+):
+    network = build_network(architecture, len(NAMES))
+    torch.save(network.state_dict(), tmp_path / "my.pth")
+    arguments = ["export", "--checkpoint", str(tmp_path / "my.pth"), "--arch", architecture]
+    arguments += ["--labels", str(labels), "--out", str(tmp_path / "bundle"), *options]
+    recipe = _recipe(_parser().parse_args(arguments))
+    assert recipe.reference(network.state_dict()).transform_input is expected
+    assert f"transform_input is {'on' if expected else 'off'}" in capsys.readouterr().out
+    assert f"transform_input` is {'on' if expected else 'off'}" in recipe.description
+    assert recipe.command.endswith(" --no-transform-input") is not expected
+
+
+def test_other_networks_have_no_second_normalisation(network, labels, tmp_path, capsys):
+    torch.save(network.state_dict(), tmp_path / "my.pth")
+    arguments = ["export", "--checkpoint", str(tmp_path / "my.pth"), "--arch", "resnet18"]
+    arguments += ["--labels", str(labels), "--out", str(tmp_path / "bundle"), "--no-transform-input"]
+    assert main(arguments) == 1
+    assert "resnet18 has no transform_input" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrap", [lambda state: {0: torch.ones(1)} | state, lambda state: {3: state}])
+def test_keys_that_are_not_names_are_refused_in_one_line(wrap, network, tmp_path):
+    torch.save(wrap(dict(network.state_dict())), tmp_path / "my.pth")
+    with pytest.raises(ExportError, match="my.pth holds no state dict"):
         load_checkpoint(tmp_path / "my.pth")

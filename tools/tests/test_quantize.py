@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -89,6 +90,30 @@ def test_quantized_bundle_agrees_and_says_so(bundle, photos, tmp_path, capsys):
     assert {item.type.tensor_type.elem_type for item in (source, target)} == {TensorProto.FLOAT}
 
 
+def test_each_photo_is_opened_once(bundle, photos, tmp_path, monkeypatch):
+    opened = []
+    read_bytes = Path.read_bytes
+
+    def counted(path):
+        opened.append(path)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    monkeypatch.setattr(Image, "open", lambda file, _open=Image.open: opened.append(file) or _open(file))
+    out = tmp_path / "int8"
+    assert main(["quantize", str(bundle), "--photos", str(photos), "--out", str(out)]) == 0
+    # Once from the disk, and once as a picture; all other paths are of the bundle.
+    assert sorted(path for path in opened if photos in Path(str(path)).parents) == sorted(photos.iterdir())
+
+
+def test_card_whose_header_does_not_end_is_a_card_without_header(bundle, photos, tmp_path):
+    (bundle / "README.md").write_text("---\nmodel_name: small\n\n## Limits\n\nKnows little.\n")
+    out = tmp_path / "int8"
+    assert main(["quantize", str(bundle), "--photos", str(photos), "--out", str(out)]) == 0
+    card = (out / "README.md").read_text()
+    assert card.startswith("---\nmodel_name: bundle\n") and card.endswith("## Limits\n\nKnows little.\n")
+
+
 def test_no_two_neighbours_of_a_filter_can_saturate_sixteen_bits():
     statistics = observe(small_network(), [STEPS.apply(picture) for picture in pictures(8)])
     model = to_qdq(small_network(), statistics, (-1, 1))
@@ -153,6 +178,13 @@ def replaced_operator(bundle, photos):
     onnx.save(model, bundle / "model.onnx")
 
 
+def without_a_bias(bundle, photos):
+    model = onnx.load(bundle / "model.onnx")
+    node = next(node for node in model.graph.node if node.op_type == "Conv")
+    del node.input[2]
+    onnx.save(model, bundle / "model.onnx")
+
+
 def only_one_photo(bundle, photos):
     for path in sorted(photos.iterdir())[1:]:
         path.unlink()
@@ -183,6 +215,7 @@ def two_classes_alike(bundle, photos):
     ("change", "fault"),
     [
         (replaced_operator, "not Relu"),
+        (without_a_bias, "stem has no bias"),
         (only_one_photo, "holds one photo"),
         (no_photo, "holds no photos"),
         (two_classes_alike, "which is too few"),

@@ -70,18 +70,39 @@ def edit(name, **changes):
     return change
 
 
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """In place of the program, a script that writes its arguments and MODEL_DIR."""
+    path = tmp_path / "program"
+    path.write_text('#!/bin/sh\necho "$MODEL_DIR" "$@"\n')
+    path.chmod(0o755)
+    monkeypatch.setattr("ic_tools.verify.find_program", lambda: path)
+    return path
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"problem_type": "multi_label_classification"},
         {"graph_output": "probabilities"},
         {"model_type": "resnet"},
+        {"model_type": "dinov3_vit"},
+        {"model_type": "edgenext"},
     ],
 )
-def test_what_only_the_program_understands_is_left_to_it(bundle, changes, capsys):
+def test_what_is_not_made_here_is_run_through_the_program(bundle, changes, program, tmp_path, capsys):
     edit("config.json", **changes)(bundle)
-    assert main(["verify", str(bundle)]) == 1
-    assert "is not understood here; have the program itself check" in capsys.readouterr().err
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (50, 40)).save(photo)
+    assert main(["verify", str(bundle), str(photo)]) == 0
+    assert capsys.readouterr().out == f"{bundle} classify {photo}\n"
+
+
+@pytest.mark.parametrize("model_type", ["torchvision-resnet18", "efficientnet-lite", "efficientnet-lite0"])
+def test_what_is_made_here_is_compared(bundle, model_type, capsys):
+    edit("config.json", model_type=model_type)(bundle)
+    assert main(["verify", str(bundle)]) == 0
+    assert "grey image: as many logits as labels" in capsys.readouterr().out
 
 
 def write(name, content):
