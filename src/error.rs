@@ -131,6 +131,12 @@ pub enum Error {
         format: &'static str,
     },
 
+    /// 422: an embedding was asked for, and the model has no output `features`.
+    #[error(
+        "This model has no embeddings: it has no output \"features\". Have `python -m ic_tools features` add it, or use another model."
+    )]
+    NoFeatures,
+
     /// 500: a fault of ours.
     #[error(
         "The request could not be answered because of a fault in this service. Its log names the cause under the same request id."
@@ -220,6 +226,7 @@ kinds! {
     Self::UnsupportedFormat { .. } => (415, "unsupported_format", "Unsupported format"),
     Self::UndecodableImage { .. } => (422, "undecodable_image", "Undecodable image"),
     Self::TruncatedImage { .. } => (422, "truncated_image", "Truncated image"),
+    Self::NoFeatures => (422, "no_features", "No embeddings"),
     Self::Internal(_) => (500, "internal", "Internal error"),
     Self::Overloaded => (503, "overloaded", "Overloaded"),
 }

@@ -13,6 +13,7 @@ mod geometry;
 mod head;
 mod labels;
 mod model_file;
+mod outlets;
 mod pool;
 mod prediction;
 mod preprocess;
@@ -149,13 +150,43 @@ impl Model {
     ///
     /// [`Error::Internal`] if ONNX Runtime fails or answers what cannot be ranked.
     pub fn outputs(&self, raster: &Raster) -> Result<(Vec<f32>, RunTimes), Error> {
+        let (outputs, times) = self.timed(raster, Session::run)?;
+        self.head.check(&outputs)?;
+        Ok((outputs, times))
+    }
+
+    /// The embedding of one image, [`Model::embedding_len`] values: the mean of each channel over the last feature map,
+    /// or the vector before the classifier where the model's output `features` is a vector.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoFeatures`] if the model has no output `features`; [`Error::Internal`] if ONNX Runtime fails or a value
+    /// is not finite.
+    pub fn embedding(&self, raster: &Raster) -> Result<Vec<f32>, Error> {
+        self.timed_embedding(raster).map(|(embedding, _)| embedding)
+    }
+
+    /// As [`Model::embedding`], with its times.
+    pub(crate) fn timed_embedding(&self, raster: &Raster) -> Result<(Vec<f32>, RunTimes), Error> {
+        self.timed(raster, Session::embedding)
+    }
+
+    /// Number of values of an embedding, 1 or more; `None` where the model has no output `features`.
+    pub fn embedding_len(&self) -> Option<usize> {
+        self.session.embedding_len()
+    }
+
+    /// Makes the tensor of one image, runs the session on it, and takes the times of both.
+    fn timed(
+        &self,
+        raster: &Raster,
+        run: impl FnOnce(&Session, &[f32], (u32, u32)) -> Result<Vec<f32>, Error>,
+    ) -> Result<(Vec<f32>, RunTimes), Error> {
         let start = Instant::now();
         let tensor = self.preprocessor.tensor(raster, self.session.input().layout)?;
         let preprocessed = Instant::now();
-        let outputs = self.session.run(&tensor, self.preprocessor.output_size())?;
-        let inference = preprocessed.elapsed();
-        self.head.check(&outputs)?;
-        Ok((outputs, RunTimes { preprocess: preprocessed - start, inference }))
+        let values = run(&self.session, &tensor, self.preprocessor.output_size())?;
+        Ok((values, RunTimes { preprocess: preprocessed - start, inference: preprocessed.elapsed() }))
     }
 
     /// What makes scores of outputs: `function`, or else what the model is for.
