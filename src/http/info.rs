@@ -53,6 +53,9 @@ struct ModelInfo<'a> {
     /// How many classes it tells apart.
     #[schema(minimum = 1)]
     classes: usize,
+    /// How many numbers an embedding has; null where the model has none.
+    #[schema(required, minimum = 1)]
+    embedding_dimensions: Option<usize>,
     /// What it sees of an image.
     input: InputInfo,
 }
@@ -102,6 +105,7 @@ impl<'a> Info<'a> {
                 source: card.source.as_deref(),
                 precision: card.precision.as_deref(),
                 classes: app.classifier.classes(),
+                embedding_dimensions: app.classifier.model().embedding_len(),
                 input: InputInfo { width, height },
             },
             limits: LimitsInfo {
