@@ -47,6 +47,12 @@ pub struct ClassifyArguments {
     /// Everyday categories, such as `dog` for all its breeds, rather than classes
     #[arg(long)]
     pub basic: bool,
+    /// Embeddings in place of labels, one JSON object a line
+    #[arg(long)]
+    pub embed: bool,
+    /// Scale embeddings to unit length
+    #[arg(long, requires = "embed")]
+    pub normalize: bool,
 }
 
 /// `image-classifier evaluate`.

@@ -66,7 +66,9 @@ pub enum Error {
     Unauthorized(&'static str),
 
     /// 404: no such route.
-    #[error("There is nothing at this path. POST an image to /classify or /predict; GET /health and /info.")]
+    #[error(
+        "There is nothing at this path. POST an image to /classify, /predict or /embed; GET /health and /info."
+    )]
     NotFound,
 
     /// 405: the route exists, for other methods.
@@ -136,6 +138,12 @@ pub enum Error {
         /// The format by its magic bytes.
         format: &'static str,
     },
+
+    /// 422: an embedding was asked for, and the model has no output `features`.
+    #[error(
+        "This model has no embeddings: it has no output \"features\". Have `python -m ic_tools features` add it, or use another model."
+    )]
+    NoFeatures,
 
     /// 500: a fault of ours.
     #[error(
@@ -226,6 +234,7 @@ kinds! {
     Self::UnsupportedFormat { .. } => (415, "unsupported_format", "Unsupported format"),
     Self::UndecodableImage { .. } => (422, "undecodable_image", "Undecodable image"),
     Self::TruncatedImage { .. } => (422, "truncated_image", "Truncated image"),
+    Self::NoFeatures => (422, "no_features", "No embeddings"),
     Self::Internal(_) => (500, "internal", "Internal error"),
     Self::Overloaded => (503, "overloaded", "Overloaded"),
 }

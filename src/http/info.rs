@@ -56,6 +56,9 @@ struct ModelInfo<'a> {
     classes: usize,
     /// What `level` may be.
     levels: Vec<&'static str>,
+    /// How many numbers an embedding has; null where the model has none.
+    #[schema(required, minimum = 1)]
+    embedding_dimensions: Option<usize>,
     /// What it sees of an image.
     input: InputInfo,
 }
@@ -106,6 +109,7 @@ impl<'a> Info<'a> {
                 precision: card.precision.as_deref(),
                 classes: app.classifier.classes(),
                 levels: app.classifier.model().levels().map(Level::name).collect(),
+                embedding_dimensions: app.classifier.model().embedding_len(),
                 input: InputInfo { width, height },
             },
             limits: LimitsInfo {

@@ -8,8 +8,8 @@ use ::image::RgbImage;
 
 use super::fields::Fields;
 use super::geometry::{Geometry, Part};
+use super::outlets::{Element, Input};
 use super::resize::{Filter, scaled};
-use super::session::{Element, Input};
 use super::{preprocessor_config, timm, ultralytics};
 use crate::Error;
 use crate::image::Raster;

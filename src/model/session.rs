@@ -6,10 +6,11 @@ use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 use ort::logging::LogLevel;
 use ort::session::Session as OrtSession;
-use ort::session::SessionInputValue;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
+use ort::session::{OutputSelector, RunOptions, SessionInputValue};
+use ort::value::{DynValue, TensorRef};
 
+use super::outlets::{Element, Input, Output, read_input, read_outputs};
 use super::pool::Pool;
 use super::preprocess::Layout;
 use super::{Runtime, one_line};
@@ -19,33 +20,8 @@ use crate::{Error, StartError};
 pub struct Session {
     pool: Pool<OrtSession>,
     input: Input,
-    output: Output,
-}
-
-/// The output that holds a value a class.
-struct Output {
-    name: String,
-    is_f16: bool,
-    /// Number of classes, where the model fixes it.
-    classes: Option<usize>,
-}
-
-/// The one input of a model.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Input {
-    pub(super) layout: Layout,
-    pub(super) element: Element,
-    /// Width and height in pixels, where the model fixes them.
-    pub(super) size: (Option<u32>, Option<u32>),
-}
-
-/// What a pixel's channel is to the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Element {
-    F32,
-    F16,
-    /// Whole bytes: the model scales them itself.
-    U8,
+    logits: Output,
+    features: Option<Output>,
 }
 
 impl Session {
@@ -84,9 +60,11 @@ impl Session {
         runtime.environment.set_log_level(LogLevel::Warning);
         let pool = pool.map_err(|error| fault(error.to_string()))?;
         let described =
-            pool.with(|session| Ok((read_input(session.inputs()), read_output(session.outputs()))));
-        let (input, output) = described.map_err(|error| fault(error.to_string()))?;
-        Ok(Self { pool, input: input.map_err(fault)?, output: output.map_err(fault)? })
+            pool.with(|session| Ok((read_input(session.inputs()), read_outputs(session.outputs()))));
+        let (input, outputs) = described.map_err(|error| fault(error.to_string()))?;
+        let input = input.map_err(fault)?;
+        let (logits, features) = outputs.map_err(fault)?;
+        Ok(Self { pool, input, logits, features })
     }
 
     /// What the model takes.
@@ -96,12 +74,17 @@ impl Session {
 
     /// Whether the model answers half-precision numbers.
     pub(super) fn is_output_f16(&self) -> bool {
-        self.output.is_f16
+        self.logits.is_f16
     }
 
     /// Number of values that the model answers, where it fixes it.
     pub(super) fn classes(&self) -> Option<usize> {
-        self.output.classes
+        self.logits.length
+    }
+
+    /// Number of values of an embedding; `None` where the model has no output `features`.
+    pub(super) fn embedding_len(&self) -> Option<usize> {
+        self.features.as_ref()?.length
     }
 
     /// A text that the exporter wrote into the model.
@@ -119,44 +102,92 @@ impl Session {
     /// # Errors
     ///
     /// [`Error::Internal`] if ONNX Runtime fails.
-    pub fn run(&self, tensor: &[f32], (width, height): (u32, u32)) -> Result<Vec<f32>, Error> {
+    pub fn run(&self, tensor: &[f32], size: (u32, u32)) -> Result<Vec<f32>, Error> {
+        self.run_for(&self.logits, tensor, size, |_, values| Ok(values.to_vec()))
+    }
+
+    /// The embedding of one image, given as for [`Session::run`]: the output `features`, and of a feature map
+    /// `[1, C, height, width]` the mean of each channel.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoFeatures`] if the model has no such output, [`Error::Internal`] if ONNX Runtime fails.
+    pub(super) fn embedding(&self, tensor: &[f32], size: (u32, u32)) -> Result<Vec<f32>, Error> {
+        let features = self.features.as_ref().ok_or(Error::NoFeatures)?;
+        self.run_for(features, tensor, size, |shape, values| channel_means(shape, values, features.length))
+    }
+
+    /// Runs the model for one of its outputs, and has `read` make the answer of its shape and values.
+    fn run_for<T>(
+        &self,
+        output: &Output,
+        tensor: &[f32],
+        (width, height): (u32, u32),
+        read: impl FnOnce(&[i64], &[f32]) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let (width, height) = (i64::from(width), i64::from(height));
         let shape = match self.input.layout {
             Layout::Nchw => [1, 3, height, width],
             Layout::Nhwc => [1, height, width, 3],
         };
+        let run = |input: ort::Result<SessionInputValue<'_>>| {
+            let input = input.map_err(Error::internal)?;
+            let selector = OutputSelector::no_default().with(&output.name);
+            let options = RunOptions::new().map_err(Error::internal)?.with_outputs(selector);
+            self.pool.with(|session| {
+                let outputs =
+                    session.run_with_options(ort::inputs![input], &options).map_err(Error::internal)?;
+                let value = outputs
+                    .get(&output.name)
+                    .ok_or_else(|| Error::internal(format!("the model has no output {}", output.name)))?;
+                read_values(value, read)
+            })
+        };
         match self.input.element {
-            Element::F32 => self.run_on(TensorRef::from_array_view((shape, tensor))),
+            Element::F32 => run(TensorRef::from_array_view((shape, tensor)).map(Into::into)),
             Element::F16 => {
                 let mut halves = vec![f16::ZERO; tensor.len()];
                 halves.convert_from_f32_slice(tensor);
-                self.run_on(TensorRef::from_array_view((shape, &halves[..])))
+                run(TensorRef::from_array_view((shape, &halves[..])).map(Into::into))
             }
             Element::U8 => {
                 // Whole numbers from 0 to 255: nothing else was accepted when the model was loaded.
                 let bytes: Vec<u8> = tensor.iter().map(|&value| value as u8).collect();
-                self.run_on(TensorRef::from_array_view((shape, &bytes[..])))
+                run(TensorRef::from_array_view((shape, &bytes[..])).map(Into::into))
             }
         }
     }
-
-    fn run_on<'v>(&self, input: ort::Result<impl Into<SessionInputValue<'v>>>) -> Result<Vec<f32>, Error> {
-        let input = input.map_err(Error::internal)?;
-        self.pool.with(|session| {
-            let outputs = session.run(ort::inputs![input]).map_err(Error::internal)?;
-            let output =
-                outputs.get(&self.output.name).ok_or_else(|| Error::internal("the model has no output"))?;
-            values(output).map_err(Error::internal)
-        })
-    }
 }
 
-/// The values of an output, whatever its shape.
-fn values(output: &DynValue) -> ort::Result<Vec<f32>> {
-    if let Ok((_, values)) = output.try_extract_tensor::<f16>() {
-        return Ok(values.to_f32_vec());
+/// Has `read` make something of the shape and the values of an output.
+fn read_values<T>(
+    output: &DynValue,
+    read: impl FnOnce(&[i64], &[f32]) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if let Ok((shape, values)) = output.try_extract_tensor::<f16>() {
+        return read(shape, &values.to_f32_vec());
     }
-    output.try_extract_tensor::<f32>().map(|(_, values)| values.to_vec())
+    let (shape, values) = output.try_extract_tensor::<f32>().map_err(Error::internal)?;
+    read(shape, values)
+}
+
+/// The mean of each channel of a feature map `[1, C, height, width]`; an embedding `[1, C]` stays as it is.
+fn channel_means(shape: &[i64], values: &[f32], channels: Option<usize>) -> Result<Vec<f32>, Error> {
+    let channels = channels.unwrap_or_default();
+    let is_of_channels =
+        shape.get(1).is_some_and(|&found| usize::try_from(found).is_ok_and(|found| found == channels));
+    let area = values.len().checked_div(channels).unwrap_or_default();
+    if !is_of_channels || area == 0 || area * channels != values.len() {
+        return Err(Error::internal(format!("the features have shape {shape:?}, not {channels} channels")));
+    }
+    let means: Vec<f32> = values
+        .chunks_exact(area)
+        .map(|channel| (channel.iter().copied().map(f64::from).sum::<f64>() / area as f64) as f32)
+        .collect();
+    match means.iter().position(|mean| !mean.is_finite()) {
+        Some(channel) => Err(Error::internal(format!("feature {channel} is {}", means[channel]))),
+        None => Ok(means),
+    }
 }
 
 /// A message of ONNX Runtime without the file, line and function of its own code that raised it.
@@ -165,50 +196,19 @@ fn without_origin(message: &str) -> &str {
     origin.map_or(message, |(_, what)| what)
 }
 
-/// Finds out what a picture must become.
-fn read_input(inputs: &[Outlet]) -> Result<Input, String> {
-    let [input] = inputs else {
-        return Err(format!("the model has {} inputs; one image is supported", inputs.len()));
-    };
-    let name = input.name();
-    let ValueType::Tensor { ty, shape, .. } = input.dtype() else {
-        return Err(format!("the input {name} is no tensor"));
-    };
-    let element = match ty {
-        TensorElementType::Float32 => Element::F32,
-        TensorElementType::Float16 => Element::F16,
-        TensorElementType::Uint8 => Element::U8,
-        other => return Err(format!("the input {name} is of type {other}; f32, f16 and u8 are supported")),
-    };
-    // -1 is a free dimension.
-    let (layout, height, width) = match shape[..] {
-        [-1 | 1, 3, height, width] => (Layout::Nchw, height, width),
-        [-1 | 1, height, width, 3] => (Layout::Nhwc, height, width),
-        [-1 | 1, -1, height, width] => (Layout::Nchw, height, width),
-        _ => {
-            return Err(format!(
-                "the input {name} has shape {:?}; [1, 3, height, width] or [1, height, width, 3] is supported",
-                &shape[..]
-            ));
-        }
-    };
-    let side = |length: i64| u32::try_from(length).ok();
-    Ok(Input { layout, element, size: (side(width), side(height)) })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Of several outputs the one called logits is taken, else the first.
-fn read_output(outputs: &[Outlet]) -> Result<Output, String> {
-    let named = outputs.iter().find(|output| output.name() == "logits").or_else(|| outputs.first());
-    let output = named.ok_or("the model has no output")?;
-    let name = output.name();
-    let ValueType::Tensor { ty, shape, .. } = output.dtype() else {
-        return Err(format!("the output {name} is not a tensor"));
-    };
-    let is_f16 = match ty {
-        TensorElementType::Float32 => false,
-        TensorElementType::Float16 => true,
-        _ => return Err(format!("the output {name} is of type {ty}; f32 and f16 are supported")),
-    };
-    let classes = shape.last().and_then(|&count| usize::try_from(count).ok());
-    Ok(Output { name: name.to_owned(), is_f16, classes })
+    #[test]
+    fn an_embedding_is_the_mean_of_each_channel_or_the_vector_itself() {
+        let map = [1.0, 2.0, 3.0, 6.0, -1.0, 0.0, 0.0, 0.0];
+        assert_eq!(channel_means(&[1, 2, 2, 2], &map, Some(2)).unwrap(), [3.0, -0.25]);
+        assert_eq!(channel_means(&[1, 3], &map[..3], Some(3)).unwrap(), map[..3]);
+        let not_finite = [f32::NAN, f32::INFINITY];
+        for (shape, values) in [(&[1, 3][..], &map[..3]), (&[1, 2, 0, 0], &[]), (&[1, 2], &not_finite)] {
+            let error = channel_means(shape, values, Some(2)).unwrap_err();
+            assert_eq!(error.code(), "internal", "{shape:?}");
+        }
+    }
 }

@@ -17,6 +17,7 @@ from PIL import Image
 
 from .bundle import sha256, split, write_files
 from .errors import ExportError
+from .features import add_features, drop_features
 from .observe import observe
 from .optimise import optimise
 from .photos import Accuracy, count, find_photos, softmax
@@ -55,6 +56,7 @@ def quantize(bundle: Path, photos: Path, out: Path) -> None:
     if out.resolve() == bundle.resolve():
         raise ExportError(f"{out} holds the float model; name another folder")
     model = onnx.load(find_model(bundle))
+    drop_features(model)
     preprocessing = read_preprocessing(bundle)
     files = find_photos(photos)
     if len(files) < _FEWEST_PHOTOS:
@@ -75,6 +77,7 @@ def quantize(bundle: Path, photos: Path, out: Path) -> None:
     if agreement.same < _LEAST_AGREEMENT * agreement.photos:
         raise ExportError(f"the best class is the same for {agreement} photos, which is too few")
     quantized = optimise(to_qdq(model, seen[0] + seen[1], bounds))
+    print(f"features: {add_features(quantized)}")
     content = split(quantized.SerializeToString(deterministic=True))
     labels = read_bundle_labels(bundle)
     accuracies = [
@@ -190,8 +193,8 @@ otherwise, and so a few weights.
 _INHERITED = tuple(
     f"| {row} |"
     for row in (
-        "source", "licence", "weights", "parameters", "input", "output", "preprocessing",
-        "published accuracy",
+        "source", "licence", "weights", "parameters", "input", "output", "features",
+        "preprocessing", "published accuracy",
     )
 )
 
