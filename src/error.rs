@@ -133,7 +133,9 @@ pub enum Error {
     },
 
     /// 422: the file ends before its pixels do.
-    #[error("The {format} image is incomplete: the file ends before its pixels do. Was the upload cut off?")]
+    #[error(
+        "The {format} image is incomplete: the file ends before its pixels do. Was the upload cut off? Send the whole file again."
+    )]
     TruncatedImage {
         /// The format by its magic bytes.
         format: &'static str,

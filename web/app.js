@@ -1,7 +1,7 @@
 // Takes pictures in, has them classified two at a time, and shows what comes back.
 
 import { names, percent, show } from "./card.js";
-import { prepare, read } from "./picture.js";
+import { FORMATS, prepare, read } from "./picture.js";
 import { classify, info, isPassing, pause } from "./service.js";
 import { firstLanguage, remember, textsOf } from "./texts.js";
 
@@ -215,7 +215,10 @@ function speak(chosen) {
   texts = textsOf(language);
   document.documentElement.lang = language;
   document.title = texts.title;
-  for (const node of document.querySelectorAll("[data-text]")) node.textContent = texts[node.dataset.text];
+  for (const node of document.querySelectorAll("[data-text]")) {
+    const text = texts[node.dataset.text];
+    node.textContent = typeof text === "function" ? text(FORMATS) : text;
+  }
   element("language").value = language;
   showService();
   pictures.forEach((picture) => refresh(picture));
@@ -232,6 +235,14 @@ for (const [button, input] of [["choose", "file"], ["shoot", "camera"]]) {
     if (files.length > 0) add(files);
   });
 }
+/** Takes what was dropped or pasted. Of a picture in another page there may be only the address. */
+function take(transfer) {
+  const files = [...(transfer?.files ?? [])];
+  const isAddress = transfer?.types.includes("text/uri-list") || /<img\b/i.test(transfer?.getData("text/html"));
+  if (files.length === 0 && isAddress) status.textContent = texts.address;
+  else add(files);
+}
+
 /** Text may be dropped into the field of the token. Whatever else is dropped must not lead away from the page. */
 const isForToken = (event) => event.target === element("secret") && !hasFiles(event);
 
@@ -247,14 +258,12 @@ addEventListener("drop", (event) => {
   document.body.classList.remove("dragging");
   if (isForToken(event)) return;
   event.preventDefault();
-  const files = [...event.dataTransfer.files];
-  if (files.length === 0 && event.dataTransfer.types.includes("text/uri-list")) status.textContent = texts.address;
-  else add(files);
+  take(event.dataTransfer);
 });
 addEventListener("paste", (event) => {
   // Into the field of the token, text is pasted.
   if (event.target === element("secret")) return;
-  add([...(event.clipboardData?.files ?? [])]);
+  take(event.clipboardData);
 });
 element("clear").addEventListener("click", clear);
 element("token").addEventListener("submit", useToken);

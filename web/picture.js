@@ -14,8 +14,27 @@ const PREVIEW_SIDE = 480;
 /** Bytes of a picture that is its own preview, at most. */
 const LARGEST_PREVIEW = 2 ** 20;
 
-/** What the service decodes, by its first bytes; `.` is any byte. */
-const ACCEPTED = ["\xff\xd8\xff", "\x89PNG", "GIF8", "BM", "RIFF....WEBP", "II*\0", "MM\0*", "II+\0", "MM\0+"];
+/** What the service decodes, with its first bytes; `.` is any byte. */
+const ACCEPTED = {
+  JPEG: ["\xff\xd8\xff"],
+  PNG: ["\x89PNG"],
+  WebP: ["RIFF....WEBP"],
+  GIF: ["GIF8"],
+  BMP: ["BM"],
+  TIFF: ["II*\0", "MM\0*", "II+\0", "MM\0+"],
+};
+
+/** The names of what the service decodes. */
+export const FORMATS = Object.keys(ACCEPTED);
+
+/** What not every browser shows: its first bytes, its name, and browsers that do. */
+const RARE = [
+  ["....ftyphe", "HEIC", "Safari"],
+  ["....ftypmif1", "HEIC", "Safari"],
+  ["....ftypavi", "AVIF", "Chrome, Firefox, Safari"],
+  ["....JXL ", "JPEG XL", "Safari"],
+  ["\xff\x0a", "JPEG XL", "Safari"],
+];
 
 /** The bytes of a file: the file itself may change, move or vanish. Rejects if it cannot be read. */
 export async function read(file) {
@@ -30,9 +49,12 @@ export async function read(file) {
  */
 export async function prepare(bytes, name, limits) {
   const start = new Uint8Array(await bytes.slice(0, 16).arrayBuffer());
-  const isAccepted = ACCEPTED.some((magic) => begins(start, magic));
+  const isAccepted = Object.values(ACCEPTED).flat().some((magic) => begins(start, magic));
   const image = await load(bytes);
-  if (!image) return { body: bytes, notice: null, preview: null };
+  if (!image) {
+    const [, from, to] = RARE.find(([magic]) => begins(start, magic)) ?? [];
+    return { body: bytes, notice: from ? { key: "unshown", from, to } : null, preview: null };
+  }
   try {
     // Where the service tells no limits, it is left to refuse.
     const { max_body_bytes: maxBytes = Infinity, max_pixels: maxPixels = Infinity } = limits ?? {};

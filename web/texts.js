@@ -7,7 +7,8 @@ const TEXTS = {
     invitation: "Drop pictures here",
     choose: "Choose pictures",
     shoot: "Take a photo",
-    hint: "Or paste one. JPEG, PNG, WebP, GIF, BMP or TIFF; other kinds are converted where this browser can show them.",
+    hint: (formats) =>
+      `Or paste one. ${formats.join(", ")}; other kinds are converted where this browser can show them.`,
     token: "API token",
     tokenHint: "This service answers only who sends its token. It is kept until this tab is closed.",
     tokenUse: "Use token",
@@ -28,6 +29,8 @@ const TEXTS = {
     scaled: (from, to) => `Scaled down from ${from} to ${to} pixels in the browser.`,
     compressed: () => "Compressed in the browser: the file was larger than the service takes.",
     converted: (from, to) => `Converted from ${from} to JPEG in the browser, ${to} pixels.`,
+    unshown: (kind, browsers) =>
+      `This browser cannot show ${kind}, so it cannot convert it. A current version of one of these can: ${browsers}.`,
     guarded: () =>
       "This browser protects what a page draws, so the picture could not be made smaller or converted here. It was sent as it is.",
     model: (name, classes, megabytes, megapixels) =>
@@ -49,7 +52,7 @@ const TEXTS = {
       unsupported_format: "Save it as JPEG or PNG in an image viewer and choose that.",
       undecodable_image: "Open it in an image viewer; if it shows there, save it again and choose that.",
       truncated_image: "Copy or download the picture again: its end is missing.",
-      mangled_body: "Tell whoever runs this service: its gateway does not pass binary data on.",
+      mangled_body: "Save the picture again and choose that. If others fail, too, tell whoever runs this service: bytes are lost on the way to it.",
       internal: "Try again. If it stays so, tell whoever runs this service.",
       overloaded: "Many pictures are being classified. Try again in a moment.",
       status_413: "Save it smaller: 1000 pixels on the long side are plenty.",
@@ -62,7 +65,7 @@ const TEXTS = {
     invitation: "把图片拖到这里",
     choose: "选择图片",
     shoot: "拍照",
-    hint: "也可以直接粘贴。支持 JPEG、PNG、WebP、GIF、BMP、TIFF；其他格式只要浏览器能显示，就会先转换。",
+    hint: (formats) => `也可以直接粘贴。支持 ${formats.join("、")}；其他格式只要浏览器能显示，就会先转换。`,
     token: "API 令牌",
     tokenHint: "此服务需要令牌才会应答。令牌只保留到关闭本标签页为止。",
     tokenUse: "使用令牌",
@@ -83,6 +86,7 @@ const TEXTS = {
     scaled: (from, to) => `已在浏览器中由 ${from} 缩小到 ${to} 像素。`,
     compressed: () => "已在浏览器中压缩：原文件超过了服务的上限。",
     converted: (from, to) => `已在浏览器中由 ${from} 转换为 JPEG，${to} 像素。`,
+    unshown: (kind, browsers) => `此浏览器无法显示 ${kind}，因此无法转换。新版的 ${browsers} 可以。`,
     guarded: () => "此浏览器保护画布内容，无法在这里缩小或转换图片，已按原样发送。",
     model: (name, classes, megabytes, megapixels) =>
       `${name} · ${classes} 个类别 · 每张图片不超过 ${megabytes} MB、${megapixels} 百万像素`,
@@ -103,7 +107,7 @@ const TEXTS = {
       unsupported_format: "请在看图软件里另存为 JPEG 或 PNG，再选择它。",
       undecodable_image: "请在看图软件里打开它；如果能显示，请另存后再选择。",
       truncated_image: "图片结尾缺失，请重新复制或下载。",
-      mangled_body: "请告诉服务的管理者：网关没有原样传递二进制数据。",
+      mangled_body: "请另存图片后再选择。如果其他图片也失败，请告诉服务的管理者：数据在传输中丢失了字节。",
       internal: "请重试。如果一直这样，请告诉服务的管理者。",
       overloaded: "正在识别的图片太多，请稍后重试。",
       status_413: "请把图片缩小后再试，长边 1000 像素就足够了。",

@@ -108,8 +108,9 @@ impl Intake {
         let mut memory: Option<OwnedSemaphorePermit> = None;
         let mut stream = body.into_data_stream();
         while let Some(chunk) = stream.next().await {
-            let chunk = chunk
-                .map_err(|_| Error::MissingImage("The body ended before it was complete.".to_owned()))?;
+            let chunk = chunk.map_err(|_| {
+                Error::MissingImage("The body ended before it was complete. Send it again.".to_owned())
+            })?;
             received += chunk.len();
             if received > max.saturating_add(DRAINED_BYTES) {
                 break;

@@ -93,18 +93,20 @@ for (const [what, guard] of Object.entries(guards)) {
 test("an address that is dropped leads nowhere, and the page says what to do", () =>
   visit({
     work: async (page) => {
-      for (const selector of ["#drop", "footer"]) {
-        const isPrevented = await page.evaluate((selector) => {
+      const html = ["text/html", '<meta charset="utf-8"><IMG src="https://example.com/cat.jpg">'];
+      const list = ["text/uri-list", "https://example.com/cat.jpg"];
+      for (const [selector, data] of [["#drop", [html, list]], ["footer", [html, list]], ["#drop", [html]], ["#drop", [list]]]) {
+        await page.locator("#status").evaluate((status) => status.replaceChildren());
+        const isPrevented = await page.evaluate(([selector, data]) => {
           const dataTransfer = new DataTransfer();
-          dataTransfer.setData("text/uri-list", "https://example.com/cat.jpg");
-          dataTransfer.setData("text/html", '<img src="https://example.com/cat.jpg">');
+          for (const [type, text] of data) dataTransfer.setData(type, text);
           const options = { bubbles: true, cancelable: true, dataTransfer };
           return ["dragover", "drop"].map((kind) => {
             const event = new DragEvent(kind, options);
             document.querySelector(selector).dispatchEvent(event);
             return event.defaultPrevented;
           });
-        }, selector);
+        }, [selector, data]);
         assert.deepEqual(isPrevented, [true, true], selector);
         assert.match(await page.locator("#status").textContent(), /Copy the picture and paste it/);
       }

@@ -34,6 +34,26 @@ test("what is refused is told in the service's own words, with what to do, and s
     },
   }));
 
+test("a kind of picture that this browser cannot show is told with the browsers that can", () =>
+  visit({
+    work: async (page) => {
+      const ftyp = (brand) => `\0\0\0\x18ftyp${brand}\0\0\0\0${brand}mif1`;
+      const rare = [
+        ["photo.heic", ftyp("heic"), /cannot show HEIC.* Safari/, /HEIC.*Most Compatible/],
+        ["photo.heif", ftyp("mif1"), /cannot show HEIC.* Safari/, /HEIF.*Most Compatible/],
+        ["photo.avif", ftyp("avif"), /cannot show AVIF.* Firefox/, /AVIF/],
+        ["photo.jxl", "\0\0\0\x0cJXL \r\n\x87\n", /cannot show JPEG XL.* Safari/, /JPEG XL/],
+      ];
+      const files = rare.map(([name, content]) => file(name, "", Buffer.from(content, "latin1")));
+      await page.locator("#file").setInputFiles(files);
+      await finished(page, rare.length);
+      for (const [name, , notice, detail] of rare) {
+        assert.match(await card(page, name).locator(".notice").textContent(), notice, name);
+        assert.match(await card(page, name).locator(".error").textContent(), detail, name);
+      }
+    },
+  }));
+
 test("a drawing that the browser shows and does not let out is told by what the service says of it", () =>
   visit({
     work: async (page) => {

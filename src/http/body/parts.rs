@@ -88,7 +88,7 @@ fn absent(body: &[u8]) -> String {
 pub(super) fn broken() -> Error {
     Error::InvalidMultipart(
         "The multipart body cannot be read: a part has no valid headers, or the body ends in the middle of \
-         them. Was it cut off?"
+         them. Was it cut off? Send it again."
             .into(),
     )
 }
@@ -114,7 +114,7 @@ fn delimiters(body: &[u8], boundary: &str) -> Result<(Vec<Delimiter>, bool), Err
         }
         if found.len() > MAX_PARTS {
             return Err(Error::InvalidMultipart(format!(
-                "The multipart body has more than {MAX_PARTS} parts."
+                "The multipart body has more than {MAX_PARTS} parts. Send fewer."
             )));
         }
     }
@@ -169,7 +169,7 @@ fn is_regular(section: &[u8]) -> Result<bool, Error> {
         }
     }
     Err(Error::InvalidMultipart(format!(
-        "A part of the multipart body has more than {MAX_HEADERS} header lines."
+        "A part of the multipart body has more than {MAX_HEADERS} header lines. Send fewer."
     )))
 }
 

@@ -198,7 +198,7 @@ fn explain(text: &[u8], fault: Fault, Origin { what, .. }: Origin<'_>) -> String
         ),
         Fault::Length(symbols) => format!(
             "The {what} is not valid base64: {symbols} characters are no whole number of bytes, so at \
-             least one is missing. Was it cut off, or \"+\" turned into a space?"
+             least one is missing. Was it cut off, or \"+\" turned into a space? {advice}"
         ),
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn string<'a>(value: &'a str, what: &str, wanted: &str) -> Result<Cow
     }
     serde_json::from_str::<String>(value).map(Cow::from).map_err(|_| {
         Error::InvalidJson(format!(
-            "The {what} has an escape that is no character, such as half a surrogate pair."
+            "The {what} has an escape that is no character, such as half a surrogate pair. Send base64, which needs no escapes."
         ))
     })
 }
@@ -40,12 +40,16 @@ pub(super) fn syntax(error: serde_json::Error) -> Error {
     let (line, column) = (error.line(), error.column());
     Error::InvalidJson(match error.classify() {
         serde_json::error::Category::Eof => {
-            format!("The JSON ends too early, at line {line}, column {column}. Was it cut off?")
+            format!(
+                "The JSON ends too early, at line {line}, column {column}. Was it cut off? Send it again."
+            )
         }
         serde_json::error::Category::Data => {
-            format!("The JSON has a field twice, before line {line}, column {column}.")
+            format!("The JSON has a field twice, before line {line}, column {column}. Send each field once.")
         }
-        _ => format!("The JSON is not valid at line {line}, column {column}."),
+        _ => format!(
+            "The JSON is not valid at line {line}, column {column}. Correct it there, or send {{\"image\": \"<base64>\"}}."
+        ),
     })
 }
 

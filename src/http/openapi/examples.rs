@@ -37,7 +37,10 @@ pub(super) fn problems(facts: &Facts<'_>) -> Result<Vec<Error>, Error> {
         parameter("top_k=0")?,
         Error::MangledBody(MADE_TEXT),
         Error::TooManyImages { found: limits.max_images + 1, max: limits.max_images },
-        Error::InvalidEvent("The event does not name the method of the request.".to_owned()),
+        Error::InvalidEvent(
+            "The event does not name the method of the request. Put one such as POST into \"httpMethod\"."
+                .to_owned(),
+        ),
         Error::Unauthorized(token::MISSING),
         Error::NotFound,
         Error::MethodNotAllowed { method: "DELETE".to_owned() },
