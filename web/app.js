@@ -122,13 +122,16 @@ async function look(picture) {
   announce(picture);
 }
 
+/** Whether a person wants classes or everyday categories. */
+const level = () => (element("basic").checked ? "basic" : "leaf");
+
 /** Has a picture classified, in the end; throws if it is removed while it waits. */
 async function send(picture, body) {
   const { signal } = picture.removal;
   for (let left = RETRIES; ; left -= 1) {
     refresh(picture, "sending");
     const sentWith = token;
-    const outcome = await classify(body, sentWith, signal);
+    const outcome = await classify(body, level(), sentWith, signal);
     const seconds = outcome.error?.retryAfter;
     if (signal.aborted || left === 0 || !seconds) return { ...outcome, sentWith };
     refresh(picture, "busy");
@@ -201,9 +204,16 @@ function useToken(event) {
   work();
 }
 
+/** Classifies what is done once more, with the labels that are wanted now. */
+function changeLevel() {
+  for (const picture of pictures.filter(({ state }) => state === "done")) refresh(picture, "waiting");
+  work();
+}
+
 function showService() {
   if (!service) return;
   const { model, limits } = service;
+  element("levels").hidden = !model.levels?.includes("basic");
   const number = (value) => value.toLocaleString(language, { maximumFractionDigits: 1 });
   element("model").textContent = texts.model(
     model.name, number(model.classes), number(limits.max_body_bytes / 2 ** 20), number(limits.max_pixels / 1e6),
@@ -266,6 +276,7 @@ addEventListener("paste", (event) => {
   take(event.clipboardData);
 });
 element("clear").addEventListener("click", clear);
+element("basic").addEventListener("change", changeLevel);
 element("token").addEventListener("submit", useToken);
 element("language").addEventListener("change", ({ target }) => {
   remember(target.value);
