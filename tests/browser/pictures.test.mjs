@@ -54,6 +54,21 @@ test("a dropped picture gets its three labels, with their Chinese names, percent
     },
   }));
 
+test("a switch shows everyday categories in place of the labels of all pictures, and the labels again", () =>
+  visit({
+    work: async (page) => {
+      await transfer(page, "#drop", "drop", [coffee()]);
+      await finished(page, 1);
+      for (const [isOn, label, chinese] of [[true, "drink", "饮料"], [false, "espresso", "浓缩咖啡"]]) {
+        await page.getByLabel("Everyday categories").setChecked(isOn);
+        const first = card(page, "coffee.png").locator(".labels li").first();
+        await first.getByText(label, { exact: true }).waitFor();
+        assert.equal(await first.locator(".label-zh").textContent(), chinese);
+        assert.match(await page.locator("#status").textContent(), new RegExp(`coffee\\.png: ${label} `));
+      }
+    },
+  }));
+
 test("a picture dropped beside the zone is taken, too, and the page stays", () =>
   visit({
     work: async (page) => {
