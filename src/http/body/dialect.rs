@@ -35,7 +35,7 @@ const HOLDERS: [&str; 13] = [
 ];
 
 /// Fields of objects that say where the image is, unless a data URL or an object stands there.
-const REFERENCES: [&str; 12] = [
+const REFERENCES: [&str; 13] = [
     "Bucket",
     "S3Object",
     "bucket",
@@ -46,6 +46,7 @@ const REFERENCES: [&str; 12] = [
     "path",
     "s3",
     "source",
+    "src",
     "uri",
     "url",
 ];
@@ -126,6 +127,14 @@ fn add_entries(
         add_within(intake, entry.get(), &format!("entry {number} of the {what}"), depth)?;
     }
     Ok(())
+}
+
+/// Adds the image of a body that has it as a value would: `{"b64": "…"}`, or a typed array of JavaScript. Any other body
+/// holds none.
+pub(super) fn add_body(intake: &mut Intake, object: &str) -> Result<(), Error> {
+    let known = Known::read(object)?;
+    let is_image = is_numbered(object) || known.is_reference || !known.holders.is_empty();
+    if is_image { add(intake, object, "JSON") } else { Ok(()) }
 }
 
 /// Adds the images among the arguments of a function, as Gradio has them in `data`. Other arguments are numbers, booleans

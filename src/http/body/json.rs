@@ -122,7 +122,7 @@ fn read_strictly(text: &str, limits: Limits) -> Result<Submission, Error> {
         intake.options = document.options()?;
         document.add_own(&mut intake)?;
         if !document.has_own() {
-            document.add_foreign(&mut intake)?;
+            document.add_foreign(&mut intake, text)?;
         }
     }
     if intake.any() { intake.finish() } else { Err(missing_image()) }
@@ -203,8 +203,8 @@ impl Document<'_> {
         Ok(())
     }
 
-    /// Adds the images of the one field of another service.
-    fn add_foreign(&self, intake: &mut Intake) -> Result<(), Error> {
+    /// Adds the images of the one field of another service, or those of the text itself.
+    fn add_foreign(&self, intake: &mut Intake, text: &str) -> Result<(), Error> {
         let fields = [
             ("instances", self.instances),
             ("requests", self.requests),
@@ -213,7 +213,7 @@ impl Document<'_> {
             ("Image", self.rekognition),
         ];
         let mut found = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        let Some((name, value)) = found.next() else { return Ok(()) };
+        let Some((name, value)) = found.next() else { return dialect::add_body(intake, text) };
         if let Some((other, _)) = found.next() {
             return Err(Error::InvalidJson(format!(
                 "The image could be in \"{name}\" or in \"{other}\". Send it as {{\"image\": \"<base64>\"}}."

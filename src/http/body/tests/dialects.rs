@@ -122,6 +122,15 @@ fn images_of_other_services_are_read_where_they_can_mean_one_thing() {
             ),
             one_with(JPEG, Some(5), None),
         ),
+        ("an object alone", format!("{{\"top_k\":5,\"b64\":\"{jpeg}\"}}\n"), one_with(JPEG, Some(5), None)),
+        (
+            "an object in it",
+            format!("{{\"image_url\":{{\"url\":\"data:image/jpeg;base64,{jpeg}\"}}}}"),
+            one(JPEG),
+        ),
+        ("a typed array alone", format!("{{{indexed}}}"), one(JPEG)),
+        ("a Buffer alone", format!("{{\"type\":\"Buffer\",\"data\":[{bytes}]}}"), one(JPEG)),
+        ("an address alone", "{\"url\":\"https://a.example/a.jpg\"}".into(), Err("missing_image")),
         ("a file", format!("{{\"file\":\"{jpeg}\"}}"), one(JPEG)),
         (
             "fields of one's own win",
@@ -193,6 +202,7 @@ fn images_of_other_services_are_read_where_they_can_mean_one_thing() {
 fn what_is_refused_is_named() {
     for (body, named) in [
         ("{\"Image\":{\"S3Object\":{}}}", "field \"Image\""),
+        ("{\"url\":\"https://a.example/a.jpg\"}", "Nothing is fetched"),
         ("{\"data\":[1,{\"url\":\"https://a.example\"}]}", "entry 2 of the field \"data\""),
         ("{\"inputs\":\"aGk=\",\"parameters\":{\"topk\":5}}", "\"topk\""),
         ("{\"image\":[255,216,256]}", "Entry 3 of the field \"image\""),
