@@ -66,6 +66,8 @@ def colors():
     write("identity.avif", avifenc(RGB, "-y", "444", "--cicp", "1/13/0"))
     # BT.601 only: with the limited range of BT.709 and BT.2020 the libyuv in Pillow has too little blue.
     write("no_colr.avif", without(avifenc(RGB, "-y", "420", "--cicp", "1/13/6", "-r", "limited"), b"colr"))
+    for codec in ("rav1e", "svt"):
+        write(f"{codec}.avif", avifenc(picture(70, 66), "-y", "420", "-c", codec))
     write("grain.avif", avifenc(RGB, "-y", "420", "-a", "film-grain-test=1"))
     write("odd_size.avif", pillow(Image.fromarray(picture(33, 17))))
     write("1x1.avif", pillow(Image.fromarray(picture(1, 1))))

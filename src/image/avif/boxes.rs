@@ -4,7 +4,7 @@ use super::super::Format;
 use crate::error::Error;
 
 /// A box.
-pub(super) struct Box<'a> {
+pub(super) struct IsoBox<'a> {
     pub(super) kind: [u8; 4],
     /// What there is of the data.
     pub(super) data: &'a [u8],
@@ -12,7 +12,7 @@ pub(super) struct Box<'a> {
     pub(super) is_cut: bool,
 }
 
-impl<'a> Box<'a> {
+impl<'a> IsoBox<'a> {
     /// Takes a box off the front. `None` at the end, and where a header is cut.
     pub(super) fn split_from(rest: &mut &'a [u8]) -> Option<Self> {
         let (&size, after) = rest.split_first_chunk()?;
@@ -34,8 +34,8 @@ impl<'a> Box<'a> {
 }
 
 /// The boxes in `data`, one after the other.
-pub(super) fn boxes(mut data: &[u8]) -> impl Iterator<Item = Box<'_>> {
-    std::iter::from_fn(move || Box::split_from(&mut data))
+pub(super) fn boxes(mut data: &[u8]) -> impl Iterator<Item = IsoBox<'_>> {
+    std::iter::from_fn(move || IsoBox::split_from(&mut data))
 }
 
 /// Numbers off the front of a box, highest byte first.

@@ -163,8 +163,11 @@ impl Matrix {
             other => return Err(Format::unsupported_avif(&format!("with matrix coefficients {other}"))),
         };
         let unit = 1 << (bits - 8);
-        let (black, luma, chroma) =
-            if coding.full_range { (0, 256 * unit - 1, 256 * unit - 1) } else { (16 * unit, 219 * unit, 224 * unit) };
+        let (black, luma, chroma) = if coding.full_range {
+            (0, 256 * unit - 1, 256 * unit - 1)
+        } else {
+            (16 * unit, 219 * unit, 224 * unit)
+        };
         let fixed = |factor: f64, range: i32| {
             (factor * 255.0 * f64::from(1 << SHIFT) / f64::from(range)).round() as i32
         };

@@ -8,16 +8,19 @@ use crate::error::Error;
 /// Items of a file, over and above which it is refused: each is looked up by a walk over all.
 const MAX_ITEMS: usize = 10_000;
 
+/// The same for what is said of the items.
+const MAX_ASSOCIATIONS: usize = 100_000;
+
 /// The properties that are understood, or that may be ignored. `clap` crops the picture; Pillow and libavif leave that to
 /// the reader, too.
 const KNOWN: [[u8; 4]; 13] = [
-    *b"ispe", *b"pixi", *b"av1C", *b"colr", *b"irot", *b"imir", *b"clap", *b"pasp", *b"auxC", *b"clli", *b"mdcv",
-    *b"rloc", *b"a1lx",
+    *b"ispe", *b"pixi", *b"av1C", *b"colr", *b"irot", *b"imir", *b"clap", *b"pasp", *b"auxC", *b"clli",
+    *b"mdcv", *b"rloc", *b"a1lx",
 ];
 
 /// What the boxes in `meta` say.
 pub(super) struct Meta<'a> {
-    file: &'a [u8],
+    pub(super) file: &'a [u8],
     /// The item that is the picture.
     pub(super) primary: u32,
     idat: &'a [u8],
@@ -88,6 +91,9 @@ impl<'a> Meta<'a> {
         }
         if meta.kinds.len().max(meta.places.len()) > MAX_ITEMS {
             return Err(Format::Avif.corrupt("more than 10,000 items"));
+        }
+        if meta.associations.len() > MAX_ASSOCIATIONS {
+            return Err(Format::Avif.corrupt("more than 100,000 properties of items"));
         }
         Ok(meta)
     }
@@ -188,7 +194,9 @@ impl<'a> Meta<'a> {
         });
         match unknown {
             Some(b"a1op" | b"lsel") => Err(Format::unsupported_avif("in layers")),
-            Some(kind) => Err(Format::unsupported_avif(&format!("with the property {}", kind.escape_ascii()))),
+            Some(kind) => {
+                Err(Format::unsupported_avif(&format!("with the property {}", kind.escape_ascii())))
+            }
             None => Ok(()),
         }
     }

@@ -121,10 +121,23 @@ impl Item {
         &self,
         meta: &Meta<'_>,
         canvas: &mut [u8],
-        mut use_frame: impl FnMut(u32, &Frame, &Sequence, &mut dyn Iterator<Item = &mut [u8]>) -> Result<(), Error>,
+        mut use_frame: impl FnMut(
+            u32,
+            &Frame,
+            &Sequence,
+            &mut dyn Iterator<Item = &mut [u8]>,
+        ) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let mut read = 0;
         for (number, &tile) in (0..).zip(&self.tiles) {
-            let stream = Stream::read(&meta.data(tile)?)?;
+            let data = meta.data(tile)?;
+            read += data.len();
+            // Tiles that share their bytes would multiply the work.
+            if read > 2 * meta.file.len() {
+                return Err(Format::Avif.corrupt("tiles that are larger than the file"));
+            }
+            let stream = Stream::read(&data)?;
+            drop(data);
             if stream.sequence.size != self.tile_size {
                 return Err(Format::Avif.corrupt("a frame of another size than its item"));
             }

@@ -127,7 +127,13 @@ impl Sequence {
             if is_low {
                 bits.skip(2);
             }
-            if is_low { 6 } else if is_narrow { 8 } else { 12 }
+            if is_low {
+                6
+            } else if is_narrow {
+                8
+            } else {
+                12
+            }
         };
         if !is_grey {
             bits.skip(1);
