@@ -78,7 +78,7 @@ impl Frame {
         }
         let (near, far) = match self.layout {
             PixelLayout::I420 => {
-                let far = if y % 2 == 0 { (y / 2).saturating_sub(1) } else { y / 2 + 1 };
+                let far = if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { y / 2 + 1 };
                 (y / 2, far.min(self.height.div_ceil(2) - 1))
             }
             _ => (y, y),
@@ -86,7 +86,11 @@ impl Frame {
         mixed.clear();
         mixed.extend(self.row(plane, near).zip(self.row(plane, far)).map(|(near, far)| 3 * near + far));
         row.extend((0..self.width).map(|x| {
-            let far = if x % 2 == 0 { (x / 2).saturating_sub(1) } else { (x / 2 + 1).min(mixed.len() - 1) };
+            let far = if x.is_multiple_of(2) {
+                (x / 2).saturating_sub(1)
+            } else {
+                (x / 2 + 1).min(mixed.len() - 1)
+            };
             (3 * mixed[x / 2] + mixed[far] + 8) >> 4
         }));
     }
