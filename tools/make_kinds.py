@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Writes tests/fixtures/kinds: small images of every kind that the decoders must get right.
 
-Needs Pillow and NumPy. What Pillow cannot write is written here byte by byte.
+Needs Pillow, NumPy and, for AVIF, `avifenc` (`apt-get install libavif-bin`). What these cannot write is written here byte
+by byte.
 
     python3 tools/make_kinds.py && python3 tools/make_goldens.py
 """
 
-from kinds import bmp, gif, jpeg, png, tiff, webp
+from kinds import avif, bmp, gif, jpeg, png, tiff, webp
 from kinds.common import OUT
 
 if __name__ == "__main__":
@@ -20,5 +21,6 @@ if __name__ == "__main__":
     bmp.bmps()
     webp.webps()
     tiff.tiffs()
+    avif.avifs()
     files = [path for path in OUT.iterdir() if path.name != "README.md"]
     print(f"{len(files)} files, {sum(path.stat().st_size for path in files)} bytes")

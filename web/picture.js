@@ -22,6 +22,7 @@ const ACCEPTED = {
   GIF: ["GIF8"],
   BMP: ["BM"],
   TIFF: ["II*\0", "MM\0*", "II+\0", "MM\0+"],
+  AVIF: ["....ftypavi"],
 };
 
 /** The names of what the service decodes. */
@@ -31,7 +32,6 @@ export const FORMATS = Object.keys(ACCEPTED);
 const RARE = [
   ["....ftyphe", "HEIC", "Safari"],
   ["....ftypmif1", "HEIC", "Safari"],
-  ["....ftypavi", "AVIF", "Chrome, Firefox, Safari"],
   ["....JXL ", "JPEG XL", "Safari"],
   ["\xff\x0a", "JPEG XL", "Safari"],
 ];

@@ -18,6 +18,9 @@ pub enum Format {
     /// TIFF and BigTIFF: the first page.
     #[cfg(feature = "tiff")]
     Tiff,
+    /// AVIF: the primary item.
+    #[cfg(feature = "avif")]
+    Avif,
 }
 
 impl Format {
@@ -30,6 +33,8 @@ impl Format {
         Self::Bmp,
         #[cfg(feature = "tiff")]
         Self::Tiff,
+        #[cfg(feature = "avif")]
+        Self::Avif,
     ];
 
     /// As the answer's JSON names it.
@@ -42,6 +47,8 @@ impl Format {
             Self::Bmp => "bmp",
             #[cfg(feature = "tiff")]
             Self::Tiff => "tiff",
+            #[cfg(feature = "avif")]
+            Self::Avif => "avif",
         }
     }
 
@@ -60,6 +67,8 @@ impl Format {
             Self::Bmp => "BMP",
             #[cfg(feature = "tiff")]
             Self::Tiff => "TIFF",
+            #[cfg(feature = "avif")]
+            Self::Avif => "AVIF",
         }
     }
 }

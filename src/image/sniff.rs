@@ -8,6 +8,8 @@ use crate::error::Error;
 /// What bytes that nothing is known of are called.
 const UNKNOWN: &str = "The data";
 
+const AVIF: &str = "An AVIF image";
+
 /// Bytes before a JPEG file that are stepped over, at most.
 const MOST_BEFORE_JPEG: usize = 1024;
 
@@ -42,6 +44,8 @@ fn format(bytes: &[u8]) -> Option<Format> {
         [b'B', b'M', header @ ..] if is_bitmap(header) => Some(Format::Bmp),
         #[cfg(feature = "tiff")]
         _ if is_tiff(bytes) => Some(Format::Tiff),
+        #[cfg(feature = "avif")]
+        _ if iso_media(bytes) == Some(AVIF) => Some(Format::Avif),
         _ => None,
     }
 }
@@ -89,7 +93,7 @@ pub(crate) fn how_to_convert(found: &str) -> &'static str {
         "A JPEG XL image" => {
             " Save it as JPEG or PNG, or use the web page of this service in Safari, which converts it."
         }
-        "An AVIF image" => {
+        AVIF => {
             " Save it as JPEG or PNG, or use the web page of this service, which converts it in every current browser."
         }
         "A camera raw image (CR2)" | "A camera raw image (CR3)" => " Export it as JPEG.",
@@ -106,7 +110,7 @@ fn iso_media(bytes: &[u8]) -> Option<&'static str> {
         b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" => {
             Some("An HEIC image")
         }
-        b"avif" | b"avis" => Some("An AVIF image"),
+        b"avif" | b"avis" => Some(AVIF),
         b"crx " => Some("A camera raw image (CR3)"),
         b"jp2 " => Some("A JPEG 2000 image"),
         b"jxl " => Some("A JPEG XL image"),
@@ -162,7 +166,7 @@ fn markup(text: &[u8]) -> Option<&'static str> {
 
 /// `infer` looks at fewer bytes than [`format()`] does, and must not say that an accepted format is not accepted.
 fn is_accepted(kind: &infer::Type) -> bool {
-    matches!(kind.extension(), "jpg" | "png" | "webp" | "gif" | "bmp" | "tif")
+    matches!(kind.extension(), "jpg" | "png" | "webp" | "gif" | "bmp" | "tif" | "avif")
 }
 
 fn other(kind: &infer::Type) -> String {
@@ -215,6 +219,12 @@ mod tests {
             (b"\nMM\0*\0\0\0\x08", Format::Tiff),
             #[cfg(feature = "tiff")]
             (b"MM\0+\0\x08\0\0", Format::Tiff),
+            #[cfg(feature = "avif")]
+            (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", Format::Avif),
+            #[cfg(feature = "avif")]
+            (b"\0\0\0\x1cftypmif1\0\0\0\0miafavif", Format::Avif),
+            #[cfg(feature = "avif")]
+            (b"\0\0\0\x1cftypavis\0\0\0\0msf1avis", Format::Avif),
         ];
         for &(bytes, expected) in table {
             let (format, rest) = sniff(bytes).unwrap();
@@ -230,6 +240,7 @@ mod tests {
             (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "Most Compatible"),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1miaf", "Most Compatible"),
             (b"\xff\x0a\x00", "in Safari"),
+            #[cfg(not(feature = "avif"))]
             (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", "every current browser"),
             (b"II*\0\x10\0\0\0CR\x02\0", "Export it as JPEG."),
             (b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", "Export it as JPEG."),
@@ -247,8 +258,8 @@ mod tests {
         let table: &[(&[u8], &str)] = &[
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "An HEIC image"),
             (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "An HEIC image"),
-            (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", "An AVIF image"),
-            (b"\0\0\0\x1cftypmif1\0\0\0\0miafavif", "An AVIF image"),
+            #[cfg(not(feature = "avif"))]
+            (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", AVIF),
             (b"\xff\x0a\x00", "A JPEG XL image"),
             (b"\0\0\0\x0cJXL \r\n\x87\n", "A JPEG XL image"),
             (b"\0\0\0\x0cjP  \r\n\x87\n", "A JPEG 2000 image"),

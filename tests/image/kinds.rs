@@ -84,6 +84,21 @@ const REFUSED: &[(&str, Right)] = &[
     ("tiff_ccitt.tif", Unsupported("A TIFF image with CCITT Modified Huffman compression")),
     ("tile_bomb.tif", CORRUPT),
     ("zstd.tif", Unsupported("A TIFF image with Zstandard compression")),
+    // AVIF
+    ("0x0.avif", CORRUPT),
+    ("bomb.avif", TOO_LARGE),
+    ("hevc_inside.avif", Unsupported("An AVIF image with an item of kind hvc1")),
+    ("layers.avif", Unsupported("An AVIF image in layers")),
+    ("matrix_14.avif", Unsupported("An AVIF image with matrix coefficients 14")),
+    ("no_item.avif", CORRUPT),
+    ("no_meta.avif", TRUNCATED),
+    ("no_place.avif", CORRUPT),
+    ("no_primary.avif", CORRUPT),
+    ("no_sequence_header.avif", CORRUPT),
+    ("no_size.avif", CORRUPT),
+    ("other_size.avif", CORRUPT),
+    ("unknown_property.avif", Unsupported("An AVIF image with the property skip")),
+    ("zeros_for_pixels.avif", CORRUPT),
 ];
 
 /// Files without a golden that are accepted, and the file whose pixels they have.

@@ -50,6 +50,8 @@ fn the_limit_of_pixels_is_kept_by_every_format() {
         "24.bmp",
         "deflate_tiles.tif",
         "jpeg.tif",
+        "420.avif",
+        "alpha.avif",
     ] {
         let bytes = read("kinds", name);
         assert!(decode(&bytes, limits).is_ok(), "{name}");

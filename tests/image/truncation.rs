@@ -65,6 +65,9 @@ fn a_cut_at_a_tenth_half_or_nine_tenths_is_called_incomplete() {
         "planar.tif",
         "jpeg_ycbcr.tif",
         "group4.tif",
+        "420.avif",
+        "alpha.avif",
+        "grid.avif",
     ];
     for name in files {
         let bytes = read("kinds", name);

@@ -137,7 +137,10 @@ fn bad_bodies_are_refused_with_their_reason() {
     }
     let problem = server.post("/classify", "", b"<html></html>").json();
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("HTML") && detail.contains("JPEG, PNG, WebP, GIF, BMP or TIFF"), "{detail}");
+    assert!(
+        detail.contains("HTML") && detail.contains("JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"),
+        "{detail}"
+    );
 }
 
 #[test]
