@@ -5,7 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::fields::Fields;
+use sha2::Digest as _;
+
 use super::head::{Output, Problem};
+use super::linear_head::{self, LinearHead};
 use super::{Labels, Preprocessor, Session, digest, front_matter, model_file, timm, ultralytics};
 use crate::StartError;
 
@@ -14,8 +17,11 @@ use crate::StartError;
 pub struct Card {
     /// Name of the model, like `efficientnet-lite0`.
     pub name: String,
-    /// SHA-256 of `model.onnx`, and of weights that lie beside it, in 64 hex digits; empty until the model is loaded.
+    /// SHA-256 of `model.onnx`, of weights that lie beside it, and of a trained head, in 64 hex digits; empty until the
+    /// model is loaded.
     pub sha256: String,
+    /// The same without the head, where there is one.
+    pub backbone_sha256: Option<String>,
     /// Licence of the weights, where the card names it.
     pub license: Option<String>,
     /// Where the weights come from, where the card names it.
@@ -30,6 +36,8 @@ pub struct Bundle {
     dir: PathBuf,
     pub(super) card: Card,
     pub(super) model_path: PathBuf,
+    /// The head that takes the place of the model's classifier, with the bytes of its file.
+    pub(super) head: Option<(LinearHead, Vec<u8>)>,
     /// SHA-256 that the card says the model has, where it says so.
     stated_sha256: Option<String>,
     /// `None` where the files do not name the classes.
@@ -39,6 +47,17 @@ pub struct Bundle {
     /// What the bundle says of the output, where it says it.
     pub(super) graph_output: Option<Output>,
 }
+
+/// SHA-256 in 64 hex digits.
+pub(super) struct Hashes {
+    /// Of the model, of weights that lie beside it, and of a trained head.
+    pub(super) whole: String,
+    /// The same without the head.
+    pub(super) backbone: String,
+}
+
+/// The files of image processors, the first one wins.
+const PROCESSOR_FILES: [&str; 2] = ["preprocessor_config.json", "processor_config.json"];
 
 /// Where it stands how a picture becomes the input.
 #[derive(Debug)]
@@ -121,6 +140,7 @@ impl Bundle {
         Ok(Self {
             card: card(dir, &config, &text),
             model_path,
+            head: read_head(&dir.join(linear_head::FILE))?,
             stated_sha256: front_matter::scalar(&text, "model_sha256").map(|hash| hash.to_ascii_lowercase()),
             labels: table.or(config.labels.take()),
             problem: config.problem,
@@ -158,6 +178,9 @@ impl Bundle {
         if let Some(labels) = &self.labels {
             return Ok(labels.clone());
         }
+        if let Some((head, _)) = &self.head {
+            return Ok(Labels::numbered(head.classes()));
+        }
         if let Some(names) = session.metadata("names") {
             return ultralytics::labels(&names).map_err(|what| fault(&self.model_path, what));
         }
@@ -169,20 +192,54 @@ impl Bundle {
         })
     }
 
-    /// SHA-256 of the model, with weights that lie beside it, in 64 hex digits.
+    /// The hashes of the model.
     ///
     /// # Errors
     ///
-    /// [`StartError::Bundle`] if the card states another: then figures and licence are those of another model.
-    pub(super) fn sha256(&self) -> Result<String, StartError> {
-        let found = digest::sha256(&self.model_path).map_err(|error| fault(&self.model_path, error))?;
-        match &self.stated_sha256 {
-            Some(stated) if *stated != found => Err(fault(
-                &self.model_path,
-                format!("its sha256 is {found}, but model_sha256 in README.md says {stated}"),
-            )),
-            _ => Ok(found),
+    /// [`StartError::Bundle`] if the card states another: then figures and licence are those of another model. Also if the
+    /// head was trained with another model.
+    pub(super) fn hashes(&self) -> Result<Hashes, StartError> {
+        let (hasher, _) = digest::read(&self.model_path).map_err(|error| fault(&self.model_path, error))?;
+        let backbone = digest::hex(hasher.clone());
+        let whole = match &self.head {
+            Some((_, file)) => digest::hex(hasher.chain_update(file)),
+            None => backbone.clone(),
+        };
+        if let Some(trained) = self.head.as_ref().and_then(|(head, _)| head.backbone_sha256())
+            && trained != backbone
+        {
+            let what = format!(
+                "it was trained with the model whose sha256 is {trained}, but that of {} is {backbone}",
+                self.model_path.display()
+            );
+            return Err(self.head_fault(what));
         }
+        match &self.stated_sha256 {
+            Some(stated) if *stated != whole => Err(fault(
+                &self.model_path,
+                format!("its sha256 is {whole}, but model_sha256 in README.md says {stated}"),
+            )),
+            _ => Ok(Hashes { whole, backbone }),
+        }
+    }
+
+    /// The files that a picture's embedding depends on, relative to the bundle: the model, weights beside it, and how a
+    /// picture becomes its input, as far as that does not stand in `config.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Bundle`] if the model cannot be read.
+    pub(crate) fn backbone_files(&self) -> Result<Vec<PathBuf>, StartError> {
+        let (_, weights) = digest::read(&self.model_path).map_err(|error| fault(&self.model_path, error))?;
+        let processors =
+            PROCESSOR_FILES.map(|name| self.dir.join(name)).into_iter().filter(|path| path.is_file());
+        let files = [self.model_path.clone()].into_iter().chain(weights).chain(processors);
+        Ok(files.map(|path| path.strip_prefix(&self.dir).map(Path::to_owned).unwrap_or(path)).collect())
+    }
+
+    /// A fault of the head.
+    pub(super) fn head_fault(&self, what: impl std::fmt::Display) -> StartError {
+        fault(&self.dir.join(linear_head::FILE), what)
     }
 }
 
@@ -202,6 +259,18 @@ fn read_text(path: &Path) -> Result<Option<String>, StartError> {
     }
 }
 
+/// The trained head, with the bytes of its file; `None` if there is no such file.
+fn read_head(path: &Path) -> Result<Option<(LinearHead, Vec<u8>)>, StartError> {
+    match fs::read(path) {
+        Ok(file) => {
+            let head = LinearHead::read(&file).map_err(|what| fault(path, what))?;
+            Ok(Some((head, file)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(fault(path, error)),
+    }
+}
+
 /// The object in a JSON file; `None` if there is no such file.
 fn read_fields(path: &Path) -> Result<Option<Fields>, StartError> {
     let Some(text) = read_text(path)? else { return Ok(None) };
@@ -211,15 +280,14 @@ fn read_fields(path: &Path) -> Result<Option<Fields>, StartError> {
 /// How pictures become the input, from the file of the image processor: `preprocessor_config.json`, or the part of
 /// `processor_config.json` that Transformers 5 writes; else from what timm wrote into `config.json`.
 fn preprocessing(dir: &Path, config: ModelConfig) -> Result<Preprocessing, StartError> {
-    let path = dir.join("preprocessor_config.json");
+    let [path, whole_path] = PROCESSOR_FILES.map(|name| dir.join(name));
     let (path, fields) = match read_fields(&path)? {
         Some(fields) => (path, Some(fields)),
         None => {
-            let path = dir.join("processor_config.json");
-            let whole = read_fields(&path)?;
+            let whole = read_fields(&whole_path)?;
             let part = whole.map(|mut fields| fields.object("image_processor")).transpose();
-            let part = part.map_err(|what| fault(&path, what))?.flatten();
-            (path, part)
+            let part = part.map_err(|what| fault(&whole_path, what))?.flatten();
+            (whole_path, part)
         }
     };
     let Some(mut fields) = fields else {
@@ -253,6 +321,7 @@ fn card(dir: &Path, config: &ModelConfig, text: &str) -> Card {
     Card {
         name: name.or_else(|| config.model_type.clone()).or_else(folder).unwrap_or_default(),
         sha256: String::new(),
+        backbone_sha256: None,
         license: scalar("license"),
         source: scalar("source"),
         precision: scalar("precision"),
