@@ -117,6 +117,7 @@ fn write_table(out: &mut impl Write, file: &Path, result: &Result<Classification
     }
 }
 
-fn visible(character: char) -> Vec<char> {
+/// A character as it may be shown on a terminal.
+pub(super) fn visible(character: char) -> Vec<char> {
     if character.is_control() { character.escape_default().collect() } else { vec![character] }
 }
