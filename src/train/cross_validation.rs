@@ -69,3 +69,23 @@ fn held(table: &Table, weights: &Weights, is_held: impl Fn(usize) -> bool) -> He
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_example_is_never_classified_by_a_layer_that_knows_it() {
+        // Each row has a column of its own, which tells its class to whoever has learnt from it.
+        let classes: Vec<usize> = (0..20).map(|row| row % 2).collect();
+        let values = (0..400).map(|cell| f64::from(u8::from(cell / 20 == cell % 20)));
+        let table = Table::new(values, classes.clone(), 2);
+        let weights = table.fit(1000.0, |_| true, table.zero());
+        let known = held(&table, &weights, |_| true).1;
+        assert!(known.iter().all(|&(row, class)| class == classes[row]));
+        let folds: Vec<usize> = (0..20).map(|row| row / 2 % FOLDS).collect();
+        let found = cross_validate(&table, &folds);
+        let right = found.answered.iter().zip(&classes).filter(|(answered, class)| answered == class).count();
+        assert_eq!(right, 10, "no better than guessing");
+    }
+}

@@ -115,3 +115,72 @@ fn softmax(mut scores: ArrayViewMut1<'_, f64>) -> f64 {
     scores /= sum;
     largest + sum.ln()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Case {
+        classes: usize,
+        c: f64,
+        labels: Vec<usize>,
+        rows: Vec<Vec<f64>>,
+        unknown: Vec<Vec<f64>>,
+        probabilities: Vec<Vec<f64>>,
+    }
+
+    #[derive(Deserialize)]
+    struct Expected {
+        cases: Vec<Case>,
+    }
+
+    /// `tools/make_logistic_golden.py` wrote it.
+    fn cases() -> Vec<Case> {
+        let text = include_str!("../../tests/fixtures/logistic/expected.json");
+        serde_json::from_str::<Expected>(text).unwrap().cases
+    }
+
+    fn table(rows: &[Vec<f64>], labels: Vec<usize>, classes: usize) -> Table {
+        Table::new(rows.iter().flatten().copied(), labels, classes)
+    }
+
+    fn best(of_classes: ndarray::ArrayView1<'_, f64>) -> usize {
+        (0..of_classes.len()).max_by(|&one, &other| of_classes[one].total_cmp(&of_classes[other])).unwrap()
+    }
+
+    #[test]
+    fn probabilities_are_those_of_scikit_learn() {
+        let mut worst = 0.0_f64;
+        for case in cases() {
+            // With two classes scikit-learn has one vector of weights: see above.
+            let c = if case.classes == 2 { case.c / 2.0 } else { case.c };
+            let table = table(&case.rows, case.labels, case.classes);
+            let weights = table.fit(c, |_| true, table.zero());
+            let unknown = self::table(&case.unknown, vec![0; case.unknown.len()], case.classes);
+            let found = unknown.probabilities(&weights);
+            for (found, expected) in found.rows().into_iter().zip(&case.probabilities) {
+                for (found, expected) in found.iter().zip(expected) {
+                    worst = worst.max((found - expected).abs());
+                }
+                assert_eq!(best(found), best(expected[..].into()), "C = {c}: {found} {expected:?}");
+            }
+        }
+        println!("largest difference of a probability: {worst:.6}");
+        assert!(worst < 1e-3, "{worst}");
+    }
+
+    #[test]
+    fn rows_that_are_not_included_have_no_part_in_it() {
+        let case = cases().swap_remove(0);
+        let half = case.rows.len() / 2;
+        let part = table(&case.rows[..half], case.labels[..half].to_vec(), case.classes);
+        let whole = table(&case.rows, case.labels, case.classes);
+        let from_part = part.fit(case.c, |_| true, part.zero());
+        let from_whole = whole.fit(case.c, |row| row < half, whole.zero());
+        let difference = (&from_part.0 - &from_whole.0).mapv(f64::abs).sum();
+        assert!(difference < 1e-6, "{difference}");
+    }
+}

@@ -87,3 +87,52 @@ impl Scale {
         embedding.iter().zip(&self.mean).map(|(&value, mean)| (f64::from(value) - mean) / self.length)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two classes of `count` examples each, whose embeddings differ in the first value; the second is the same, far
+    /// from 0, and the third is noise.
+    fn examples(count: u8) -> Vec<Example> {
+        let of_class = |class: usize| {
+            (0..count).map(move |index| {
+                let noise = f32::from(index.wrapping_mul(37) % 16) / 16.0;
+                let embedding = vec![3.0 * class as f32 + noise, 100.0, noise * noise];
+                Example { path: "".into(), hash: [index + 100 * class as u8; 32], class, embedding }
+            })
+        };
+        of_class(0).chain(of_class(1)).collect()
+    }
+
+    fn logits(trained: &Trained, embedding: &[f32]) -> Vec<f32> {
+        let rows = trained.weight.chunks(embedding.len()).zip(&trained.bias);
+        rows.map(|(row, bias)| row.iter().zip(embedding).map(|(w, e)| w * e).sum::<f32>() + bias).collect()
+    }
+
+    #[test]
+    fn what_can_be_told_apart_is_and_the_layer_is_for_embeddings_as_they_are() {
+        let examples = examples(20);
+        let trained = Trained::on(&examples, 2, 0);
+        assert_eq!(trained.confusion, [[20, 0], [0, 20]]);
+        assert_eq!(trained.right(), 40);
+        for example in &examples {
+            let logits = logits(&trained, &example.embedding);
+            assert!(logits[example.class] > logits[1 - example.class] + 1.0, "{logits:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_examples_and_seed_give_the_same_layer() {
+        assert_eq!(Trained::on(&examples(9), 2, 5), Trained::on(&examples(9), 2, 5));
+    }
+
+    #[test]
+    fn embeddings_that_do_not_differ_give_finite_weights() {
+        let mut examples = examples(5);
+        examples.iter_mut().for_each(|example| example.embedding = vec![0.25; 3]);
+        let trained = Trained::on(&examples, 2, 0);
+        assert!(trained.weight.iter().chain(&trained.bias).all(|number| number.is_finite()), "{trained:?}");
+        assert!(trained.log_loss > 0.6, "{trained:?}");
+    }
+}

@@ -24,6 +24,7 @@ mod process;
 mod regressions;
 mod server;
 mod start_up;
+mod train;
 
 use std::path::PathBuf;
 
