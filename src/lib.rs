@@ -11,6 +11,7 @@
 //! - [`http`]: request body → images, the routes, the answers.
 //! - [`lambda`]: Lambda event → HTTP request → answer. The only module that knows events.
 //! - [`server`]: the local HTTP server.
+//! - `train`: photos with labels → a bundle with a head of its own.
 //! - [`cli`]: `classify`, `evaluate` and `train`.
 //! - [`error`]: why a request was refused, or the program did not start.
 //! - [`telemetry`]: what it logs and measures.

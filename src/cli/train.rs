@@ -28,7 +28,7 @@ pub fn run(config: &Config, arguments: &TrainArguments) -> Result<ExitCode, Star
         examples::check(&dataset.labels, classes).map_err(StartError::Command)
     };
     check(&mut dataset.files.iter().map(|&(_, class)| class))?;
-    bundle::check(out, source)?;
+    let out = &bundle::target(out, source)?;
     out.parent().map_or(Ok(()), fs::create_dir_all).map_err(|error| fault(out, &error))?;
 
     let classifier = load(config)?;

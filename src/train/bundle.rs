@@ -28,26 +28,30 @@ const REPLACED: [&str; 12] = [
     "architectures",
 ];
 
-/// Checks that a bundle may be written to `out`, before the work is done.
+/// The folder `out`, absolute, where a bundle may be written.
 ///
 /// # Errors
 ///
 /// [`StartError::Command`] if something is there that is not a trained bundle, or if `out` lies among the photos.
-pub(crate) fn check(out: &Path, photos: &Path) -> Result<(), StartError> {
-    let fault = |what| Err(StartError::Command(format!("{}: {what}", out.display())));
-    let absolute = |path| std::path::absolute(path).unwrap_or_default();
-    if photos.is_dir() && absolute(out).starts_with(absolute(photos)) {
-        return fault(
+pub(crate) fn target(out: &Path, photos: &Path) -> Result<PathBuf, StartError> {
+    let fault = |what: &str| StartError::Command(format!("{}: {what}", out.display()));
+    let absolute = |path| std::path::absolute(path).map_err(|error| fault(&error.to_string()));
+    let target = absolute(out)?;
+    if target.file_name().is_none() {
+        return Err(fault("this is not the name of a folder"));
+    }
+    if photos.is_dir() && target.starts_with(absolute(photos)?) {
+        return Err(fault(
             "the bundle would lie among the photos, and be a class the next time; choose another folder",
-        );
+        ));
     }
-    let is_empty = || fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none());
-    if out.symlink_metadata().is_ok() && !out.join(HEAD_FILE).is_file() && !is_empty() {
-        return fault(
+    let is_empty = || fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_none());
+    if target.symlink_metadata().is_ok() && !target.join(HEAD_FILE).is_file() && !is_empty() {
+        return Err(fault(
             "this exists, and is not a bundle that was trained; remove it yourself, or choose another folder",
-        );
+        ));
     }
-    Ok(())
+    Ok(target)
 }
 
 /// What goes into a bundle.
