@@ -1,7 +1,8 @@
 //! What images were found to be, so that one that comes again costs no more than its hash.
 //!
 //! Kept are the model's outputs for all classes: what a request asks for, `top_k`, `min_score` and `function_to_apply`, is
-//! applied to them afterwards, and two requests that ask for different things share an entry.
+//! applied to them afterwards, and two requests that ask for different things share an entry. The embedding of an image
+//! has an entry of its own.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,20 +12,27 @@ use sha2::{Digest as _, Sha256};
 
 use crate::classifier::ImageInfo;
 
-/// SHA-256 of the model's hash and the image's bytes.
+/// SHA-256 of the model's hash, what was asked of the model, and the image's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key([u8; 32]);
+
+/// What the model is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Outputs,
+    Embedding,
+}
 
 /// What is remembered of an image.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// For all classes, in the order of the model.
-    pub(crate) outputs: Vec<f32>,
+    /// The model's outputs for all classes, in its order, or the embedding.
+    pub(crate) values: Vec<f32>,
     /// What the image is.
     pub(crate) image: ImageInfo,
 }
 
-/// The entries that were used last, so many at most: 4 bytes a class each.
+/// The entries that were used last, so many at most: 4 bytes for each class, or for each number of the embedding.
 pub(crate) struct Cache {
     entries: Mutex<LruCache<Key, Arc<Entry>>>,
     model: Sha256,
@@ -37,8 +45,8 @@ impl Cache {
     }
 
     /// The key of an image: of its bytes as they are, so that no two different files share one.
-    pub(crate) fn key(&self, bytes: &[u8]) -> Key {
-        Key(self.model.clone().chain_update(bytes).finalize().into())
+    pub(crate) fn key(&self, asked: Asked, bytes: &[u8]) -> Key {
+        Key(self.model.clone().chain_update([asked as u8]).chain_update(bytes).finalize().into())
     }
 
     /// What is remembered under the key. It counts as used.
@@ -63,7 +71,7 @@ mod tests {
 
     fn answer(file: usize) -> Arc<Entry> {
         let image = ImageInfo { format: Format::Png, width: 1, height: 1 };
-        Arc::new(Entry { outputs: vec![file as f32], image })
+        Arc::new(Entry { values: vec![file as f32], image })
     }
 
     #[test]
@@ -76,8 +84,8 @@ mod tests {
                 let mut kept: Vec<usize> = Vec::new();
                 for step in 0..LENGTH {
                     let file = order / FILES.len().pow(step) % FILES.len();
-                    let key = cache.key(FILES[file]);
-                    let known = cache.get(&key).map(|entry| entry.outputs[0]);
+                    let key = cache.key(Asked::Outputs, FILES[file]);
+                    let known = cache.get(&key).map(|entry| entry.values[0]);
                     assert_eq!(known, kept.contains(&file).then_some(file as f32), "{order} {step}");
                     if known.is_none() {
                         cache.put(key, answer(file));
@@ -91,9 +99,11 @@ mod tests {
     }
 
     #[test]
-    fn another_model_has_other_keys() {
+    fn labels_and_embeddings_and_other_models_have_keys_of_their_own() {
         let cache = |model| Cache::new(NonZeroUsize::MIN, model);
-        assert_eq!(cache("a").key(b"file"), cache("a").key(b"file"));
-        assert_ne!(cache("a").key(b"file"), cache("b").key(b"file"));
+        let key = |model, asked| cache(model).key(asked, b"file");
+        assert_eq!(key("a", Asked::Outputs), key("a", Asked::Outputs));
+        assert_ne!(key("a", Asked::Outputs), key("b", Asked::Outputs));
+        assert_ne!(key("a", Asked::Outputs), key("a", Asked::Embedding));
     }
 }

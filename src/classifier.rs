@@ -1,15 +1,19 @@
-//! Bytes of an image → its labels: joins [`crate::image`] and [`crate::model`], and takes the times.
+//! Bytes of an image → its labels or its embedding: joins [`crate::image`] and [`crate::model`], and takes the times.
+
+mod embedding;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cache::{Cache, Entry};
+use crate::cache::{Asked, Cache, Entry};
 use crate::config::Config;
 use crate::error::{Error, StartError};
 use crate::image::{self, Format};
 use crate::model::{Bundle, Card, Function, Model, Prediction, RunTimes, Runtime};
+
+pub use embedding::Embedding;
 
 /// What a request wants to see of the scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -175,33 +179,42 @@ impl Classifier {
     ) -> Result<Classification, Error> {
         let start = Instant::now();
         let scoring = self.model.scoring(options.function)?;
-        let key = self.cache.as_ref().map(|cache| (cache, cache.key(bytes)));
-        let known = key.as_ref().and_then(|(cache, key)| cache.get(key));
-        let cached = known.is_some();
-        let (entry, mut timing) = match known {
-            Some(entry) => (entry, Timing::default()),
-            None => {
-                let (entry, timing) = self.look_at(bytes, budget)?;
-                let entry = Arc::new(entry);
-                if let Some((cache, key)) = key {
-                    cache.put(key, Arc::clone(&entry));
-                }
-                (entry, timing)
-            }
-        };
-        let scores = scoring.of(&entry.outputs)?;
+        let Seen { entry, mut timing, cached } = self.see(Asked::Outputs, bytes, budget)?;
+        let scores = scoring.of(&entry.values)?;
         let predictions = self.model.rank(&scores, options.top_k, options.min_score);
         timing.total = milliseconds(start.elapsed());
         Ok(Classification { predictions, image: entry.image, timing, cached })
     }
 
+    /// What the model answers for an image: from memory, or by a run. `total` of the times is left to the caller.
+    fn see(&self, asked: Asked, bytes: &[u8], budget: &mut image::Budget) -> Result<Seen, Error> {
+        let key = self.cache.as_ref().map(|cache| (cache, cache.key(asked, bytes)));
+        if let Some(entry) = key.as_ref().and_then(|(cache, key)| cache.get(key)) {
+            return Ok(Seen { entry, timing: Timing::default(), cached: true });
+        }
+        let (entry, timing) = self.look_at(asked, bytes, budget)?;
+        let entry = Arc::new(entry);
+        if let Some((cache, key)) = key {
+            cache.put(key, Arc::clone(&entry));
+        }
+        Ok(Seen { entry, timing, cached: false })
+    }
+
     /// Decodes an image and runs the model on it. `total` of the times is left to the caller.
-    fn look_at(&self, bytes: &[u8], budget: &mut image::Budget) -> Result<(Entry, Timing), Error> {
+    fn look_at(
+        &self,
+        asked: Asked,
+        bytes: &[u8],
+        budget: &mut image::Budget,
+    ) -> Result<(Entry, Timing), Error> {
         let start = Instant::now();
         let picture =
             image::decode_within(bytes, budget, &|width, height| self.model.scaled_size(width, height))?;
         let decode = milliseconds(start.elapsed());
-        let (outputs, RunTimes { preprocess, inference }) = self.model.outputs(&picture.raster)?;
+        let (values, RunTimes { preprocess, inference }) = match asked {
+            Asked::Outputs => self.model.outputs(&picture.raster)?,
+            Asked::Embedding => self.model.timed_embedding(&picture.raster)?,
+        };
         let (width, height) = picture.raster.size();
         let image = ImageInfo { format: picture.format, width, height };
         let timing = Timing {
@@ -210,8 +223,16 @@ impl Classifier {
             inference: milliseconds(inference),
             total: 0.0,
         };
-        Ok((Entry { outputs, image }, timing))
+        Ok((Entry { values, image }, timing))
     }
+}
+
+/// What the model answered for an image.
+struct Seen {
+    entry: Arc<Entry>,
+    timing: Timing,
+    /// It is from memory.
+    cached: bool,
 }
 
 /// A time in milliseconds, to the microsecond: what a clock says beyond that is noise.

@@ -47,6 +47,12 @@ pub struct ClassifyArguments {
     /// One JSON object a line, rather than a table
     #[arg(long)]
     pub json: bool,
+    /// Embeddings in place of labels, one JSON object a line
+    #[arg(long)]
+    pub embed: bool,
+    /// Scale embeddings to unit length
+    #[arg(long, requires = "embed")]
+    pub normalize: bool,
 }
 
 /// `image-classifier evaluate`.

@@ -64,7 +64,9 @@ pub enum Error {
     Unauthorized(&'static str),
 
     /// 404: no such route.
-    #[error("There is nothing at this path. POST an image to /classify or /predict; GET /health and /info.")]
+    #[error(
+        "There is nothing at this path. POST an image to /classify, /predict or /embed; GET /health and /info."
+    )]
     NotFound,
 
     /// 405: the route exists, for other methods.

@@ -22,9 +22,11 @@ F32, F16, F64, U8 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, 
 
 
 def model(
-    classes=3, element=F32, layout="NCHW", batch="batch", size=(SIDE, SIDE), end=(), inputs=1, gain=6.0
+    classes=3, element=F32, layout="NCHW", batch="batch", size=(SIDE, SIDE), end=(), inputs=1, gain=6.0,
+    features=None,
 ):
-    """`end` are nodes between `logits` and `output`; without any the output is the logits."""
+    """`end` are nodes between `logits` and `output`; without any the output is the logits. `features` is the shape of a
+    second output behind its batch: the doubled picture [3, SIDE, SIDE], or its means [3]."""
     height, width = size
     shape = [batch, 3, height, width] if layout == "NCHW" else [batch, height, width, 3]
     real = F32 if element == U8 else element
@@ -41,9 +43,15 @@ def model(
         ]
         pixels = "scaled"
     last = "logits" if end else "output"
+    means = "means"
+    if features == [3]:
+        means = "features"
+    elif features:
+        nodes.append(helper.make_node("Add", [pixels, pixels], ["features"]))
+        pixels = "features"
     nodes += [
-        helper.make_node("ReduceMean", [pixels], ["means"], axes=axes, keepdims=0),
-        helper.make_node("Gemm", ["means", "weights", "bias"], [last]),
+        helper.make_node("ReduceMean", [pixels], [means], axes=axes, keepdims=0),
+        helper.make_node("Gemm", [means, "weights", "bias"], [last]),
         *end,
     ]
     constants = [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(bias, "bias")]
@@ -57,8 +65,11 @@ def model(
         images.append(helper.make_tensor_value_info("mask", real, [1]))
     kind = TensorProto.INT64 if end and end[-1].op_type == "ArgMax" else real
     answer = [batch] if kind == TensorProto.INT64 else [batch, classes]
-    output = helper.make_tensor_value_info("output", kind, answer)
-    graph = helper.make_graph(nodes, "tiny", images, [output], constants)
+    outputs = [helper.make_tensor_value_info("output", kind, answer)]
+    if features:
+        # First, to show that the logits are found by their name or as the other one.
+        outputs.insert(0, helper.make_tensor_value_info("features", real, [batch, *features]))
+    graph = helper.make_graph(nodes, "tiny", images, outputs, constants)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(made)
     return made
@@ -97,6 +108,9 @@ TAKEN = {
     "1001-classes": (model(classes=1001), {}, {}),
     "external-data": (model(classes=5), {}, {}),
     "onnx-folder": (model(), {}, {}),
+    "features-map": (model(features=[3, SIDE, SIDE]), {}, {}),
+    "features-map-f16": (model(features=[3, SIDE, SIDE], element=F16), {}, {}),
+    "features-vector": (model(features=[3], batch=1), {}, {}),
 }
 REFUSED = {
     "one-class": (model(classes=1), {}, {}),
@@ -148,7 +162,7 @@ def expected(name, path, made, config, preprocessing):
     if "nhwc" in name:
         pixels = pixels.transpose(0, 2, 3, 1)
     pixels = pixels.astype({F32: np.float32, F16: np.float16, U8: np.uint8}[element])
-    (output,) = session.run(None, {"image": pixels})
+    (output,) = session.run(["output"], {"image": pixels})
     output = output[0].astype(np.float64)
     ends = made.graph.node[-1].op_type in {"Softmax", "Sigmoid"}
     if not ends or config.get("graph_output") == "logits":

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::{ClassifyArguments, progress};
-use crate::classifier::{Classification, ImageInfo, Options, Timing};
+use crate::classifier::{Classification, Embedding, ImageInfo, Options, Timing};
 use crate::config::Config;
 use crate::model::Prediction;
 use crate::{Classifier, Error, StartError};
@@ -19,17 +19,29 @@ use crate::{Classifier, Error, StartError};
 /// A [`StartError`] if the model cannot be loaded or standard output is gone.
 pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, StartError> {
     let classifier = Classifier::load(config, 1)?;
+    if arguments.embed && classifier.model().embedding_len().is_none() {
+        return Err(StartError::Command(Error::NoFeatures.to_string()));
+    }
     let options = Options { top_k: config.top_k, min_score: config.min_score, function: None };
     let bar = progress::bar_for_many(arguments.files.len());
     let mut failed = false;
     for file in &arguments.files {
-        let result = classify(&classifier, config, file, options);
-        failed |= result.is_err();
+        let bytes = read(file, config.limits.max_body_bytes);
+        let mut budget = classifier.budget();
         let mut lines = Vec::new();
-        let written = if arguments.json {
-            write_json(&mut lines, file, &result)
+        let written = if arguments.embed {
+            let result =
+                bytes.and_then(|bytes| told(classifier.embed(&bytes, arguments.normalize, &mut budget)));
+            failed |= result.is_err();
+            write_json(&mut lines, file, result.as_ref().map(Embedded::new))
         } else {
-            write_table(&mut lines, file, &result)
+            let result = bytes.and_then(|bytes| told(classifier.classify(&bytes, options, &mut budget)));
+            failed |= result.is_err();
+            if arguments.json {
+                write_json(&mut lines, file, result.as_ref().map(Classified::new))
+            } else {
+                write_table(&mut lines, file, &result)
+            }
         };
         let printed = written.and_then(|()| bar.suspend(|| io::stdout().write_all(&lines)));
         match printed {
@@ -43,55 +55,74 @@ pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, S
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn classify(
-    classifier: &Classifier,
-    config: &Config,
-    file: &Path,
-    options: Options,
-) -> Result<Classification, String> {
-    let bytes = read(file, config.limits.max_body_bytes).map_err(|error| error.to_string())?;
-    if bytes.len() > config.limits.max_body_bytes {
-        return Err(Error::BodyTooLarge { max: config.limits.max_body_bytes }.to_string());
-    }
-    classifier.classify(&bytes, options, &mut classifier.budget()).map_err(|error| error.to_string())
+/// An error as a person reads it.
+fn told<T>(result: Result<T, Error>) -> Result<T, String> {
+    result.map_err(|error| error.to_string())
 }
 
-/// Reads a file, at most one byte more than the limit of it.
-fn read(file: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    let limit = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+/// Reads a file of at most `limit` bytes.
+fn read(file: &Path, limit: usize) -> Result<Vec<u8>, String> {
+    // One byte more tells a file that is too large.
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
-    if file == Path::new("-") {
-        io::stdin().take(limit).read_to_end(&mut bytes)?;
+    let read = if file == Path::new("-") {
+        io::stdin().take(most).read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(file)?.take(limit).read_to_end(&mut bytes)?;
+        std::fs::File::open(file).and_then(|file| file.take(most).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| error.to_string())?;
+    if bytes.len() > limit {
+        return Err(Error::BodyTooLarge { max: limit }.to_string());
     }
     Ok(bytes)
 }
 
-/// A line of `--json`: as `POST /classify` answers, with the file's name, or an error.
+/// A line of JSON: what the routes answer, with the file's name, or an error.
 #[derive(Serialize)]
-struct Line<'a> {
+struct Line<'a, T> {
     file: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    predictions: Option<&'a [Prediction]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<ImageInfo>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timing_ms: Option<Timing>,
+    #[serde(flatten)]
+    answer: Option<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a String>,
 }
 
-fn write_json(out: &mut impl Write, file: &Path, result: &Result<Classification, String>) -> io::Result<()> {
-    let answer = result.as_ref().ok();
-    let line = Line {
-        file: &file.to_string_lossy(),
-        predictions: answer.map(|answer| &*answer.predictions),
-        image: answer.map(|answer| answer.image),
-        timing_ms: answer.map(|answer| answer.timing),
-        error: result.as_ref().err(),
+/// The labels of a file.
+#[derive(Serialize)]
+struct Classified<'a> {
+    predictions: &'a [Prediction],
+    image: ImageInfo,
+    timing_ms: Timing,
+}
+
+impl<'a> Classified<'a> {
+    fn new(found: &'a Classification) -> Self {
+        Self { predictions: &found.predictions, image: found.image, timing_ms: found.timing }
+    }
+}
+
+/// The embedding of a file.
+#[derive(Serialize)]
+struct Embedded<'a> {
+    embedding: &'a [f32],
+    dimensions: usize,
+    image: ImageInfo,
+    timing_ms: Timing,
+}
+
+impl<'a> Embedded<'a> {
+    fn new(found: &'a Embedding) -> Self {
+        let dimensions = found.values.len();
+        Self { embedding: &found.values, dimensions, image: found.image, timing_ms: found.timing }
+    }
+}
+
+fn write_json(out: &mut impl Write, file: &Path, result: Result<impl Serialize, &String>) -> io::Result<()> {
+    let (answer, error) = match result {
+        Ok(answer) => (Some(answer), None),
+        Err(error) => (None, Some(error)),
     };
-    serde_json::to_writer(&mut *out, &line)?;
+    serde_json::to_writer(&mut *out, &Line { file: &file.to_string_lossy(), answer, error })?;
     writeln!(out)
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Full<'a> {
 /// Which model answered.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ModelName)]
-struct ModelName<'a> {
+pub(super) struct ModelName<'a> {
     /// What it is called.
     name: &'a str,
     /// SHA-256 of its ONNX file, in hexadecimal.
@@ -94,6 +94,12 @@ impl<'a, T> OneOf<'a, T> {
     }
 }
 
+impl<'a> ModelName<'a> {
+    pub(super) fn of(card: &'a Card) -> Self {
+        Self { name: &card.name, sha256: &card.sha256 }
+    }
+}
+
 impl<'a> Full<'a> {
     /// The answer for one image among several.
     pub(super) fn part(classification: &'a Classification) -> Self {
@@ -109,8 +115,7 @@ impl<'a> Full<'a> {
 
     /// The answer for the one image of a request.
     pub(super) fn whole(classification: &'a Classification, card: &'a Card, id: &'a str) -> Self {
-        let Card { name, sha256, .. } = card;
-        Self { model: Some(ModelName { name, sha256 }), request_id: Some(id), ..Self::part(classification) }
+        Self { model: Some(ModelName::of(card)), request_id: Some(id), ..Self::part(classification) }
     }
 }
 

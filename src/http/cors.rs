@@ -9,8 +9,8 @@ use axum::response::Response;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::REQUEST_ID;
-use super::classify::CACHE;
 use super::envelope::SERVER_TIMING;
+use super::images::CACHE;
 use crate::config::CorsOrigins;
 
 /// What means nothing without `Access-Control-Allow-Origin`.

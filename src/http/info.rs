@@ -56,6 +56,9 @@ struct ModelInfo<'a> {
     /// How many classes it tells apart.
     #[schema(minimum = 1)]
     classes: usize,
+    /// How many numbers an embedding has; null where the model has none.
+    #[schema(required, minimum = 1)]
+    embedding_dimensions: Option<usize>,
     /// What it sees of an image.
     input: InputInfo,
 }
@@ -115,6 +118,7 @@ impl<'a> Info<'a> {
                 precision: card.precision.as_deref(),
                 head: card.backbone_sha256.as_deref().map(|backbone_sha256| HeadInfo { backbone_sha256 }),
                 classes: app.classifier.classes(),
+                embedding_dimensions: app.classifier.model().embedding_len(),
                 input: InputInfo { width, height },
             },
             limits: LimitsInfo {

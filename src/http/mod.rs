@@ -1,7 +1,7 @@
 //! The routes: the same router under Lambda and in the local server.
 //!
-//! The data's way: `token` lets the request in, `receive` takes the body in, [`body`] turns its bytes into images and options, `classify` has each
-//! image classified on a blocking thread, and `answer` says what goes back. `envelope`, around all routes, gives every
+//! The data's way: `token` lets the request in, `receive` takes the body in, [`body`] turns its bytes into images and options, `images` has each
+//! image worked on on a blocking thread, as `classify` and `embed` say, and `answer` says what goes back. `envelope`, around all routes, gives every
 //! request an id, turns an [`Error`] into a problem document, and hands the record of what it was to
 //! [`crate::telemetry`], which logs and counts it.
 
@@ -10,8 +10,10 @@ pub mod body;
 mod answer;
 mod classify;
 mod cors;
+mod embed;
 mod envelope;
 mod habits;
+mod images;
 mod info;
 mod metrics;
 mod openapi;
@@ -32,8 +34,8 @@ use axum::middleware;
 use axum::routing::{get, post};
 use bytes::Bytes;
 
-pub(crate) use classify::CACHE;
 pub use envelope::{REQUEST_ID, TRACE_ID};
+pub(crate) use images::CACHE;
 pub use page::PublicPath;
 pub(crate) use path::without_repeated_slashes;
 pub use refused::Refused;
@@ -72,6 +74,7 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         .route("/", post(classify::classify).put(classify::classify))
         .route("/classify", post(classify::classify).put(classify::classify))
         .route("/predict", post(classify::predict).put(classify::predict))
+        .route("/embed", post(embed::embed).put(embed::embed))
         .route("/health", get(info::health))
         .route("/info", get(info::info))
         .merge(if config.web_ui { page::routes() } else { Router::new() })
@@ -93,11 +96,11 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
 pub(crate) fn is_route(path: &str) -> bool {
     const READ: [&str; 4] = ["/health", "/info", "/openapi.json", "/metrics"];
     let path = path::without_trailing_slash(path);
-    CLASSIFYING.contains(&path) || READ.contains(&path) || page::has(path) || habits::has(path)
+    IMAGES.contains(&path) || READ.contains(&path) || page::has(path) || habits::has(path)
 }
 
-/// The paths that classify images.
-const CLASSIFYING: [&str; 3] = ["/", "/classify", "/predict"];
+/// The paths that take images.
+const IMAGES: [&str; 4] = ["/", "/classify", "/predict", "/embed"];
 
 /// What is done for every request, whatever its route.
 fn around(routes: Router, config: &Config, limits: body::Limits, observer: Arc<Observer>) -> Router {

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Uri};
 
-use super::{CLASSIFYING, is_route};
+use super::{IMAGES, is_route};
 
 /// Rewrites the path to the one that the routes know.
 pub(super) async fn plain(mut request: Request) -> Request {
@@ -22,7 +22,7 @@ fn without_file_name<'a>(method: &Method, path: &'a str) -> &'a str {
     let Some((folder, name)) = path.rsplit_once('/').filter(|_| *method == Method::PUT) else { return path };
     let is_file = !is_route(path) && (!folder.is_empty() || name.contains('.'));
     let folder = if folder.is_empty() { "/" } else { folder };
-    if is_file && CLASSIFYING.contains(&folder) { folder } else { path }
+    if is_file && IMAGES.contains(&folder) { folder } else { path }
 }
 
 /// The path with one slash in place of several: a base URL that ends in a slash makes two of them.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Error;
-use crate::classifier::{Classification, Timing};
+use crate::classifier::{Classification, Embedding, ImageInfo, Timing};
 
 /// Characters of what came from outside that a line of the log may hold.
 const SHOWN: usize = 200;
@@ -62,7 +62,7 @@ pub(crate) struct Found {
     pub(crate) width: u32,
     /// In pixels.
     pub(crate) height: u32,
-    /// The best label and its score, unless no label was good enough for the request.
+    /// The best label and its score, unless no label was good enough for the request or none was asked for.
     pub(crate) best: Option<(String, f64)>,
     /// The answer was remembered.
     pub(crate) cached: bool,
@@ -78,6 +78,27 @@ pub(crate) struct Refusal {
     pub(crate) cause: Option<String>,
 }
 
+impl Found {
+    fn new(image: ImageInfo, timing: Timing, cached: bool) -> Self {
+        let ImageInfo { format, width, height } = image;
+        Self { format: format.name(), width, height, best: None, cached, timing }
+    }
+}
+
+impl From<&Classification> for Found {
+    fn from(found: &Classification) -> Self {
+        let best = found.predictions.first();
+        let best = best.map(|best| (best.label.name.clone(), f64::from(best.score)));
+        Self { best, ..Self::new(found.image, found.timing, found.cached) }
+    }
+}
+
+impl From<&Embedding> for Found {
+    fn from(found: &Embedding) -> Self {
+        Self::new(found.image, found.timing, found.cached)
+    }
+}
+
 impl Refusal {
     pub(crate) fn new(error: &Error) -> Self {
         Self { status: error.status(), code: error.code(), cause: cause_chain(error) }
@@ -85,19 +106,12 @@ impl Refusal {
 }
 
 impl Image {
-    pub(crate) fn new(file_name: Option<&str>, outcome: &Result<Classification, Error>) -> Self {
-        let found = |classification: &Classification| Found {
-            format: classification.image.format.name(),
-            width: classification.image.width,
-            height: classification.image.height,
-            best: classification
-                .predictions
-                .first()
-                .map(|best| (best.label.name.clone(), f64::from(best.score))),
-            cached: classification.cached,
-            timing: classification.timing,
-        };
-        Self { file_name: file_name.map(clean), outcome: outcome.as_ref().map(found).map_err(Refusal::new) }
+    pub(crate) fn new<T>(file_name: Option<&str>, outcome: &Result<T, Error>) -> Self
+    where
+        for<'a> Found: From<&'a T>,
+    {
+        let outcome = outcome.as_ref().map(Found::from).map_err(Refusal::new);
+        Self { file_name: file_name.map(clean), outcome }
     }
 }
 

@@ -9,6 +9,7 @@ mod cargo_lambda;
 mod cases;
 mod command_line;
 mod cors;
+mod embed;
 mod emulator;
 mod http;
 mod lambda;

@@ -26,12 +26,16 @@ _PLAIN = re.compile(r"[A-Za-z][\w.-]*")
 
 
 def write_card(
-    recipe: Recipe, weights: Weights, model_sha256: str, accuracy: Accuracy | None
+    recipe: Recipe,
+    weights: Weights,
+    model_sha256: str,
+    accuracy: Accuracy | None,
+    features: str | None = None,
 ) -> str:
     """Markdown with YAML front matter; the Rust program reads `model_name`,
     `license`, `source` and `model_sha256` from the latter.
 
-    The same arguments give the same text, so that a card can be checked by making it again.
+    `features` says what the second output is, if there is one. The same arguments give the same text, so that a card can be checked by making it again.
     """
     size = recipe.preprocessing.crop
     classes = len(recipe.labels)
@@ -63,7 +67,7 @@ model_sha256: {model_sha256}
 | parameters | {count_parameters(weights.state):,} |
 | input | `pixel_values`, f32 `[batch, 3, {size}, {size}]`, RGB, batch free |
 | output | `logits`, f32 `[batch, {classes}]`; classes in `labels.tsv` and `config.json` |
-| preprocessing | `preprocessor_config.json`; {_preprocessing(recipe)} |
+{_features(features)}| preprocessing | `preprocessor_config.json`; {_preprocessing(recipe)} |
 {_published(recipe)}{_measured(accuracy)}
 ## How it was made
 
@@ -97,6 +101,10 @@ def _preprocessing(recipe: Recipe) -> str:
         f"long side cut off to whole pixels; centre crop {steps.crop}, its offset rounded half to "
         "even"
     )
+
+
+def _features(features: str | None) -> str:
+    return f"| features | `features`, {features} |\n" if features else ""
 
 
 def _published(recipe: Recipe) -> str:

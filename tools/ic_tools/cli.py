@@ -12,6 +12,7 @@ from typing import NoReturn
 from .architectures import check_architecture
 from .errors import ExportError
 from .export import export
+from .features import features
 from .lite_recipes import LITE_RECIPES
 from .quantize import quantize
 from .recipe import Recipe
@@ -30,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             verify(options.bundle, options.photos)
         elif options.command == "quantize":
             quantize(options.bundle, options.photos, options.out)
+        elif options.command == "features":
+            features(options.bundle, options.out)
         elif options.command == "hub":
             # Only this command needs the hub's library.
             from .hub import hub
@@ -143,6 +146,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="where the bundle is written"
+    )
+    command = commands.add_parser(
+        "features", help="have the model of a bundle answer its last feature map or embedding, too"
+    )
+    command.add_argument("bundle", type=Path, metavar="DIR")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="where a changed copy is written; DIR itself unless given"
     )
     _add_hub(
         commands.add_parser("hub", help="fetch a model of the Hugging Face hub as a bundle")

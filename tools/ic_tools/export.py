@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 from PIL import Image
 
 from .bundle import sha256, split, write_bundle
 from .card import write_card
 from .compare import Comparison
+from .errors import ExportError
+from .features import add_features
 from .photos import Accuracy, measure
 from .recipe import Recipe
 
@@ -27,16 +30,29 @@ def export(recipe: Recipe, out: Path, photos: Path | None) -> Comparison:
     Prints what was found, and returns how far the two sides differ. Raises `ExportError`.
     """
     weights = recipe.load()
-    model = recipe.build(weights.state).SerializeToString(deterministic=True)
+    built = recipe.build(weights.state)
+    features = _add_features(built)
+    model = built.SerializeToString(deterministic=True)
     files = split(model)
     model_sha256 = sha256(files)
     print(f"{recipe.name}: {sum(map(len, files.values()))} bytes, sha256 {model_sha256}")
     comparison = Comparison(model, recipe.reference(weights.state), recipe.preprocessing.crop)
     accuracy = _check(recipe, comparison, photos)
-    card = write_card(recipe, weights, model_sha256, accuracy)
+    card = write_card(recipe, weights, model_sha256, accuracy, features)
     write_bundle(out, recipe, files, card)
     print(f"wrote {out}")
     return comparison
+
+
+def _add_features(model: onnx.ModelProto) -> str | None:
+    """What the output `features` is; `None` where the layer before the classifier is not found."""
+    try:
+        features = add_features(model)
+    except ExportError as error:
+        print(f"no features: {error}")
+        return None
+    print(f"features: {features}")
+    return features
 
 
 def _check(recipe: Recipe, comparison: Comparison, photos: Path | None) -> Accuracy | None:

@@ -21,8 +21,8 @@ from .verify import find_model, sha256_of
 
 FEATURES = "features"
 
-# Layers that multiply a vector with a constant matrix. The first input is the vector; where the layer computes in
-# 8-bit integers with a fixed scale, the next two are its scale and its zero.
+# Layers that multiply a vector with a matrix. The vector is the first input. In 8-bit layers with a fixed scale, scale
+# and zero point are the second and the third.
 _CLASSIFIERS = frozenset(
     "Gemm MatMul MatMulInteger QLinearMatMul QGemm FusedGemm FusedMatMul MatMulNBits DynamicQuantizeMatMul "
     "MatMulIntegerToFloat Conv FusedConv QLinearConv".split()
@@ -33,13 +33,15 @@ _AFTER = frozenset(
     "DequantizeLinear QLinearAdd QLinearSoftmax QLinearSigmoid".split()
 )
 _POOLS = frozenset(("GlobalAveragePool", "QLinearGlobalAveragePool", "ReduceMean"))
-# What may stand between the pool and the classifier: values stay as they are, or are rounded.
+# What may stand between the pool and the classifier: these change the shape, or round.
 _BETWEEN = frozenset(
     "Flatten Squeeze Reshape Identity Dropout Cast QuantizeLinear DequantizeLinear DynamicQuantizeLinear".split()
 )
 _MAP_RANK, _VECTOR_RANK = 4, 2
-# Where the model leaves height and width free.
+# Pixels, where the model leaves height and width free.
 _USUAL_SIZE = 224
+_NUMPY = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+_STATED_SHA256 = re.compile(r"^(model_sha256: *[\"']?)[0-9a-fA-F]{64}", re.MULTILINE)
 
 
 def features(bundle: Path, out: Path | None = None) -> None:
@@ -52,7 +54,7 @@ def features(bundle: Path, out: Path | None = None) -> None:
     if out is not None and (out.exists() and any(out.iterdir())):
         raise ExportError(f"{out} exists: give another --out, or remove it")
     model = onnx.load(path, load_external_data=False)
-    print(add_features(model, path.parent))
+    print(f"{FEATURES}: {add_features(model, path.parent)}")
     if out is not None:
         shutil.copytree(bundle, out, dirs_exist_ok=True)
         path = out / path.relative_to(bundle)
@@ -65,7 +67,7 @@ def features(bundle: Path, out: Path | None = None) -> None:
 
 
 def add_features(model: onnx.ModelProto, folder: Path | None = None) -> str:
-    """Add the output to `model`, whose weights may lie in `folder`; returns a line that says what it is.
+    """Add the output to `model`, whose weights may lie in `folder`; returns its type, its shape and what it is.
 
     Raises `ExportError` with the reason where the layer before the classifier is not found; `model` is unchanged then.
     """
@@ -80,8 +82,10 @@ def add_features(model: onnx.ModelProto, folder: Path | None = None) -> str:
     dims = [batch[0].dim_param or batch[0].dim_value or "batch" if batch else "batch", *shape[1:]]
     graph.output[-1].CopyFrom(helper.make_tensor_value_info(FEATURES, element, dims))
     model.CopyFrom(changed)
-    what = "the last feature map" if len(shape) == _MAP_RANK else "the embedding"
-    return f"{FEATURES}: {what}, {TensorProto.DataType.Name(element).lower()} [{', '.join(map(str, dims))}]"
+    is_map = len(shape) == _MAP_RANK
+    what = "the last feature map; its mean over height and width is the embedding" if is_map else "the embedding"
+    name = "f16" if element == TensorProto.FLOAT16 else "f32"
+    return f"{name} `[{', '.join(map(str, dims))}]`: {what}"
 
 
 def drop_features(model: onnx.ModelProto) -> None:
@@ -110,7 +114,7 @@ class _Walk:
                 self._constants |= {node.output[0]: attributes(node).get("value")}
 
     def features(self) -> str | onnx.NodeProto:
-        """The tensor of the features; where it is quantised, the node that makes it float."""
+        """The tensor of the features. Where it is quantised, a node that makes it float."""
         classifier, pool = self._classifier()
         # A pool behind the classifier means that its input is the map itself.
         user = (None if pool else self._pool(classifier.input[0])) or classifier
@@ -121,7 +125,7 @@ class _Walk:
         if maker.op_type == "DynamicQuantizeLinear":
             return maker.input[0]
         if maker.op_type == "DequantizeLinear":
-            # A node of its own: ONNX Runtime makes one whole-number operator of the old one and its surroundings.
+            # A second node, since ONNX Runtime fuses the first one with the layers around it.
             copy = onnx.NodeProto()
             copy.CopyFrom(maker)
             copy.name, copy.output[:] = FEATURES, [FEATURES]
@@ -166,7 +170,7 @@ class _Walk:
         return node, pool
 
     def _pool(self, vector: str) -> onnx.NodeProto | None:
-        """The pool over height and width that makes a vector, if nothing but shapes and rounding changes after it."""
+        """The mean over height and width that a vector comes from, if it is only reshaped and rounded after that."""
         while (node := self._made_by.get(vector)) is not None and node.op_type in _BETWEEN:
             vector = node.input[0]
         if node is None or node.op_type not in _POOLS or attributes(node).get("channels_last"):
@@ -184,7 +188,7 @@ class _Walk:
 
 
 def _put_out(graph: onnx.GraphProto, found: str | onnx.NodeProto) -> None:
-    """Make an output of what was found. A tensor is renamed: a copy of it would cost time in every run."""
+    """Make an output of what was found. A tensor is renamed, since a copy would cost time in every run."""
     if isinstance(found, str):
         kept = {item.name for item in graph.output} | {item.name for item in graph.value_info}
         used = {name for node in graph.node for name in (*node.input, *node.output)}
@@ -221,9 +225,8 @@ def _try(
     usual = [1, _USUAL_SIZE, _USUAL_SIZE, 3] if channels_last else [1, 3, _USUAL_SIZE, _USUAL_SIZE]
     size = [side if isinstance(side, int) else default for side, default in zip(source.shape, usual)]
     pixels = np.random.default_rng(0).uniform(0, 1, size).astype(_NUMPY[source.type])
-    (*expected, _), (*outputs, values) = old.run(None, {source.name: pixels}) + [None], new.run(
-        None, {source.name: pixels}
-    )
+    expected = old.run(None, {source.name: pixels})
+    *outputs, values = new.run(None, {source.name: pixels})
     for before, after in zip(expected, outputs, strict=True):
         if not np.allclose(before, after, rtol=1e-3, atol=1e-4):
             raise ExportError("with the new output ONNX Runtime answers other logits")
@@ -236,9 +239,6 @@ def _try(
         for index, (side, known, name) in enumerate(zip(values.shape, described, free))
     ]
     return shape, helper.np_dtype_to_tensor_dtype(values.dtype)
-
-
-_NUMPY = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 
 
 def _session(model: onnx.ModelProto, folder: Path | None) -> onnxruntime.InferenceSession:
@@ -260,9 +260,7 @@ def _set_hash(card: Path, sha256: str) -> None:
     """The hash in a card that states one."""
     if card.exists():
         text = card.read_text(encoding="utf-8", errors="surrogateescape")
-        changed = _STATED.sub(rf"\g<1>{sha256}", text)
+        changed = _STATED_SHA256.sub(rf"\g<1>{sha256}", text)
         if changed != text:
             card.write_text(changed, encoding="utf-8", errors="surrogateescape")
 
-
-_STATED = re.compile(r"(?m)^(model_sha256: *[\"']?)[0-9a-fA-F]{64}")

@@ -16,6 +16,7 @@ from PIL import Image
 
 from .bundle import sha256, split, write_files
 from .errors import ExportError
+from .features import add_features, drop_features
 from .observe import observe
 from .optimise import optimise
 from .photos import Accuracy, find_photos, measure, softmax
@@ -52,6 +53,7 @@ def quantize(bundle: Path, photos: Path, out: Path) -> None:
     if out.resolve() == bundle.resolve():
         raise ExportError(f"{out} holds the float model; name another folder")
     model = onnx.load(find_model(bundle))
+    drop_features(model)
     preprocessing = read_preprocessing(bundle)
     files = find_photos(photos)
     if len(files) < _FEWEST_PHOTOS:
@@ -73,6 +75,7 @@ def quantize(bundle: Path, photos: Path, out: Path) -> None:
     if agreement.same < _LEAST_AGREEMENT * agreement.photos:
         raise ExportError(f"the best class is the same for {agreement} photos, which is too few")
     quantized = optimise(to_qdq(model, seen[0] + seen[1], bounds))
+    print(f"features: {add_features(quantized)}")
     content = split(quantized.SerializeToString(deterministic=True))
     accuracies = [_accuracy(bundle, photos, each) for each in (quantized, model)]
     copied = {name: (bundle / name).read_bytes() for name in _COPIED if (bundle / name).exists()}
@@ -195,8 +198,8 @@ otherwise, and so a few weights.
 _INHERITED = tuple(
     f"| {row} |"
     for row in (
-        "source", "licence", "weights", "parameters", "input", "output", "preprocessing",
-        "published accuracy",
+        "source", "licence", "weights", "parameters", "input", "output", "features",
+        "preprocessing", "published accuracy",
     )
 )
 

@@ -85,8 +85,9 @@ def test_quantized_bundle_agrees_and_says_so(bundle, photos, tmp_path, capsys):
     assert "# small in 8-bit integers" in card and card.endswith("## Limits\n\nKnows little.\n")
     model = onnx.load(out / "model.onnx")
     assert {node.op_type for node in model.graph.node} >= {"QLinearConv", "QGemm"}
-    (source,), (target,) = model.graph.input, model.graph.output
-    assert {item.type.tensor_type.elem_type for item in (source, target)} == {TensorProto.FLOAT}
+    (source,), outputs = model.graph.input, model.graph.output
+    assert [item.name for item in outputs] == [OUTPUT, "features"]
+    assert {item.type.tensor_type.elem_type for item in (source, *outputs)} == {TensorProto.FLOAT}
 
 
 def test_no_two_neighbours_of_a_filter_can_saturate_sixteen_bits():

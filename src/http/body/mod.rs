@@ -37,6 +37,7 @@ use crate::error::Error;
 
 pub(super) use self::json::Document;
 pub use self::options::RawOptions;
+pub(super) use self::options::shown;
 
 /// Whether JSON may hold images in a field of this name.
 pub(crate) fn is_image_field(name: &str) -> bool {

@@ -9,11 +9,12 @@ use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, Array, OneOfBuilder};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Response, Schema, Type};
-use utoipa::{PartialSchema as _, ToSchema as _};
+use utoipa::{PartialSchema as _, ToSchema};
 
 use super::super::answer::{Bare, Full, OneOf, Results};
-use super::super::classify::CACHE;
+use super::super::embed::Embedded;
 use super::super::envelope;
+use super::super::images::CACHE;
 use super::super::info::{Health, Info};
 use super::super::problem::Problem;
 use super::{Facts, examples};
@@ -33,6 +34,9 @@ pub(super) const CLASSIFIED: &str = "Classified";
 /// The name of what `POST /predict` answers.
 pub(super) const PREDICTED: &str = "Predicted";
 
+/// The name of what `POST /embed` answers.
+pub(super) const EMBEDDED: &str = "Embedded";
+
 /// The name of the answer to every `OPTIONS`.
 pub(super) const PREFLIGHT: &str = "Preflight";
 
@@ -41,8 +45,10 @@ const JSON: &str = "application/json";
 /// What a request can be refused for depends on what it asks.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Route {
-    /// It sends an image.
+    /// It sends an image for its labels.
     Image,
+    /// It sends an image for its embedding.
+    Embed,
     /// It reads.
     Read,
     /// It asks for what is not there.
@@ -55,9 +61,10 @@ impl Route {
             "not_found" | "method_not_allowed" => &[Self::Nowhere],
             // What comes before any route.
             "invalid_event" | "request_timeout" | "body_too_large" | "internal" | "overloaded" => {
-                &[Self::Image, Self::Read]
+                &[Self::Image, Self::Embed, Self::Read]
             }
-            _ => &[Self::Image],
+            "no_features" => &[Self::Embed],
+            _ => &[Self::Image, Self::Embed],
         }
     }
 
@@ -76,8 +83,12 @@ impl Route {
     /// The name of what all routes of this sort answer with a status.
     fn name(self, status: u16) -> String {
         let words = reason(status).replace([' ', '-', '\''], "");
-        // A read has fewer reasons to be refused with these.
-        if self == Self::Read && status != 500 { format!("{words}OfRead") } else { words }
+        match self {
+            // A read has fewer reasons to be refused with these.
+            Self::Read if status != 500 => format!("{words}OfRead"),
+            Self::Embed if status == 422 => format!("{words}OfEmbed"),
+            _ => words,
+        }
     }
 }
 
@@ -97,9 +108,10 @@ pub(super) fn shared(facts: &Facts<'_>) -> Result<BTreeMap<String, Response>, Er
         (PREFLIGHT.to_owned(), preflight(facts)),
         (CLASSIFIED.to_owned(), classified(facts)?),
         (PREDICTED.to_owned(), predicted()?),
+        (EMBEDDED.to_owned(), embedded()),
     ]);
     let examples = examples::problems(facts)?;
-    for route in [Route::Image, Route::Read, Route::Nowhere] {
+    for route in [Route::Image, Route::Embed, Route::Read, Route::Nowhere] {
         for (status, kinds) in route.kinds(facts) {
             shared.insert(route.name(status), problem(status, &kinds, &examples)?);
         }
@@ -138,12 +150,7 @@ fn problem(status: u16, kinds: &[Kind], examples: &[Error]) -> Result<Response, 
 
 /// `POST /classify`.
 fn classified(facts: &Facts<'_>) -> Result<Response, Error> {
-    // Alone, an image is answered with these, too.
-    let whole = AllOfBuilder::new()
-        .item(Ref::from_schema_name(Full::name()))
-        .item(ObjectBuilder::new().required("model").required("request_id"));
-    let results = Ref::from_schema_name(Results::<OneOf<'_, Full<'_>>>::name());
-    let schema = OneOfBuilder::new().item(whole).item(results);
+    let schema = one_or_several::<Full<'_>>();
     Ok(answer("The labels of one image, or an entry for each of several.")
         .header(CACHE.as_str(), cache())
         .content(JSON, with_examples(schema, examples::classified(facts)?))
@@ -160,6 +167,25 @@ fn predicted() -> Result<Response, Error> {
         .header(CACHE.as_str(), cache())
         .content(JSON, with_examples(schema, examples::predicted()?))
         .build())
+}
+
+/// `POST /embed`.
+fn embedded() -> Response {
+    let schema = one_or_several::<Embedded<'_>>();
+    answer("The embedding of one image, or an entry for each of several.")
+        .header(CACHE.as_str(), cache())
+        .content(JSON, ContentBuilder::new().schema(Some(schema)).build())
+        .build()
+}
+
+/// The answer for one image, or that for several.
+fn one_or_several<T: ToSchema>() -> OneOfBuilder {
+    // Alone, an image is answered with these, too.
+    let whole = AllOfBuilder::new()
+        .item(Ref::from_schema_name(T::name()))
+        .item(ObjectBuilder::new().required("model").required("request_id"));
+    let results = Ref::from_schema_name(Results::<OneOf<'_, T>>::name());
+    OneOfBuilder::new().item(whole).item(results)
 }
 
 /// `GET /health`.

@@ -47,6 +47,7 @@ pub(super) fn problems(facts: &Facts<'_>) -> Result<Vec<Error>, Error> {
         Error::UnsupportedFormat { found: "An HTML page".to_owned() },
         Error::UndecodableImage { format: Format::Png.label(), cause: "the data are corrupt".into() },
         Error::TruncatedImage { format: Format::Jpeg.label() },
+        Error::NoFeatures,
         Error::internal("a fault"),
         Error::Overloaded,
     ])

@@ -31,6 +31,7 @@ use utoipa::openapi::{
 use super::App;
 use super::answer::{Bare, Full, OneOf, Results};
 use super::body::Document;
+use super::embed::Embedded;
 use super::info::{Health, Info};
 use super::problem::Problem;
 use crate::Error;
@@ -143,6 +144,9 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     with_parts::<OneOf<'_, Full<'_>>>(&mut schemas);
     with_parts::<Results<OneOf<'_, Full<'_>>>>(&mut schemas);
     with_parts::<Bare<'_>>(&mut schemas);
+    with_parts::<Embedded<'_>>(&mut schemas);
+    with_parts::<OneOf<'_, Embedded<'_>>>(&mut schemas);
+    with_parts::<Results<OneOf<'_, Embedded<'_>>>>(&mut schemas);
     with_parts::<Problem<'_>>(&mut schemas);
     with_parts::<Health>(&mut schemas);
     with_parts::<Info<'_>>(&mut schemas);

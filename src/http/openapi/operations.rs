@@ -17,13 +17,19 @@ type Answers = Vec<(&'static str, RefOr<Response>)>;
 pub(super) fn paths(facts: &Facts<'_>) -> Result<Paths, Error> {
     let mut paths = Paths::new();
     let full = "The full answer: of each label its class, too, and which model answered in what time.";
+    const LABELS: (Route, &[&str]) = (Route::Image, &["TopK", "MinScore", "FunctionToApply"]);
     for (path, id) in [("/", "classifyAtRoot"), ("/classify", "classify")] {
-        upload(&mut paths, facts, path, id, ("Classify images", full), answers::CLASSIFIED);
+        upload(&mut paths, facts, path, id, ("Classify images", full), LABELS, answers::CLASSIFIED);
     }
     let short = "The bare list, as the Hugging Face image-classification API answers it; for several images a list of \
                  such lists.";
     let summary = ("Classify images, with a short answer", short);
-    upload(&mut paths, facts, "/predict", "predict", summary, answers::PREDICTED);
+    upload(&mut paths, facts, "/predict", "predict", summary, LABELS, answers::PREDICTED);
+    let vector = "The mean of each channel over the model's last feature map, or the vector before its classifier: \
+                  pictures that look alike have embeddings of a similar direction.";
+    let summary = ("Embed images", vector);
+    const EMBEDDING: (Route, &[&str]) = (Route::Embed, &["Normalize", "Encoding"]);
+    upload(&mut paths, facts, "/embed", "embed", summary, EMBEDDING, answers::EMBEDDED);
     let ok = |response| vec![("200", RefOr::T(response))];
     if facts.config.web_ui {
         get(&mut paths, facts, "/", "page", "The web page, unless `WEB_UI` is false", answers::page());
@@ -31,7 +37,7 @@ pub(super) fn paths(facts: &Facts<'_>) -> Result<Paths, Error> {
     get(&mut paths, facts, "/health", "health", "Ask whether the process lives", ok(answers::health()?));
     get(&mut paths, facts, "/info", "info", "Ask what runs, within which limits", ok(answers::info(facts)));
     get(&mut paths, facts, "/openapi.json", "openapi", "This document", ok(answers::openapi()));
-    let mut all = vec!["/", "/classify", "/predict", "/health", "/info", "/openapi.json"];
+    let mut all = vec!["/", "/classify", "/predict", "/embed", "/health", "/info", "/openapi.json"];
     if facts.config.serves_metrics() {
         get(&mut paths, facts, "/metrics", "metrics", "Read the metrics", ok(answers::metrics()));
         all.push("/metrics");
@@ -49,16 +55,17 @@ fn upload(
     path: &str,
     id: &str,
     (summary, description): (&str, &str),
+    (route, parameters): (Route, &[&str]),
     answer: &str,
 ) {
     let mut operation = operation(id, summary)
         .description(Some(description))
-        .parameter_ref(Ref::new("#/components/parameters/TopK"))
-        .parameter_ref(Ref::new("#/components/parameters/MinScore"))
-        .parameter_ref(Ref::new("#/components/parameters/FunctionToApply"))
         .request_body_ref(Some(Ref::new(format!("#/components/requestBodies/{}", request::IMAGES))))
         .response("200", Ref::from_response_name(answer));
-    for (status, response) in answers::refusals(facts, Route::Image) {
+    for name in parameters {
+        operation = operation.parameter_ref(Ref::new(format!("#/components/parameters/{name}")));
+    }
+    for (status, response) in answers::refusals(facts, route) {
         operation = operation.response(status, response);
     }
     if facts.config.api_token.is_some() {

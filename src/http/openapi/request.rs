@@ -19,7 +19,7 @@ use crate::model::Function;
 pub(super) const IMAGES: &str = "Images";
 
 /// The parameters of all operations, by the names under which these refer to them.
-pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 4] {
+pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 6] {
     let query = |name: &str, schema: ObjectBuilder, description: String| {
         ParameterBuilder::new()
             .name(name)
@@ -62,6 +62,22 @@ pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 4] {
             ),
         ),
         ("FunctionToApply", query("function_to_apply", function_schema(), function)),
+        (
+            "Normalize",
+            query(
+                "normalize",
+                ObjectBuilder::new().schema_type(Type::Boolean).default(Some(json!(false))),
+                "Scales each embedding to unit length, so that a scalar product is the cosine.".to_owned(),
+            ),
+        ),
+        (
+            "Encoding",
+            query(
+                "encoding",
+                text().enum_values(Some(["numbers", "base64"])).default(Some(json!("numbers"))),
+                "How the embedding is written: a list of numbers, or base64 of little-endian f32.".to_owned(),
+            ),
+        ),
         ("RequestId", request_id),
     ]
 }

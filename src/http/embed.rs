@@ -1,0 +1,157 @@
+//! `POST /embed`.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use super::answer::ModelName;
+use super::body::shown;
+use super::images::{self, Request, Task};
+use crate::classifier::{Embedding, ImageInfo, Timing};
+use crate::model::Card;
+use crate::telemetry::Notes;
+use crate::{Classifier, Error};
+
+/// The embedding of each image.
+pub(super) async fn embed(
+    State(app): State<Arc<App>>,
+    Extension(notes): Extension<Notes>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Error> {
+    let given = Options::read(query.as_deref().unwrap_or_default())?;
+    let task = Task {
+        options: Box::new(move |app, _| match app.classifier.model().embedding_len() {
+            Some(_) => Ok(given),
+            None => Err(Error::NoFeatures),
+        }),
+        work: |classifier: &Classifier, bytes, options, budget| {
+            classifier.embed(bytes, options.normalize, budget)
+        },
+        written: |app, options, outcome, id| {
+            outcome.full(
+                app.classifier.card(),
+                id,
+                |one, card, id| Embedded::whole(one, options.encoding, card, id),
+                |one| Embedded::part(one, options.encoding),
+            )
+        },
+    };
+    images::answer(Request { app, notes, headers, bytes }, task).await
+}
+
+/// The options of the query string. Those of labels, such as `top_k`, mean nothing here.
+#[derive(Clone, Copy, Default)]
+struct Options {
+    /// Scale the embedding to unit length.
+    normalize: bool,
+    encoding: Encoding,
+}
+
+/// How the numbers are written.
+#[derive(Clone, Copy, Default)]
+enum Encoding {
+    #[default]
+    Numbers,
+    /// Of little-endian f32, one after the other.
+    Base64,
+}
+
+impl Options {
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] if an option is not one of its values.
+    fn read(query: &str) -> Result<Self, Error> {
+        let mut options = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match (&*name, value.trim().to_ascii_lowercase().as_str()) {
+                ("normalize" | "encoding", "") => {}
+                ("normalize", "true" | "1") => options.normalize = true,
+                ("normalize", "false" | "0") => options.normalize = false,
+                ("normalize", _) => return Err(invalid("normalize", "true or false", &value)),
+                ("encoding", "numbers") => options.encoding = Encoding::Numbers,
+                ("encoding", "base64") => options.encoding = Encoding::Base64,
+                ("encoding", _) => return Err(invalid("encoding", "\"numbers\" or \"base64\"", &value)),
+                _ => {}
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn invalid(name: &str, range: &str, found: &str) -> Error {
+    Error::InvalidParameter(format!("{name} must be {range}; {} was found.", shown(found)))
+}
+
+/// The answer for one image. `model` and `request_id` are left out within `results`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Embedding, description = "The embedding of one image.")]
+pub(super) struct Embedded<'a> {
+    /// The mean of each channel over the model's last feature map, or the vector before its classifier.
+    embedding: Vector<'a>,
+    /// How many numbers the embedding has.
+    #[schema(minimum = 1)]
+    dimensions: usize,
+    /// The model that answered. Left out within `results`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    model: Option<ModelName<'a>>,
+    /// What the image is.
+    image: ImageInfo,
+    /// Where the time went, in milliseconds.
+    timing_ms: Timing,
+    /// The embedding was remembered from an earlier request with the same image.
+    cached: bool,
+    /// As in the header `x-request-id`. Left out within `results`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    request_id: Option<&'a str>,
+}
+
+/// The numbers of an embedding.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Vector<'a> {
+    /// As they are.
+    Numbers(&'a [f32]),
+    /// Base64 of little-endian f32, where `encoding=base64` asks for it.
+    Base64(String),
+}
+
+impl<'a> Embedded<'a> {
+    /// The answer for one image among several.
+    fn part(found: &'a Embedding, encoding: Encoding) -> Self {
+        let values = &found.values;
+        let embedding = match encoding {
+            Encoding::Numbers => Vector::Numbers(values),
+            Encoding::Base64 => {
+                let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                Vector::Base64(BASE64_STANDARD.encode(bytes))
+            }
+        };
+        Self {
+            embedding,
+            dimensions: values.len(),
+            model: None,
+            image: found.image,
+            timing_ms: found.timing,
+            cached: found.cached,
+            request_id: None,
+        }
+    }
+
+    /// The answer for the one image of a request.
+    fn whole(found: &'a Embedding, encoding: Encoding, card: &'a Card, id: &'a str) -> Self {
+        Self { model: Some(ModelName::of(card)), request_id: Some(id), ..Self::part(found, encoding) }
+    }
+}
