@@ -61,7 +61,7 @@ fn told<T>(result: Result<T, Error>) -> Result<T, String> {
 }
 
 /// Reads a file of at most `limit` bytes.
-fn read(file: &Path, limit: usize) -> Result<Vec<u8>, String> {
+pub(super) fn read(file: &Path, limit: usize) -> Result<Vec<u8>, String> {
     // One byte more tells a file that is too large.
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();

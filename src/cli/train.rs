@@ -39,7 +39,7 @@ pub fn run(config: &Config, arguments: &TrainArguments) -> Result<ExitCode, Star
         &classifier,
         &dataset,
         memory,
-        config.limits.max_body_bytes,
+        &|path| classify::read(path, config.limits.max_body_bytes),
         config.processors,
         &|| bar.inc(1),
     );

@@ -22,6 +22,8 @@ pub struct Card {
     pub sha256: String,
     /// The same without the head, where there is one.
     pub backbone_sha256: Option<String>,
+    /// Name of the model that the head was trained with, where the card tells it.
+    pub backbone_name: Option<String>,
     /// Licence of the weights, where the card names it.
     pub license: Option<String>,
     /// Where the weights come from, where the card names it.
@@ -322,6 +324,7 @@ fn card(dir: &Path, config: &ModelConfig, text: &str) -> Card {
         name: name.or_else(|| config.model_type.clone()).or_else(folder).unwrap_or_default(),
         sha256: String::new(),
         backbone_sha256: None,
+        backbone_name: scalar("backbone_name"),
         license: scalar("license"),
         source: scalar("source"),
         precision: scalar("precision"),

@@ -37,6 +37,7 @@ fn write(card: &mut String, facts: &Facts<'_>) -> std::fmt::Result {
     let Facts { name, backbone, trained, labels, .. } = facts;
     let photos: usize = trained.confusion.iter().flatten().sum();
     let right = trained.right();
+    let backbone_name = backbone.backbone_name.as_ref().unwrap_or(&backbone.name);
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     writeln!(card, "---\nmodel_name: {}", quoted(name))?;
     for (key, value) in [("license", &backbone.license), ("precision", &backbone.precision)] {
@@ -44,18 +45,19 @@ fn write(card: &mut String, facts: &Facts<'_>) -> std::fmt::Result {
             writeln!(card, "{key}: {}", quoted(value))?;
         }
     }
-    let source = format!("a head trained on {photos} pictures, on the embeddings of {}", backbone.name);
+    let source = format!("{photos} pictures of one's own, and the embeddings of {backbone_name}");
     writeln!(card, "source: {}", quoted(&source))?;
     writeln!(card, "library_name: onnx\npipeline_tag: image-classification")?;
-    writeln!(card, "backbone_sha256: {}\nmodel_sha256: {}\n---\n", facts.backbone_sha256, facts.sha256)?;
+    writeln!(card, "backbone_name: {}\nbackbone_sha256: {}", quoted(backbone_name), facts.backbone_sha256)?;
+    writeln!(card, "model_sha256: {}\n---\n", facts.sha256)?;
     writeln!(card, "# {}\n", cell(name))?;
     writeln!(
         card,
         "A linear layer in `head.safetensors`, trained with `image-classifier train` on the embeddings of {}. It takes the \
          place of that model's classifier.\n\n| | |\n|---|---|",
-        cell(&backbone.name)
+        cell(backbone_name)
     )?;
-    writeln!(card, "| backbone | {}, sha256 `{}` |", cell(&backbone.name), facts.backbone_sha256)?;
+    writeln!(card, "| backbone | {}, sha256 `{}` |", cell(backbone_name), facts.backbone_sha256)?;
     if let Some(license) = &backbone.license {
         writeln!(card, "| licence of the backbone | {} |", cell(license))?;
     }
@@ -128,6 +130,7 @@ mod tests {
             name: "backbone".to_owned(),
             sha256: String::new(),
             backbone_sha256: None,
+            backbone_name: None,
             license: Some("mit".to_owned()),
             source: None,
             precision: None,

@@ -94,7 +94,7 @@ fn in_table(table: &Path) -> Result<Vec<(PathBuf, String)>, String> {
     let (Some(file), Some(label)) = (column("file"), column("label")) else {
         return Err(fault("its first line must name the columns file and label: file,label".to_owned()));
     };
-    let folder = table.parent().unwrap_or(Path::new(""));
+    let folder = table.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut files = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| fault(error.to_string()))?;

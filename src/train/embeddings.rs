@@ -1,7 +1,5 @@
 //! Files → examples: an embedding of each picture, on all processors.
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +11,7 @@ use super::dataset::Dataset;
 use super::examples::Example;
 use super::remembered;
 use crate::model::digest;
-use crate::{Classifier, Error, StartError, image};
+use crate::{Classifier, Error, StartError};
 
 /// Examples, and what did not become one.
 #[derive(Debug, Default)]
@@ -27,7 +25,7 @@ pub(crate) struct Embedded {
 }
 
 /// Has the model make an embedding of each picture, `threads` at the same time, unless it stands in the file `memory`;
-/// then writes all of them there. Files of more than `max_bytes` are left out. `done` is called after each file.
+/// then writes all of them there. `read` gives the bytes of a file. `done` is called after each file.
 ///
 /// # Errors
 ///
@@ -36,7 +34,7 @@ pub(crate) fn embed(
     classifier: &Classifier,
     dataset: &Dataset,
     memory: &Path,
-    max_bytes: usize,
+    read: &(dyn Fn(&Path) -> Result<Vec<u8>, String> + Sync),
     threads: usize,
     done: &(dyn Fn() + Sync),
 ) -> Result<Embedded, StartError> {
@@ -50,7 +48,7 @@ pub(crate) fn embed(
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some((path, class)) = dataset.files.get(index) else { return };
-                    let example = read(path, max_bytes).and_then(|bytes| {
+                    let example = read(path).and_then(|bytes| {
                         let hash = Sha256::digest(&bytes).into();
                         let old = known.get(&hash).cloned();
                         let is_old = old.is_some();
@@ -94,26 +92,10 @@ fn depends_on(classifier: &Classifier) -> String {
     digest::hex(Sha256::new_with_prefix(parts))
 }
 
-fn read(path: &Path, max_bytes: usize) -> Result<Vec<u8>, String> {
-    let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
-    let read = || -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|error| error.to_string())?;
-    if bytes.len() > max_bytes {
-        return Err(format!("it is larger than {max_bytes} bytes; MAX_BODY_BYTES allows more"));
-    }
-    Ok(bytes)
-}
-
 fn embedding(classifier: &Classifier, bytes: &[u8]) -> Result<Vec<f32>, String> {
-    let model = classifier.model();
-    let target = |width, height| model.scaled_size(width, height);
-    let picture = image::decode_within(bytes, &mut classifier.budget(), &target);
-    let embedding = picture.and_then(|picture| model.embedding(&picture.raster));
-    embedding.map_err(|error| match error {
+    let embedding = classifier.embed(bytes, false, &mut classifier.budget());
+    embedding.map(|embedding| embedding.values).map_err(|error| match error {
+        // Here the caller and the operator are the same person.
         Error::Internal(cause) => cause.to_string(),
         error => error.to_string(),
     })

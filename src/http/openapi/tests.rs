@@ -16,6 +16,7 @@ fn made(token: bool) -> Value {
         source: None,
         precision: None,
         backbone_sha256: None,
+        backbone_name: None,
     };
     let facts = Facts { config: &config, card: &card, classes: 1000, info: Value::Null };
     serde_json::to_value(document(&facts).unwrap()).unwrap()
