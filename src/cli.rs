@@ -3,6 +3,7 @@
 pub mod classify;
 pub mod evaluate;
 mod progress;
+pub mod train;
 
 use std::path::PathBuf;
 
@@ -33,6 +34,8 @@ pub enum Command {
     Classify(ClassifyArguments),
     /// Measure top-1 and top-5 over a folder of labelled photos
     Evaluate(EvaluateArguments),
+    /// Train a model of your own classes on labelled photos
+    Train(TrainArguments),
 }
 
 /// `image-classifier classify`.
@@ -67,4 +70,21 @@ pub struct EvaluateArguments {
     /// One JSON object, rather than text
     #[arg(long)]
     pub json: bool,
+}
+
+/// `image-classifier train`.
+#[derive(Args, Debug)]
+pub struct TrainArguments {
+    /// A folder with a folder of photos for each class, or a CSV file with the columns `file` and `label`
+    #[arg(value_name = "DIR")]
+    pub source: PathBuf,
+    /// Where the bundle is written; one that was trained before is replaced
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Another seed divides the photos otherwise for the cross-validation
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Remembers the embeddings, so that the next run is fast [default: OUT.embeddings]
+    #[arg(long, value_name = "FILE")]
+    pub embeddings: Option<PathBuf>,
 }

@@ -11,7 +11,8 @@
 //! - [`http`]: request body → images, the routes, the answers.
 //! - [`lambda`]: Lambda event → HTTP request → answer. The only module that knows events.
 //! - [`server`]: the local HTTP server.
-//! - [`cli`]: `classify` and `evaluate`.
+//! - `train`: photos with labels → a bundle with a head of its own.
+//! - [`cli`]: `classify`, `evaluate` and `train`.
 //! - [`error`]: why a request was refused, or the program did not start.
 //! - [`telemetry`]: what it logs and measures.
 
@@ -26,6 +27,7 @@ pub mod lambda;
 pub mod model;
 pub mod server;
 pub mod telemetry;
+mod train;
 mod workers;
 
 pub use classifier::Classifier;

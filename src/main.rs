@@ -29,6 +29,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, StartError> {
     match &arguments.command {
         Some(Command::Classify(classify)) => cli::classify::run(&config, classify),
         Some(Command::Evaluate(evaluate)) => cli::evaluate::run(&config, evaluate),
+        Some(Command::Train(train)) => cli::train::run(&config, train),
         None if config.lambda.is_some() => lambda::run(&config).map(|()| ExitCode::SUCCESS),
         None | Some(Command::Serve) => server::run(&config).map(|()| ExitCode::SUCCESS),
     }

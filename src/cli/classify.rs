@@ -62,7 +62,7 @@ fn told<T>(result: Result<T, Error>) -> Result<T, String> {
 }
 
 /// Reads a file of at most `limit` bytes.
-fn read(file: &Path, limit: usize) -> Result<Vec<u8>, String> {
+pub(super) fn read(file: &Path, limit: usize) -> Result<Vec<u8>, String> {
     // One byte more tells a file that is too large.
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
@@ -149,6 +149,7 @@ fn write_table(out: &mut impl Write, file: &Path, result: &Result<Classification
     }
 }
 
-fn visible(character: char) -> Vec<char> {
+/// A character as it may be shown on a terminal.
+pub(super) fn visible(character: char) -> Vec<char> {
     if character.is_control() { character.escape_default().collect() } else { vec![character] }
 }

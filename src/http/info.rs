@@ -39,7 +39,7 @@ pub(super) struct Info<'a> {
 struct ModelInfo<'a> {
     /// What it is called.
     name: &'a str,
-    /// SHA-256 of its ONNX file, in hexadecimal.
+    /// SHA-256 of its ONNX file, and of a trained head, in hexadecimal.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     sha256: &'a str,
     /// SPDX identifier, where the card has one.
@@ -51,6 +51,9 @@ struct ModelInfo<'a> {
     /// How it computes, such as `int8` or `float32`, where the card says so.
     #[schema(required)]
     precision: Option<&'a str>,
+    /// The head that was trained with `image-classifier train`; null where the model's own classifier answers.
+    #[schema(required)]
+    head: Option<HeadInfo<'a>>,
     /// How many classes it tells apart.
     #[schema(minimum = 1)]
     classes: usize,
@@ -61,6 +64,15 @@ struct ModelInfo<'a> {
     embedding_dimensions: Option<usize>,
     /// What it sees of an image.
     input: InputInfo,
+}
+
+/// A linear layer that takes the place of the model's classifier.
+#[derive(Serialize, ToSchema)]
+#[schema(as = HeadInfo)]
+struct HeadInfo<'a> {
+    /// SHA-256 of the ONNX file alone, in hexadecimal.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    backbone_sha256: &'a str,
 }
 
 /// The model's input.
@@ -107,6 +119,7 @@ impl<'a> Info<'a> {
                 license: card.license.as_deref(),
                 source: card.source.as_deref(),
                 precision: card.precision.as_deref(),
+                head: card.backbone_sha256.as_deref().map(|backbone_sha256| HeadInfo { backbone_sha256 }),
                 classes: app.classifier.classes(),
                 levels: app.classifier.model().levels().map(Level::name).collect(),
                 embedding_dimensions: app.classifier.model().embedding_len(),

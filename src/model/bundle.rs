@@ -5,7 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::fields::Fields;
+use sha2::Digest as _;
+
 use super::head::{Output, Problem};
+use super::linear_head::{self, LinearHead};
 use super::preprocess::Layout;
 use super::{
     Labels, Preprocessor, Session, digest, front_matter, model_file, preprocessor_config, timm, ultralytics,
@@ -17,8 +20,13 @@ use crate::StartError;
 pub struct Card {
     /// Name of the model, like `efficientnet-lite0`.
     pub name: String,
-    /// SHA-256 of `model.onnx`, and of weights that lie beside it, in 64 hex digits; empty until the model is loaded.
+    /// SHA-256 of `model.onnx`, of weights that lie beside it, and of a trained head, in 64 hex digits; empty until the
+    /// model is loaded.
     pub sha256: String,
+    /// The same without the head, where there is one.
+    pub backbone_sha256: Option<String>,
+    /// Name of the model that the head was trained with, where the card tells it.
+    pub backbone_name: Option<String>,
     /// Licence of the weights, where the card names it.
     pub license: Option<String>,
     /// Where the weights come from, where the card names it.
@@ -33,6 +41,8 @@ pub struct Bundle {
     dir: PathBuf,
     pub(super) card: Card,
     pub(super) model_path: PathBuf,
+    /// The head that takes the place of the model's classifier, with the bytes of its file.
+    pub(super) head: Option<(LinearHead, Vec<u8>)>,
     /// SHA-256 that the card says the model has, where it says so.
     stated_sha256: Option<String>,
     /// `None` where the files do not name the classes.
@@ -44,6 +54,17 @@ pub struct Bundle {
     /// The class of the model in Transformers, where `config.json` names one that does not classify.
     headless: Option<String>,
 }
+
+/// SHA-256 in 64 hex digits.
+pub(super) struct Hashes {
+    /// Of the model, of weights that lie beside it, and of a trained head.
+    pub(super) whole: String,
+    /// The same without the head.
+    pub(super) backbone: String,
+}
+
+/// The files of image processors: that of Transformers 4, and that of Transformers 5, which wins.
+const PROCESSOR_FILES: [&str; 2] = ["preprocessor_config.json", "processor_config.json"];
 
 /// Where it stands how a picture becomes the input.
 #[derive(Debug)]
@@ -140,6 +161,7 @@ impl Bundle {
         Ok(Self {
             card: card(dir, &config, &text),
             model_path,
+            head: read_head(&dir.join(linear_head::FILE))?,
             stated_sha256: front_matter::scalar(&text, "model_sha256").map(|hash| hash.to_ascii_lowercase()),
             labels: table.or(config.labels.take()),
             problem: config.problem,
@@ -197,6 +219,9 @@ impl Bundle {
         if let Some(labels) = &self.labels {
             return Ok(labels.clone());
         }
+        if let Some((head, _)) = &self.head {
+            return Ok(Labels::numbered(head.classes()));
+        }
         if let Some(names) = session.metadata("names") {
             return ultralytics::labels(&names).map_err(|what| fault(&self.model_path, what));
         }
@@ -214,20 +239,54 @@ impl Bundle {
         Ok(Labels::numbered(classes))
     }
 
-    /// SHA-256 of the model, with weights that lie beside it, in 64 hex digits.
+    /// The hashes of the model.
     ///
     /// # Errors
     ///
-    /// [`StartError::Bundle`] if the card states another: then figures and licence are those of another model.
-    pub(super) fn sha256(&self) -> Result<String, StartError> {
-        let found = digest::sha256(&self.model_path).map_err(|error| fault(&self.model_path, error))?;
-        match &self.stated_sha256 {
-            Some(stated) if *stated != found => Err(fault(
-                &self.model_path,
-                format!("its sha256 is {found}, but model_sha256 in README.md says {stated}"),
-            )),
-            _ => Ok(found),
+    /// [`StartError::Bundle`] if the card states another: then figures and licence are those of another model. Also if the
+    /// head was trained with another model.
+    pub(super) fn hashes(&self) -> Result<Hashes, StartError> {
+        let (hasher, _) = digest::read(&self.model_path).map_err(|error| fault(&self.model_path, error))?;
+        let backbone = digest::hex(hasher.clone());
+        let whole = match &self.head {
+            Some((_, file)) => digest::hex(hasher.chain_update(file)),
+            None => backbone.clone(),
+        };
+        if let Some(trained) = self.head.as_ref().and_then(|(head, _)| head.backbone_sha256())
+            && trained != backbone
+        {
+            let what = format!(
+                "it was trained with the model whose sha256 is {trained}, but that of {} is {backbone}",
+                self.model_path.display()
+            );
+            return Err(self.head_fault(what));
         }
+        match &self.stated_sha256 {
+            Some(stated) if *stated != whole => Err(fault(
+                &self.model_path,
+                format!("its sha256 is {whole}, but model_sha256 in README.md says {stated}"),
+            )),
+            _ => Ok(Hashes { whole, backbone }),
+        }
+    }
+
+    /// The files that a picture's embedding depends on, relative to the bundle: the model, weights beside it, and how a
+    /// picture becomes its input, as far as that does not stand in `config.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Bundle`] if the model cannot be read.
+    pub(crate) fn backbone_files(&self) -> Result<Vec<PathBuf>, StartError> {
+        let (_, weights) = digest::read(&self.model_path).map_err(|error| fault(&self.model_path, error))?;
+        let processors =
+            PROCESSOR_FILES.map(|name| self.dir.join(name)).into_iter().filter(|path| path.is_file());
+        let files = [self.model_path.clone()].into_iter().chain(weights).chain(processors);
+        Ok(files.map(|path| path.strip_prefix(&self.dir).map(Path::to_owned).unwrap_or(path)).collect())
+    }
+
+    /// A fault of the head.
+    pub(super) fn head_fault(&self, what: impl std::fmt::Display) -> StartError {
+        fault(&self.dir.join(linear_head::FILE), what)
     }
 }
 
@@ -247,6 +306,18 @@ fn read_text(path: &Path) -> Result<Option<String>, StartError> {
     }
 }
 
+/// The trained head, with the bytes of its file; `None` if there is no such file.
+fn read_head(path: &Path) -> Result<Option<(LinearHead, Vec<u8>)>, StartError> {
+    match fs::read(path) {
+        Ok(file) => {
+            let head = LinearHead::read(&file).map_err(|what| fault(path, what))?;
+            Ok(Some((head, file)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(fault(path, error)),
+    }
+}
+
 /// The object in a JSON file; `None` if there is no such file.
 fn read_fields(path: &Path) -> Result<Option<Fields>, StartError> {
     let Some(text) = read_text(path)? else { return Ok(None) };
@@ -256,7 +327,7 @@ fn read_fields(path: &Path) -> Result<Option<Fields>, StartError> {
 /// How pictures become the input, from the file of the image processor: the part of `processor_config.json` that
 /// Transformers 5 writes and prefers, or `preprocessor_config.json`; else from what timm wrote into `config.json`.
 fn preprocessing(dir: &Path, config: ModelConfig) -> Result<Preprocessing, StartError> {
-    let (whole, old) = ("processor_config.json", "preprocessor_config.json");
+    let [old, whole] = PROCESSOR_FILES;
     let part = match read_fields(&dir.join(whole))? {
         Some(mut fields) => fields.object("image_processor").map_err(|what| fault(&dir.join(whole), what))?,
         None => None,
@@ -313,6 +384,8 @@ fn card(dir: &Path, config: &ModelConfig, text: &str) -> Card {
     Card {
         name: name.or_else(|| config.model_type.clone()).or_else(folder).unwrap_or_default(),
         sha256: String::new(),
+        backbone_sha256: None,
+        backbone_name: scalar("backbone_name"),
         license: scalar("license"),
         source: scalar("source"),
         precision: scalar("precision"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use memchr::memmem;
 use sha2::{Digest as _, Sha256};
@@ -17,9 +17,9 @@ const OVERLAP: usize = LOCATION.len() + 2 + 4096;
 
 const CHUNK: usize = 256 * 1024;
 
-/// SHA-256 in 64 hex digits: of the graph and, where it names files with weights beside it, of these, in the order of
-/// their names, as if all were one file.
-pub(super) fn sha256(model: &Path) -> io::Result<String> {
+/// SHA-256 of the graph and, where it names files with weights beside it, of these, in the order of their names, as if
+/// all were one file; and those files.
+pub(crate) fn read(model: &Path) -> io::Result<(Sha256, Vec<PathBuf>)> {
     let mut hasher = Sha256::new();
     let mut beside = BTreeSet::new();
     let mut seen = Vec::new();
@@ -31,10 +31,17 @@ pub(super) fn sha256(model: &Path) -> io::Result<String> {
         beside.extend(locations(&seen).map(Path::to_owned));
     })?;
     let folder = model.parent().unwrap_or(Path::new(""));
-    for path in beside.iter().map(|name| folder.join(name)).filter(|path| path.is_file()) {
-        chunks(&path, |chunk| hasher.update(chunk))?;
+    let weights: Vec<PathBuf> =
+        beside.iter().map(|name| folder.join(name)).filter(|path| path.is_file()).collect();
+    for path in &weights {
+        chunks(path, |chunk| hasher.update(chunk))?;
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok((hasher, weights))
+}
+
+/// A hash in 64 hex digits.
+pub(crate) fn hex(hasher: Sha256) -> String {
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn chunks(path: &Path, mut each: impl FnMut(&[u8])) -> io::Result<()> {
@@ -78,6 +85,10 @@ mod tests {
 
     use super::*;
 
+    fn sha256(model: &Path) -> String {
+        hex(read(model).unwrap().0)
+    }
+
     #[test]
     fn weights_beside_the_graph_belong_to_the_model() {
         let folder = tempfile::tempdir().unwrap();
@@ -86,14 +97,15 @@ mod tests {
         // Across the seam of two chunks.
         let graph = [&vec![b'g'; CHUNK - 5], &named[..]].concat();
         fs::write(&model, &graph).unwrap();
-        let alone = sha256(&model).unwrap();
+        let alone = sha256(&model);
         fs::write(folder.path().join("weights"), "w").unwrap();
         fs::write(folder.path().join("other"), "o").unwrap();
-        let whole = sha256(&model).unwrap();
+        let whole = sha256(&model);
         assert_ne!(alone, whole);
+        assert_eq!(read(&model).unwrap().1, [folder.path().join("weights")]);
         fs::write(&model, [&graph[..], b"w"].concat()).unwrap();
         fs::remove_file(folder.path().join("weights")).unwrap();
-        assert_eq!(sha256(&model).unwrap(), whole);
+        assert_eq!(sha256(&model), whole);
     }
 
     #[test]
@@ -107,11 +119,11 @@ mod tests {
             // Across the seam of two chunks.
             let graph = [&vec![b'g'; CHUNK - 20], LOCATION, length, name.as_bytes(), b"more"].concat();
             fs::write(&model, &graph).unwrap();
-            let alone = sha256(&model).unwrap();
+            let alone = sha256(&model);
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "w").unwrap();
-            assert_ne!(sha256(&model).unwrap(), alone, "{name}");
+            assert_ne!(sha256(&model), alone, "{name}");
         }
     }
 }

@@ -6,13 +6,14 @@
 mod bundle;
 mod categories;
 mod denied;
-mod digest;
+pub(crate) mod digest;
 mod elf;
 mod fields;
 mod front_matter;
 mod geometry;
 mod head;
 mod labels;
+mod linear_head;
 mod model_file;
 mod outlets;
 mod pool;
@@ -38,8 +39,9 @@ use categories::Categories;
 pub use categories::Level;
 use denied::Denied;
 pub use head::Function;
-use head::Head;
+use head::{Head, Output};
 pub use labels::{Label, Labels, Parent};
+pub(crate) use linear_head::{FILE as HEAD_FILE, LinearHead, bytes, numbers};
 pub use prediction::Prediction;
 pub use preprocess::{Layout, Preprocessor};
 pub use runtime::Runtime;
@@ -54,6 +56,8 @@ pub struct Model {
     labels: Labels,
     preprocessor: Preprocessor,
     session: Session,
+    /// What makes logits of embeddings, where that is not the model's own classifier.
+    linear: Option<LinearHead>,
     head: Head,
     denied: Denied,
     /// Made when they are first asked for; `None` inside where the bundle has none.
@@ -85,19 +89,25 @@ impl Model {
         concurrency: usize,
         deny_labels: &str,
     ) -> Result<Self, StartError> {
-        let (session, sha256) = std::thread::scope(|scope| {
-            let hash = scope.spawn(|| bundle.sha256());
+        let (session, hashes) = std::thread::scope(|scope| {
+            let hash = scope.spawn(|| bundle.hashes());
             let session = Session::load(runtime, &bundle.model_path, intra_threads, concurrency);
             (session, hash.join())
         });
         // A file that is not the one of the card comes first: what ONNX Runtime makes of it only follows from that.
-        let sha256 = sha256.map_err(|_| StartError::Bundle("hashing the model failed".to_owned()))??;
+        let hashes = hashes.map_err(|_| StartError::Bundle("hashing the model failed".to_owned()))??;
         let session = session?;
         let (preprocessor, labels) = (bundle.preprocessor(&session)?, bundle.labels(&session)?);
         let denied = Denied::read(deny_labels, &labels).map_err(StartError::Config)?;
         let fault = |what| StartError::Bundle(format!("{}: {what}", bundle.model_path.display()));
+        if let Some((linear, _)) = &bundle.head {
+            fits(linear, &session).map_err(|what| bundle.head_fault(what))?;
+        }
         let (problem, declared) = (bundle.problem, bundle.graph_output(&session));
-        let head = if sha256 == COMMITTED_SHA256 && session.classes() == Some(labels.len()) {
+        let linear = bundle.head.map(|(linear, _)| linear);
+        let declared = if linear.is_some() { Some(Output::Logits) } else { declared };
+        let classes = linear.as_ref().map(LinearHead::classes).or_else(|| session.classes());
+        let head = if hashes.backbone == COMMITTED_SHA256 && classes == Some(labels.len()) {
             Head::of_logits(problem, declared)
         } else {
             None
@@ -105,15 +115,17 @@ impl Model {
         let head = match head {
             Some(head) => head,
             None => Head::detect(problem, declared, session.is_output_f16(), |picture| {
-                trial(&session, &preprocessor, &labels, picture)
+                trial(&session, linear.as_ref(), &preprocessor, &labels, picture)
             })
             .map_err(fault)?,
         };
+        let backbone_sha256 = linear.is_some().then_some(hashes.backbone);
         Ok(Self {
-            card: Card { sha256, ..bundle.card },
+            card: Card { sha256: hashes.whole, backbone_sha256, ..bundle.card },
             labels,
             preprocessor,
             session,
+            linear,
             head,
             denied,
             categories: OnceLock::new(),
@@ -162,7 +174,8 @@ impl Model {
     ///
     /// [`Error::Internal`] if ONNX Runtime fails or answers what cannot be ranked.
     pub fn outputs(&self, raster: &Raster) -> Result<(Vec<f32>, RunTimes), Error> {
-        let (outputs, times) = self.timed(raster, Session::run)?;
+        let (outputs, times) =
+            self.timed(raster, |session, tensor, size| run(session, self.linear.as_ref(), tensor, size))?;
         self.head.check(&outputs)?;
         Ok((outputs, times))
     }
@@ -288,6 +301,31 @@ impl Scoring {
 /// Another model in its place is tried, as every other one.
 const COMMITTED_SHA256: &str = "1c1d823fac75494ce71581e45a1c03a0dae404d82824e1d2cdcbecabec65a307";
 
+/// Checks that a head takes the embeddings of a model.
+fn fits(linear: &LinearHead, session: &Session) -> Result<(), String> {
+    match session.embedding_len() {
+        None => Err("the model has no output \"features\", which a trained head needs".to_owned()),
+        Some(length) if length != linear.channels() => Err(format!(
+            "it takes embeddings of {} values, but those of the model have {length}",
+            linear.channels()
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
+/// A value for each class: the logits of the trained head, where there is one, else the output of the model.
+fn run(
+    session: &Session,
+    linear: Option<&LinearHead>,
+    tensor: &[f32],
+    size: (u32, u32),
+) -> Result<Vec<f32>, Error> {
+    match linear {
+        Some(linear) => Ok(linear.logits(&session.embedding(tensor, size)?)),
+        None => session.run(tensor, size),
+    }
+}
+
 /// Runs a model on a picture that nobody sent: 0 is grey, 1 is red.
 ///
 /// # Errors
@@ -295,6 +333,7 @@ const COMMITTED_SHA256: &str = "1c1d823fac75494ce71581e45a1c03a0dae404d82824e1d2
 /// What the model fails with, or how many classes it answers if that is not the number of labels.
 fn trial(
     session: &Session,
+    linear: Option<&LinearHead>,
     preprocessor: &Preprocessor,
     labels: &Labels,
     picture: usize,
@@ -303,7 +342,7 @@ fn trial(
     let rgb = RgbImage::from_pixel(64, 64, ::image::Rgb(color));
     let output = preprocessor
         .tensor(&rgb.into(), session.input().layout)
-        .and_then(|tensor| session.run(&tensor, preprocessor.output_size()))
+        .and_then(|tensor| run(session, linear, &tensor, preprocessor.output_size()))
         .map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             format!("it fails on a {name} image: {}", one_line(&cause))

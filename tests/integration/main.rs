@@ -26,6 +26,7 @@ mod process;
 mod regressions;
 mod server;
 mod start_up;
+mod train;
 
 use std::path::PathBuf;
 

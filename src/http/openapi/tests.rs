@@ -9,8 +9,15 @@ use crate::cli::Arguments;
 fn made(token: bool) -> Value {
     let arguments: &[&str] = if token { &["", "--api-token", "s3cret"] } else { &[""] };
     let config = Config::from_settings(&Arguments::parse_from(arguments).settings).unwrap();
-    let card =
-        Card { name: "m".into(), sha256: "0".repeat(64), license: None, source: None, precision: None };
+    let card = Card {
+        name: "m".into(),
+        sha256: "0".repeat(64),
+        license: None,
+        source: None,
+        precision: None,
+        backbone_sha256: None,
+        backbone_name: None,
+    };
     let facts = Facts { config: &config, card: &card, classes: 1000, info: Value::Null };
     serde_json::to_value(document(&facts).unwrap()).unwrap()
 }
