@@ -38,7 +38,8 @@ pub(super) fn problems(facts: &Facts<'_>) -> Result<Vec<Error>, Error> {
         Error::MangledBody(MADE_TEXT),
         Error::TooManyImages { found: limits.max_images + 1, max: limits.max_images },
         Error::InvalidEvent(
-            "The event does not name the method of the request. Put one such as POST into \"httpMethod\"."
+            "The event does not name the method of the request. Put one such as POST into \
+             \"requestContext.http.method\"."
                 .to_owned(),
         ),
         Error::Unauthorized(token::MISSING),
