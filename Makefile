@@ -11,6 +11,7 @@ SAM := .venv/stamp-sam
 API := .venv/stamp-api
 TOOLS := .venv-tools/stamp
 BENCH := .venv-bench/stamp
+TRANSFORMS := .venv-transforms/stamp
 BROWSER := tests/browser/node_modules/stamp
 ARCH ?= x86_64
 
@@ -97,6 +98,15 @@ resnet18: $(TOOLS) ## Make models/resnet18 of torchvision's weights (WEIGHTS=FIL
 test-architectures: $(TOOLS) $(LIBRARY) ## Export every classifier of torchvision with random weights, and serve it (NAMES="…" for some)
 	cargo build --release --locked
 	cd tools && ../.venv-tools/bin/python try_architectures.py $(NAMES)
+
+$(TRANSFORMS): tools/requirements-transforms.txt scripts/transforms-venv
+	scripts/transforms-venv
+	touch $@
+
+.PHONY: test-processors
+test-processors: $(TRANSFORMS) $(LIBRARY) ## Compare with every image processor of Transformers (TYPES="…" for some types of model)
+	cargo build --release --locked
+	cd tools && ../.venv-transforms/bin/python try_processors.py $(TYPES)
 
 .PHONY: hub
 hub: $(TOOLS) $(LIBRARY) ## Make models/NAME of a model on the Hugging Face hub: MODEL=OWNER/NAME (FILE=, REVISION=, HF_TOKEN)

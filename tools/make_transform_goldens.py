@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/fixtures/transforms: what timm, Ultralytics and Transformers 5 make of two small pictures.
 
-Needs requirements-transforms.txt in an environment of its own; README.md says how. Each variant is a folder with the
+`scripts/transforms-venv` makes the environment that it needs, of requirements-transforms.txt. Each variant is a folder with the
 file that describes the transform, and the tensors that the library makes of `../processors/wide.png` and `tall.png`
 by that file, in the format of `tests/fixtures/processors`. A variant whose file differs from that of Transformers 4.46
 but whose tensors do not has no tensors of its own: `golden.json` then names the folder that has them.

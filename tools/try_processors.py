@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Compares the program with every image processor that Transformers has for image classification.
 
-    python try_processors.py [MODEL_TYPE …]
+    ../.venv-transforms/bin/python try_processors.py [MODEL_TYPE …]
 
-Needs requirements-transforms.txt in an environment of its own; `make test-processors` makes it. For each type of model,
+`make test-processors` makes the environment that it needs, of requirements-transforms.txt. For each type of model,
 its processor is made with its defaults and saved as Transformers saves it, beside a network whose logits are its input: some
 thousand values of the tensor. The program serves this bundle, and the table says how far its values are from those
 of the processor, in steps of one of the 256 values that a byte has. The status is 1 where the program serves other values.
@@ -122,8 +122,10 @@ def compare(program: Path, model_type: str) -> tuple[str, str, bool]:
         if processor is None:
             return "none", "not tried: Transformers has no processor for it", True
         processor_name = type(processor).__name__
-        if not (folder / "config.json").exists():
-            (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
+        config = folder / "config.json"
+        values = json.loads(config.read_text()) if config.exists() else {"model_type": model_type}
+        # Pixels from 0 to 1 could be probabilities.
+        config.write_text(json.dumps(values | {"graph_output": "logits"}))
         off = []
         for path in sorted(PICTURES.glob("*.png")):
             tensor = processed(processor, Image.open(path).convert("RGB"))
