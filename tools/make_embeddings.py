@@ -1,39 +1,43 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/embeddings.json: the means over the committed model's last feature map, by ONNX Runtime and NumPy.
+"""Writes tests/fixtures/embeddings: pictures, and the means over the committed model's last feature map for them.
 
-Run it with the environment of `ic_tools`. Of each picture there are the first numbers and the Euclidean norm of all.
+Run it with the environment of `ic_tools`. The pictures have the size to which photos are scaled, so that no resizing
+tells the two sides apart. Of each embedding there are the first numbers and the Euclidean norm of all.
 """
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from PIL import Image
 
+from ic_tools.verify import read_preprocessing
+
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "tests" / "fixtures"
-PICTURES = ("coffee.png", "chelsea.png", "camera.png")
+OUT = FIXTURES / "embeddings"
+# A fixture, and the left and upper edge of the part of it, in pixels.
+PARTS = {"coffee": (170, 100), "chelsea": (90, 20)}
+SIDE = 256
 KEPT = 24
 
 
 def main():
-    sys.path.insert(0, str(ROOT / "tools"))
-    from ic_tools.verify import read_preprocessing
-
+    OUT.mkdir(exist_ok=True)
     preprocessing = read_preprocessing(ROOT / "model")
     session = onnxruntime.InferenceSession(ROOT / "model" / "model.onnx", providers=["CPUExecutionProvider"])
     found = {}
-    for name in PICTURES:
-        with Image.open(FIXTURES / name) as image:
-            pixels = preprocessing.apply(image)[None]
-        (features,) = session.run(["features"], {"pixel_values": pixels})
+    for name, (left, top) in PARTS.items():
+        with Image.open(FIXTURES / f"{name}.png") as image:
+            part = image.convert("RGB").crop((left, top, left + SIDE, top + SIDE))
+        part.save(OUT / f"{name}.png", optimize=True)
+        (features,) = session.run(["features"], {"pixel_values": preprocessing.apply(part)[None]})
         means = features[0].astype(np.float64).mean(axis=(1, 2))
         first = [round(float(mean), 7) for mean in means[:KEPT]]
-        found[name] = {"dimensions": len(means), "norm": round(float(np.linalg.norm(means)), 6), "first": first}
+        found[f"{name}.png"] = {"dimensions": len(means), "norm": round(float(np.linalg.norm(means)), 6), "first": first}
     text = ",\n".join(f" {json.dumps(name)}: {json.dumps(entry)}" for name, entry in found.items())
-    (FIXTURES / "embeddings.json").write_text(f"{{\n{text}\n}}\n")
+    (OUT / "expected.json").write_text(f"{{\n{text}\n}}\n")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ OF_IMAGES = {
     "invalid_base64": _json({"image": "espresso?"}),
     "invalid_json": {"data": '{"image":', "headers": {"content-type": "application/json"}},
     "invalid_multipart": {"data": "photo", "headers": {"content-type": "multipart/form-data"}},
-    "invalid_parameter": {"data": fixture("coffee.jpg"), "params": {"top_k": "0"}},
+    "invalid_parameter": {"data": fixture("coffee.jpg"), "params": {"top_k": "0", "encoding": "hex"}},
     "mangled_body": {"data": fixture("coffee.jpg").decode(errors="replace").encode()},
     "too_many_images": _json({"images": [base64.b64encode(fixture("cases/1x1.png")).decode()] * 17}),
     "unauthorized": {"data": fixture("coffee.jpg"), "headers": {"authorization": ""}},
@@ -38,6 +38,7 @@ OF_READS = {"body_too_large": {"data": bytes(1_700_000)}}
 
 # Errors that no request to the local server brings about, and why.
 UNPROVOKED = {
+    "no_features": "takes a model without the output features; tests/integration/embed.rs has one",
     "invalid_event": "only an event of Lambda can be one; tests/integration/openapi.rs provokes it there",
     "internal": "a fault of this service, and none is known",
     "request_timeout": "takes a client that is slow; tests/integration/overload.rs has some",

@@ -52,10 +52,18 @@ def test_every_form_of_body_is_answered_as_documented(service: Service, document
             document.check("post", path, service.send("POST", path, data=PHOTO, params=parameters))
 
 
+def test_embeddings_are_answered_as_documented(service: Service, document: Document):
+    for form in (form for forms in FORMS.values() for form in forms):
+        for parameters in ({}, {"normalize": "true"}, {"encoding": "base64"}):
+            answer = service.send("POST", "/embed", params=parameters, **form)
+            assert answer.status_code == 200 and "dimensions" in answer.text, answer.text
+            document.check("post", "/embed", answer)
+
+
 def test_every_picture_of_the_fixtures_is_answered_as_documented(service: Service, document: Document):
     seen = set()
     for file in sorted(pathlib.Path(FIXTURES, "cases").iterdir()):
-        for path in ("/classify", "/predict"):
+        for path in ("/classify", "/predict", "/embed"):
             answer = service.send("POST", path, data=file.read_bytes())
             document.check("post", path, answer)
             seen.add(answer.status_code)
