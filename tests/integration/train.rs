@@ -5,9 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::emulator::Function;
 use crate::models::{bundle, flat, predictions};
 use crate::process::binary;
 use crate::repository;
@@ -137,6 +140,14 @@ fn info_tells_of_the_head_and_the_head_belongs_to_its_model() {
     let answer = server.post("/predict?function_to_apply=none", "image/bmp", &shade(COLORS[2].1, 0));
     assert_eq!(answer.json()[0]["label"], "red");
 
+    let function = Function::start_with(binary().env("MODEL_DIR", &mine));
+    let event = json!({"image": BASE64_STANDARD.encode(shade(COLORS[0].1, 0))});
+    let answer = function.invoke(&event.to_string()).response();
+    assert_eq!(
+        (&answer["predictions"][0]["label"], &answer["model"]["name"]),
+        (&"blue".into(), &"mine".into())
+    );
+
     // A bundle that was trained can be trained again, in its place.
     succeeds(train(dir).env("MODEL_DIR", &mine));
     assert_eq!(
@@ -180,7 +191,7 @@ fn a_table_names_files_and_labels() {
     let output = succeeds(&mut command);
     assert!(text(&output.stderr).contains("red/missing.bmp: No such file"));
     let config: Value = serde_json::from_slice(&files(&dir.join("mine"))["config.json"]).unwrap();
-    assert_eq!(config["id2label"], serde_json::json!({"0": "cold, or the like", "1": "warm"}));
+    assert_eq!(config["id2label"], json!({"0": "cold, or the like", "1": "warm"}));
 }
 
 #[test]
