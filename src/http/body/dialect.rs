@@ -3,16 +3,16 @@
 //! Requests that were written for another service are taken where they can mean only one thing. What such a service reads
 //! from an address or a bucket is refused, since nothing is fetched here.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Upload;
 use super::disposition::shown;
 use super::intake::Intake;
+use super::numbers::{self, is_numbered, is_numbers};
 use super::text::{self, Origin, Spaces};
 use super::value::{self, List, wrong_type};
 use crate::error::Error;
@@ -54,19 +54,9 @@ const REFERENCES: [&str; 13] = [
 /// Objects and lists within each other.
 const MAX_DEPTH: usize = 5;
 
-/// Whether the text is a list of numbers, by the first of them.
-pub(super) fn is_numbers(list: &str) -> bool {
-    first(list).is_some_and(|byte| byte.is_ascii_digit() || byte == b'-')
-}
-
 /// Whether the text is a list without objects, lists or numbers in it, by its first entry.
 pub(super) fn is_strings(list: &str) -> bool {
-    first(list).is_some_and(|byte| !matches!(byte, b'{' | b'[' | b'-' | b'0'..=b'9'))
-}
-
-/// The first character of a list's first entry, or the list's end.
-fn first(list: &str) -> Option<u8> {
-    list.strip_prefix('[')?.trim_start().bytes().next()
+    numbers::first(list).is_some_and(|byte| !matches!(byte, b'{' | b'[' | b'-' | b'0'..=b'9'))
 }
 
 /// Adds the image, or the images, of a value. `what` says where it stands.
@@ -154,77 +144,7 @@ pub(super) fn add_arguments(intake: &mut Intake, value: &str, what: &str) -> Res
 
 /// Adds the image whose bytes are numbers.
 fn add_bytes(intake: &mut Intake, value: &str, origin: Origin<'_>) -> Result<(), Error> {
-    let mut fault = None;
-    let read = serde_json::Deserializer::from_str(value)
-        .deserialize_any(Numbers { origin, fault: &mut fault })
-        .map_err(value::syntax);
-    let image = match fault {
-        Some(fault) => Err(fault),
-        None => read.and_then(|bytes| text::checked(bytes.into(), origin)),
-    };
-    intake.add(image.map(|bytes| Upload { bytes, file_name: None }))
-}
-
-/// Whether the text is an object as JavaScript writes a typed array: `{"0": 255, "1": 216, …}`.
-fn is_numbered(object: &str) -> bool {
-    object.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with("\"0\""))
-}
-
-/// Bytes as numbers. They are counted while they are read, so that no list takes more memory than an image may.
-struct Numbers<'a> {
-    origin: Origin<'a>,
-    fault: &'a mut Option<Error>,
-}
-
-impl Numbers<'_> {
-    /// Takes a byte. Java's are from -128 to 127.
-    fn push<E: serde::de::Error>(&mut self, bytes: &mut Vec<u8>, number: &RawValue) -> Result<(), E> {
-        let byte = number.get().parse::<i16>().ok().filter(|number| (-128..=255).contains(number));
-        *self.fault = match byte {
-            _ if bytes.len() >= self.origin.max_bytes => {
-                Some(Error::BodyTooLarge { max: self.origin.max_bytes })
-            }
-            Some(byte) => {
-                // The low eight bits are the byte either way.
-                bytes.push(byte as u8);
-                None
-            }
-            None => Some(Error::InvalidJson(format!(
-                "Entry {} of the {} is not a byte, a whole number from 0 to 255. Send the bytes of the image file, not \
-                 its pixels.",
-                bytes.len() + 1,
-                self.origin.what
-            ))),
-        };
-        self.fault.as_ref().map_or(Ok(()), |_| Err(E::custom("not a list of bytes")))
-    }
-}
-
-impl<'de> Visitor<'de> for Numbers<'_> {
-    type Value = Vec<u8>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("bytes")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Vec<u8>, A::Error> {
-        let mut bytes = Vec::new();
-        while let Some(number) = list.next_element()? {
-            self.push(&mut bytes, number)?;
-        }
-        Ok(bytes)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Vec<u8>, A::Error> {
-        let mut bytes = Vec::new();
-        while let Some((name, number)) = map.next_entry::<Cow<'de, str>, &RawValue>()? {
-            if name.parse() != Ok(bytes.len()) {
-                return Err(A::Error::custom("the indices are not in order"));
-            }
-            self.push(&mut bytes, number)?;
-        }
-        Ok(bytes)
-    }
+    intake.add(numbers::read(value, origin).map(|bytes| Upload { bytes, file_name: None }))
 }
 
 /// The fields of an object that mean something.

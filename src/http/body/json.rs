@@ -14,7 +14,7 @@ use super::intake::Intake;
 use super::options::RawOptions;
 use super::parameters::{self, Parameters};
 use super::value::{List, syntax, wrong_type};
-use super::{Limits, Submission, dialect};
+use super::{Limits, Submission, dialect, numbers};
 use crate::error::Error;
 
 /// All fields that mean something; others are ignored, and `null` is as good as absent.
@@ -113,7 +113,7 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Submission, Error> {
 
 fn read_strictly(text: &str, limits: Limits) -> Result<Submission, Error> {
     let mut intake = Intake::new(limits);
-    if dialect::is_numbers(text) {
+    if numbers::is_numbers(text) {
         dialect::add(&mut intake, text.trim_end(), "array")?;
     } else if text.starts_with('[') {
         add_list(&mut intake, text, None)?;
@@ -189,7 +189,7 @@ impl Document<'_> {
             let what = format!("field \"{name}\"");
             let is_list = value.starts_with('[');
             match name {
-                "image" if is_list && !dialect::is_numbers(value) => {
+                "image" if is_list && !numbers::is_numbers(value) => {
                     return Err(wrong_type(&what, "a string that holds base64 or a data URL", value));
                 }
                 "images" if !is_list => return Err(wrong_type(&what, "an array of strings", value)),

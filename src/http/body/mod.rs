@@ -17,6 +17,7 @@ mod intake;
 mod json;
 mod layer;
 mod multipart;
+mod numbers;
 mod options;
 mod parameters;
 mod parts;
