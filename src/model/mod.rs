@@ -12,6 +12,7 @@ mod front_matter;
 mod geometry;
 mod head;
 mod labels;
+mod model_config;
 mod model_file;
 mod pool;
 mod prediction;
