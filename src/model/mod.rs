@@ -14,6 +14,7 @@ mod geometry;
 mod head;
 mod labels;
 mod linear_head;
+mod model_config;
 mod model_file;
 mod outlets;
 mod pool;

@@ -98,7 +98,8 @@ const UNKNOWN: Rules = Rules {
 };
 
 /// The rules of a processor by what it is called: the class of the processor, without `ImageProcessor`, or the
-/// `model_type` of `config.json`. Those of torchvision where nothing names it, in a bundle of this project or of nobody.
+/// `model_type` of `config.json`. Those of torchvision where nothing names
+/// it and the type of model is absent or one that this project writes.
 ///
 /// Defaults are those of transformers 4.46.
 ///
