@@ -150,7 +150,8 @@ fn problem(status: u16, kinds: &[Kind], examples: &[Error]) -> Result<Response, 
 
 /// `POST /classify`.
 fn classified(facts: &Facts<'_>) -> Result<Response, Error> {
-    let schema = one_or_several::<Full<'_>>();
+    let results = Ref::from_schema_name(Results::<OneOf<'_, Full<'_>>>::name());
+    let schema = one_or_several::<Full<'_>>(results);
     Ok(answer("The labels of one image, or an entry for each of several.")
         .header(CACHE.as_str(), cache())
         .content(JSON, with_examples(schema, examples::classified(facts)?))
@@ -171,20 +172,23 @@ fn predicted() -> Result<Response, Error> {
 
 /// `POST /embed`.
 fn embedded() -> Response {
-    let schema = one_or_several::<Embedded<'_>>();
+    // Written out here: the components of `Results` are those of labels.
+    let results = ObjectBuilder::new()
+        .property("results", Array::new(OneOf::<Embedded<'_>>::schema()))
+        .required("results");
+    let schema = one_or_several::<Embedded<'_>>(results);
     answer("The embedding of one image, or an entry for each of several.")
         .header(CACHE.as_str(), cache())
         .content(JSON, ContentBuilder::new().schema(Some(schema)).build())
         .build()
 }
 
-/// The answer for one image, or that for several.
-fn one_or_several<T: ToSchema>() -> OneOfBuilder {
+/// The answer for one image, or `results` for several.
+fn one_or_several<T: ToSchema>(results: impl Into<RefOr<Schema>>) -> OneOfBuilder {
     // Alone, an image is answered with these, too.
     let whole = AllOfBuilder::new()
         .item(Ref::from_schema_name(T::name()))
         .item(ObjectBuilder::new().required("model").required("request_id"));
-    let results = Ref::from_schema_name(Results::<OneOf<'_, T>>::name());
     OneOfBuilder::new().item(whole).item(results)
 }
 

@@ -145,8 +145,6 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     with_parts::<Results<OneOf<'_, Full<'_>>>>(&mut schemas);
     with_parts::<Bare<'_>>(&mut schemas);
     with_parts::<Embedded<'_>>(&mut schemas);
-    with_parts::<OneOf<'_, Embedded<'_>>>(&mut schemas);
-    with_parts::<Results<OneOf<'_, Embedded<'_>>>>(&mut schemas);
     with_parts::<Problem<'_>>(&mut schemas);
     with_parts::<Health>(&mut schemas);
     with_parts::<Info<'_>>(&mut schemas);
