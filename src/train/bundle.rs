@@ -89,6 +89,9 @@ impl Contents<'_> {
         let model = files.first().map(|file| self.dir.join(file)).unwrap_or_default();
         let (hasher, _) = digest::read(&model)?;
         let backbone_sha256 = digest::hex(hasher.clone());
+        if backbone_sha256 != *self.card.backbone_sha256.as_ref().unwrap_or(&self.card.sha256) {
+            return Err(io::Error::other("the model has changed since the training began; run it again"));
+        }
         let Trained { weight, bias, .. } = &self.trained;
         let head = LinearHead::new(weight.clone(), bias.clone(), backbone_sha256.clone());
         let head = head.to_file().map_err(io::Error::other)?;

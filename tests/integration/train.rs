@@ -176,6 +176,24 @@ fn info_tells_of_the_head_and_the_head_belongs_to_its_model() {
 }
 
 #[test]
+fn a_head_that_does_not_fit_its_model_is_refused() {
+    let header = r#"{"weight":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"bias":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}"#;
+    let head =
+        [&u64::try_from(header.len()).unwrap().to_le_bytes()[..], header.as_bytes(), &[0; 16]].concat();
+    for (name, expected) in [
+        ("nchw-f32", "the model has no output \"features\""),
+        ("features-vector", "it takes embeddings of 1 values, but those of the model have"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        for (file, content) in files(&bundle(name)) {
+            fs::write(dir.path().join(file), content).unwrap();
+        }
+        fs::write(dir.path().join("head.safetensors"), &head).unwrap();
+        assert_refused(binary().env("MODEL_DIR", dir.path()), &["head.safetensors: ", expected]);
+    }
+}
+
+#[test]
 fn a_table_names_files_and_labels() {
     let dir = photos(5);
     let dir = dir.path();
