@@ -5,7 +5,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// The binary under test, with an environment that holds nothing of the developer's.
@@ -20,6 +20,8 @@ pub struct Process {
     stdout: Mutex<Receiver<String>>,
     stderr: Arc<Mutex<String>>,
     log_closed: Arc<AtomicBool>,
+    /// What reads standard output and standard error.
+    readers: [JoinHandle<()>; 2],
 }
 
 impl Process {
@@ -28,12 +30,14 @@ impl Process {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, stdout) = channel();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let reader = thread::spawn(move || {
+            let _ = lines.map_while(Result::ok).try_for_each(|line| sender.send(line));
+        });
         let stderr = Arc::new(Mutex::new(String::new()));
         let (log, mut source) = (Arc::clone(&stderr), child.stderr.take().unwrap());
         let log_closed = Arc::new(AtomicBool::new(false));
         let closed = Arc::clone(&log_closed);
-        thread::spawn(move || {
+        let log_reader = thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(read @ 1..) = source.read(&mut buffer) {
                 log.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
@@ -42,7 +46,8 @@ impl Process {
                 }
             }
         });
-        Self { child, stdout: Mutex::new(stdout), stderr, log_closed }
+        let readers = [reader, log_reader];
+        Self { child, stdout: Mutex::new(stdout), stderr, log_closed, readers }
     }
 
     pub fn id(&self) -> u32 {
@@ -116,8 +121,11 @@ impl Process {
         let deadline = Instant::now() + within;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().unwrap() {
-                // The readers see the end of the pipes shortly after.
-                thread::sleep(Duration::from_millis(50));
+                // The readers see the end of the pipes shortly after, unless a child of the process holds them open.
+                let deadline = Instant::now() + Duration::from_secs(5);
+                while !self.readers.iter().all(JoinHandle::is_finished) && Instant::now() < deadline {
+                    thread::sleep(Duration::from_millis(1));
+                }
                 return Some(status);
             }
             thread::sleep(Duration::from_millis(5));
