@@ -1,0 +1,92 @@
+//! Outputs → scores → the best labels.
+
+use std::sync::Arc;
+
+use super::categories::{Categories, Level};
+use super::head::{Function, Head};
+use super::{Model, Prediction, top_k};
+use crate::Error;
+
+/// Makes scores of outputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Scoring {
+    head: Head,
+    level: Level,
+}
+
+impl Scoring {
+    /// The scores of all classes: probabilities, from 0 to 1, unless they were asked for as they are.
+    fn of(self, outputs: &[f32]) -> Result<Vec<f32>, Error> {
+        let mut scores = outputs.to_vec();
+        self.head.scores(&mut scores)?;
+        Ok(scores)
+    }
+}
+
+impl Model {
+    /// What makes scores of outputs: `function`, or else what the model is for; for the classes or for their categories.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] if the model cannot have this function or this level.
+    pub fn scoring(&self, function: Option<Function>, level: Level) -> Result<Scoring, Error> {
+        let head = self.head.applying(function)?;
+        if level == Level::Basic {
+            if self.categories().is_none() {
+                return Err(Error::InvalidParameter(
+                    "This model's labels have no categories: level can only be \"leaf\".".to_owned(),
+                ));
+            }
+            if head.function() != Function::Softmax {
+                return Err(Error::InvalidParameter(
+                    "Only the scores of softmax can be summed: ask for \"level\": \"basic\" without function_to_apply."
+                        .to_owned(),
+                ));
+            }
+        }
+        Ok(Scoring { head, level })
+    }
+
+    /// What its answers can name.
+    pub fn levels(&self) -> impl Iterator<Item = Level> {
+        let has_categories = self.categories().is_some();
+        Level::ALL.into_iter().filter(move |&level| level == Level::Leaf || has_categories)
+    }
+
+    fn categories(&self) -> Option<&Categories> {
+        let make = || Categories::of(&self.labels, |class_id| self.denied.holds(class_id));
+        self.categories.get_or_init(make).as_ref()
+    }
+
+    /// The `top_k` labels with the highest scores that are not denied and whose score is at least `min_score`, highest first,
+    /// ties by class id.
+    ///
+    /// `top_k` above the number of labels gives all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if there are no outputs.
+    pub fn rank(
+        &self,
+        outputs: &[f32],
+        scoring: Scoring,
+        top_k: usize,
+        min_score: f32,
+    ) -> Result<Vec<Prediction>, Error> {
+        let scores = scoring.of(outputs)?;
+        let categories = if scoring.level == Level::Basic { self.categories() } else { None };
+        let best = match categories {
+            Some(categories) => top_k::top_k(&categories.sums(&scores), top_k, |_| true),
+            None => top_k::top_k(&scores, top_k, |class_id| !self.denied.holds(class_id)),
+        };
+        let best = best.into_iter().filter(|&(_, score)| score >= min_score);
+        let predictions = best.filter_map(|(index, score)| {
+            let (class_id, label) = match categories {
+                Some(categories) => (None, categories.label(index)?),
+                None => (Some(index), self.labels.get(index)?),
+            };
+            Some(Prediction { class_id, score, label: Arc::clone(label) })
+        });
+        Ok(predictions.collect())
+    }
+}
