@@ -141,7 +141,7 @@ pub enum Error {
         format: &'static str,
     },
 
-    /// 422: an embedding was asked for, and the model has no output `features`.
+    /// 404: an embedding was asked for, and the model has no output `features`.
     #[error(
         "This model has no embeddings: it has no output \"features\". Have `python -m ic_tools features` add it, or use another model."
     )]
@@ -229,6 +229,7 @@ kinds! {
     Self::InvalidEvent(_) => (400, "invalid_event", "Invalid event"),
     Self::Unauthorized(_) => (401, "unauthorized", "Unauthorized"),
     Self::NotFound => (404, "not_found", "Not found"),
+    Self::NoFeatures => (404, "no_features", "No embeddings"),
     Self::MethodNotAllowed { .. } => (405, "method_not_allowed", "Method not allowed"),
     Self::RequestTimeout { .. } => (408, "request_timeout", "Request timeout"),
     Self::BodyTooLarge { .. } => (413, "body_too_large", "Body too large"),
@@ -236,7 +237,6 @@ kinds! {
     Self::UnsupportedFormat { .. } => (415, "unsupported_format", "Unsupported format"),
     Self::UndecodableImage { .. } => (422, "undecodable_image", "Undecodable image"),
     Self::TruncatedImage { .. } => (422, "truncated_image", "Truncated image"),
-    Self::NoFeatures => (422, "no_features", "No embeddings"),
     Self::Internal(_) => (500, "internal", "Internal error"),
     Self::Overloaded => (503, "overloaded", "Overloaded"),
 }

@@ -174,7 +174,7 @@ fn the_features_of_a_model_are_a_map_or_a_vector_and_their_numbers_may_have_half
 fn a_model_without_features_has_labels_but_no_embeddings() {
     let server = Server::start_with(binary().env("MODEL_DIR", bundle("nchw-f32")));
     let answer = server.post("/embed", "", &flat([1, 2, 3]));
-    answer.assert_problem(422, "no_features");
+    answer.assert_problem(404, "no_features");
     assert_eq!(server.post("/predict", "", &flat([1, 2, 3])).status, 200);
     assert_eq!(server.get("/info").json()["model"]["embedding_dimensions"], Value::Null);
     let output = binary()

@@ -86,7 +86,7 @@ impl Route {
         match self {
             // A read has fewer reasons to be refused with these.
             Self::Read if status != 500 => format!("{words}OfRead"),
-            Self::Embed if status == 422 => format!("{words}OfEmbed"),
+            Self::Embed if status == 404 => format!("{words}OfEmbed"),
             _ => words,
         }
     }
