@@ -92,8 +92,10 @@ test("all of it can be done with the keyboard alone, and the focus is seen", () 
       await page.keyboard.press("Enter");
       await (await chooser).setFiles([fixture("coffee.jpg")]);
       await finished(page, 1);
-      await page.keyboard.press("Tab");
-      assert.equal(await focused(), "clear");
+      for (const id of ["basic", "clear"]) {
+        await page.keyboard.press("Tab");
+        assert.equal(await focused(), id);
+      }
       await page.keyboard.press("Space");
       assert.equal(await page.locator("#results > li").count(), 0);
       assert.equal(await focused(), "choose");
