@@ -40,6 +40,7 @@ mod png;
 mod raster;
 mod sniff;
 mod splice;
+#[cfg_attr(not(feature = "tiff"), expect(dead_code, reason = "EXIF needs a part of what TIFF needs"))]
 mod tags;
 #[cfg(feature = "tiff")]
 mod tiff;
