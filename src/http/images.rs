@@ -1,5 +1,5 @@
-//! What all routes that take images do: each image of a body is worked on, on a blocking thread, and the answer is
-//! written there. What is made of an image is for the route: labels in `classify`, an embedding in `embed`.
+//! The work that all routes with images share: they process each image of a body on a blocking thread and write the
+//! answer there. Each route says what it makes of an image: `classify` labels, `embed` an embedding.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;

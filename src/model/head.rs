@@ -75,9 +75,9 @@ const TOLERANCE_F16: f64 = 5e-3;
 const TOLERANCE_DECLARED: f64 = 1e-2;
 
 impl Head {
-    /// Finds out what the output of a model is. `declared` is what its bundle says. Where that says nothing, numbers that
-    /// are not all from 0 to 1 are logits, and those that are and sum to 1, for two unlike pictures, are probabilities
-    /// of one right class. One class is right or wrong by itself, whatever `problem` says.
+    /// Finds out what the output of a model is. `declared` is what its bundle says. If the bundle does not say,
+    /// the output for two unlike pictures decides: numbers outside 0 to 1 are logits; numbers from 0 to 1 that sum to 1
+    /// are probabilities of one right class. A model of one class is scored by sigmoid, whatever `problem` says.
     /// `is_f16` tells that the model answers half-precision numbers; `run` gives the output for the first and, only where
     /// that is from 0 to 1, for the second of two pictures.
     ///

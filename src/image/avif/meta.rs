@@ -1,4 +1,4 @@
-//! The `meta` box: the items of the file, what is said of them, and where their bytes are (ISO/IEC 23008-12 and
+//! The `meta` box: the items of the file, their properties, and where their bytes are (ISO/IEC 23008-12 and
 //! 14496-12).
 
 use super::super::Format;

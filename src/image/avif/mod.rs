@@ -1,7 +1,7 @@
 //! AVIF: the primary item, which is one AV1 frame or a grid of them, and its alpha (AVIF 1.1).
 //!
-//! A walk over the boxes finds the item and what is said of it (`boxes`, `meta`). Its stream is reduced to the one frame
-//! (`stream`), which the decoder gets, and becomes RGB (`color`). Of an image sequence the primary item is the picture.
+//! A walk over the boxes finds the item and its properties (`boxes`, `meta`). `stream` reduces its data to one frame, the
+//! decoder decodes that frame, and `color` converts it to RGB. Of an image sequence the primary item is the picture.
 
 mod boxes;
 mod color;
@@ -196,7 +196,7 @@ fn coding(meta: &Meta<'_>, item: u32) -> Result<Option<Coding>, Error> {
     for (_, mut fields) in meta.properties(item).filter(|(kind, _)| kind == b"colr") {
         if fields.bytes(4)? == b"nclx" {
             fields.bytes(4)?;
-            // Numbers beyond those that exist stay such.
+            // All matrices have numbers below 255, so a larger one is unknown as well.
             let matrix = u8::try_from(fields.u16()?).unwrap_or(u8::MAX);
             return Ok(Some(Coding { matrix, full_range: fields.u8()? & 0x80 != 0 }));
         }

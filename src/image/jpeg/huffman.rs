@@ -163,8 +163,8 @@ static STANDARD_TABLES: LazyLock<Tables> = LazyLock::new(|| {
     tables
 });
 
-/// The tables that are in force, by class (0: DC, 1: AC) and number: those that the file has defined, else the standard
-/// ones.
+/// The current tables, by class (0: DC, 1: AC) and number. The standard table stands in for one that the file does not
+/// define.
 #[derive(Default)]
 pub(super) struct Tables {
     slots: [[Option<Box<Table>>; 4]; 2],
