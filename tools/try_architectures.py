@@ -95,7 +95,11 @@ def _save_random(name: str, path: Path) -> None:
         if norms:
             # One step of training takes the mean and the variance of what flows.
             side = 299 if name == "inception_v3" else 224
-            network.train()(torch.randn(_BATCH, 3, side, side))
+            # Half of it is noise, half is as smooth as photos: of noise alone, a layer that smooths would learn a variance of
+            # almost zero, by which it would multiply a photo.
+            noise = torch.randn(_BATCH // 2, 3, side, side)
+            smooth = nn.functional.interpolate(torch.randn(_BATCH // 2, 3, 7, 7), side, mode="bilinear")
+            network.train()(torch.cat([noise, smooth]))
     torch.save(network.state_dict(), path)
 
 

@@ -68,6 +68,8 @@ def _config(recipe: Recipe, labels: list[Label]) -> dict[str, object]:
         "model_type": recipe.model_type,
         "image_size": recipe.preprocessing.crop,
         "num_channels": 3,
+        # The program cannot tell logits from 0 to 1 from probabilities: SqueezeNet ends in a ReLU.
+        "graph_output": "logits",
         "num_labels": len(labels),
         "id2label": {str(class_id): label.en for class_id, label in enumerate(labels)},
         "label2id": {label.en: class_id for class_id, label in enumerate(labels)},

@@ -15,6 +15,9 @@ from .graph import INPUT, OPSET, OUTPUT
 # What one protocol buffer holds, in bytes.
 _MOST_BYTES = 2**31 - 1
 
+# The exporter has no rule for `zero_`, which the attention of Swin Transformer V2 calls.
+torch.onnx.register_custom_op_symbolic("aten::zero", lambda graph, x: graph.op("Sub", x, x), OPSET)
+
 # Two images: a tracer takes a batch of one for a constant more easily.
 _TRACED_BATCH = 2
 

@@ -24,8 +24,6 @@ from .program import classify, find_program
 
 _TOP = 5
 _GREY = 127
-# Keys of config.json that change what the program makes of the output.
-_OUTPUT_KEYS = ("problem_type", "graph_output")
 # Sums of probabilities are this near to 1.
 _NEARLY = 1e-2
 
@@ -180,7 +178,8 @@ def _is_own(config: Path) -> bool:
     values = _read_json(config) if config.exists() else {}
     model_type = values.get("model_type")
     is_foreign = isinstance(model_type, str) and not model_type.startswith(_OWN_TYPES)
-    return not is_foreign and not any(key in values for key in _OUTPUT_KEYS)
+    is_logits = values.get("graph_output", "logits") == "logits"
+    return is_logits and not is_foreign and "problem_type" not in values
 
 
 def _check_grey(model: _Model, preprocessing: Preprocessing, labels: list[Label]) -> None:

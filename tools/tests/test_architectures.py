@@ -2,10 +2,12 @@
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 import torchvision
 from onnx import TensorProto, helper, numpy_helper
+from torchvision.models.swin_transformer import ShiftedWindowAttentionV2
 
 from ic_tools.architectures import build_network, load_state, modern_names
 from ic_tools.compare import RELATIVE_TOLERANCE, TOLERANCE, Comparison
@@ -47,6 +49,31 @@ def test_weights_that_no_onnx_file_can_hold_are_refused_with_their_size():
 
     with pytest.raises(ExportError, match=r"large has 2\.4 GB of weights; .* 2 GB at most"):
         export_torch(Large(), "large", 224)
+
+
+def test_attention_of_swin_transformer_v2_is_exported_without_the_biases_of_the_keys():
+    """A checkpoint may hold such biases. The network sets them to zero on each run."""
+
+    class Attention(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = ShiftedWindowAttentionV2(8, [2, 2], [1, 1], num_heads=2)
+
+        def forward(self, pixels):
+            channels_last = torch.cat([pixels] * 3, dim=1)[:, :8].permute(0, 2, 3, 1)
+            return self.attention(channels_last).mean(dim=(1, 2))
+
+    torch.manual_seed(0)
+    network = Attention().eval()
+    with torch.no_grad():
+        network.attention.qkv.bias.normal_()
+    pixels = torch.randn(1, 3, 4, 4)
+    with torch.no_grad():
+        expected = network(pixels).numpy()
+    model = export_torch(network, "attention", 4).SerializeToString()
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    (answer,) = session.run(None, {INPUT: pixels.numpy()})
+    np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-5)
 
 
 def graph_of(factor: float) -> bytes:
