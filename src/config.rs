@@ -213,6 +213,39 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "s3")]
+    fn buckets_are_names_and_results_have_a_prefix() {
+        let with = |buckets: &str, results: &str, upload: &str| {
+            Config::from_settings(&Settings {
+                s3_buckets: Some(buckets.into()),
+                results: Some(results.into()),
+                upload_bucket: Some(upload.into()),
+                ..Settings::default()
+            })
+        };
+        let storage = with(" photos,my.photos-2, ", "s3://labels/v1/", "").unwrap().storage;
+        assert_eq!(Vec::from_iter(&storage.buckets), ["my.photos-2", "photos"]);
+        let results = storage.results.unwrap();
+        assert_eq!((results.bucket.as_str(), results.prefix.as_str()), ("labels", "v1"));
+        assert_eq!(results.key("photos/a.jpg.json"), "v1/photos/a.jpg.json");
+        assert_eq!(storage.upload_bucket, None);
+        assert_eq!(with("", "s3://labels", "").unwrap().storage.results.unwrap().key("a"), "a");
+        for (buckets, results, upload, named) in [
+            ("photos,Photos", "", "", "Photos"),
+            ("*", "", "", "S3_BUCKETS"),
+            ("s3://photos", "", "", "S3_BUCKETS"),
+            ("ab", "", "", "S3_BUCKETS"),
+            ("", "labels/v1", "", "RESULTS"),
+            ("", "s3://labels/../v1", "", "RESULTS"),
+            ("", "s3://labels//v1", "", "RESULTS"),
+            ("", "", "uploads/", "UPLOAD_BUCKET"),
+        ] {
+            let message = with(buckets, results, upload).unwrap_err().to_string();
+            assert!(message.contains(named) && message.lines().count() == 1, "{message}");
+        }
+    }
+
+    #[test]
     fn origins_are_a_star_or_a_list() {
         let origins = |text: &str| {
             let settings = Settings { cors_allow_origins: Some(text.into()), ..Settings::default() };

@@ -31,7 +31,7 @@ impl AwsEnvironment {
         Self(NAMES.iter().filter_map(|name| Some((*name, variable(name)?))).collect())
     }
 
-    /// Names and values of the variables that are set. Of a region and a default region the region comes last.
+    /// Names and values of the variables that are set.
     pub fn variables(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().map(|(name, value)| (*name, value.as_str()))
     }
@@ -46,5 +46,17 @@ impl fmt::Debug for AwsEnvironment {
     /// Names only: values are secrets.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(self.variables().map(|(name, _)| name)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let environment = AwsEnvironment(vec![("AWS_SECRET_ACCESS_KEY", "s3cret".to_owned())]);
+        let shown = format!("{environment:?}");
+        assert!(shown.contains("AWS_SECRET_ACCESS_KEY") && !shown.contains("s3cret"), "{shown}");
     }
 }

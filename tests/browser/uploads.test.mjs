@@ -9,7 +9,8 @@ import { best, finished, fixture, repository, stage } from "./harness.mjs";
 
 const port = await freePort();
 const storage = `http://127.0.0.1:${port}`;
-const moto = spawn(repository(".venv/bin/moto_server"), ["-H", "127.0.0.1", "-p", String(port)], { stdio: "ignore" });
+const program = process.env.MOTO_SERVER ?? repository(".venv/bin/moto_server");
+const moto = spawn(program, ["-H", "127.0.0.1", "-p", String(port)], { stdio: "ignore" });
 process.once("exit", () => moto.kill("SIGKILL"));
 after(() => moto.kill());
 await makeBucket();

@@ -92,7 +92,7 @@ fn what_may_not_be_named_is_refused_before_the_storage_is_asked() {
     let many: Vec<Value> = (0..17).map(|number| named(&number.to_string())).collect();
     send(&server, "/classify", &json!({"images": many})).assert_problem(400, "too_many_images");
     send(&server, "/classify", &json!({"s3": "https://example.com/a.png"}))
-        .assert_problem(400, "missing_image");
+        .assert_problem(400, "invalid_json");
     send(&server, "/classify", &json!({"upload": "0".repeat(32)}))
         .assert_problem(403, "reference_not_allowed");
     let unknown = server.post("/classify", "application/json", named("a").to_string().as_bytes());

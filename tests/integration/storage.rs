@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -160,7 +161,7 @@ pub struct Moto {
 
 impl Moto {
     pub fn start() -> Self {
-        let program = repository(".venv/bin/moto_server");
+        let program = std::env::var_os("MOTO_SERVER").map_or(repository(".venv/bin/moto_server"), PathBuf::from);
         assert!(program.exists(), "moto is missing: run make .venv/stamp-s3");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process =

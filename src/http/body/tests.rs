@@ -118,4 +118,5 @@ mod multipart;
 mod multipart_bodies;
 mod multipart_headers;
 mod raw;
+mod references;
 mod text_bodies;

@@ -122,7 +122,9 @@ pub(super) fn shared(facts: &Facts<'_>) -> Result<BTreeMap<String, Response>, Er
         (EMBEDDED.to_owned(), embedded()),
     ]);
     let examples = examples::problems(facts)?;
-    for route in [Route::Image, Route::Embed, Route::Upload, Route::Read, Route::Nowhere] {
+    let has_uploads = facts.config.storage.upload_bucket.is_some();
+    let routes = [Route::Image, Route::Embed, Route::Upload, Route::Read, Route::Nowhere];
+    for route in routes.into_iter().filter(|route| has_uploads || *route != Route::Upload) {
         for (status, kinds) in route.kinds(facts) {
             shared.insert(route.name(status), problem(status, &kinds, &examples)?);
         }
@@ -305,7 +307,7 @@ fn cache() -> Header {
 /// The header that says where the time went.
 pub(super) fn server_timing() -> Header {
     header(
-        "Milliseconds of the request's parts, as in `decode;dur=3.1, total;dur=12.8`: `body`, `queue`, `decode`, \
+        "Milliseconds of the request's parts, as in `decode;dur=3.1, total;dur=12.8`: `body`, `queue`, `storage`, `decode`, \
          `preprocess`, `inference` where there were any, and `total`.",
     )
 }
