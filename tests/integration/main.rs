@@ -11,6 +11,7 @@ mod command_line;
 mod cors;
 mod embed;
 mod emulator;
+mod events;
 mod http;
 mod lambda;
 mod layouts;
@@ -26,6 +27,7 @@ mod process;
 mod regressions;
 mod server;
 mod start_up;
+mod store;
 mod train;
 
 use std::path::PathBuf;
