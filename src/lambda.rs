@@ -78,7 +78,8 @@ pub struct Function {
 impl Function {
     /// A function that answers by this router.
     pub fn new(router: Router, config: &Config) -> Self {
-        let objects = Some(Arc::new(Runner::new(router.clone(), Arc::new(crate::objects::Objects {}), config)));
+        let reads = !config.storage.buckets.is_empty();
+        let objects = reads.then(|| Arc::new(Runner::new(router.clone(), config)));
         Self { router, objects }
     }
 

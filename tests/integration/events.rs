@@ -75,7 +75,10 @@ fn an_event_that_nobody_waits_for_leaves_its_answer_beside_the_photos_name() {
         ("s3.json", json!({"answered": 1, "skipped": 1})),
         ("eventbridge.json", json!({"answered": 1, "skipped": 0})),
         ("sns.json", json!({"answered": 1, "skipped": 0})),
-        ("sqs.json", json!({"batchItemFailures": [{"itemIdentifier": "059f36b4-87a3-44ab-83d2-661970000005"}]})),
+        (
+            "sqs.json",
+            json!({"batchItemFailures": [{"itemIdentifier": "059f36b4-87a3-44ab-83d2-661970000005"}]}),
+        ),
         ("s3-test.json", json!({"warm": true})),
     ] {
         assert_eq!(function.invoke(&event(name)).response(), expected, "{name}");
@@ -97,7 +100,8 @@ fn doing_it_twice_gives_the_same_bytes() {
     store.put("photos", "a.png", &fixture("coffee.png"));
     store.put("photos", "b.png", b"<html>");
     let event = notification("photos", &["a.png", "b.png"]);
-    let results = || ["a.png", "b.png"].map(|key| store.get("results", &format!("labels/photos/{key}.json")).unwrap());
+    let results =
+        || ["a.png", "b.png"].map(|key| store.get("results", &format!("labels/photos/{key}.json")).unwrap());
     let first = {
         Function::start_with(&mut store.function()).invoke(&event).response();
         results()

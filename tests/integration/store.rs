@@ -36,7 +36,8 @@ impl Store {
         let deadline = Instant::now() + Duration::from_secs(60);
         let url = loop {
             let log = process.log();
-            let found = log.lines().find_map(|line| line.split_once("Running on ").map(|(_, url)| url.to_owned()));
+            let found =
+                log.lines().find_map(|line| line.split_once("Running on ").map(|(_, url)| url.to_owned()));
             if let Some(url) = found {
                 break url;
             }

@@ -94,7 +94,7 @@ impl Input {
         {
             return Ok(Notice::Other("delete marker".to_owned()));
         }
-        let bucket = given(object.bucket).or_else(|| given(self.bucket.clone())).ok_or_else(|| {
+        let bucket = given(object.bucket).or_else(|| self.bucket.clone()).ok_or_else(|| {
             "No bucket is named. Put \"bucket\" into BatchInput, or \"Bucket\" into each item.".to_owned()
         })?;
         let key = if self.url_encoded_keys { key::decoded(&object.key)? } else { object.key };

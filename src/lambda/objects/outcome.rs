@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
+use crate::Error;
 use crate::objects::Location;
 
 /// What became of an object.
@@ -17,17 +18,15 @@ pub(super) enum Outcome {
     Answer(String),
     /// There was nothing to be read; JSON that says why.
     Skipped(String),
-    /// No answer.
-    Failed(Failure),
-}
-
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Failure {
-    /// Another try may succeed without anybody doing something.
-    pub(super) passes: bool,
-    /// For whoever reads the service's report.
-    pub(super) why: String,
+    /// It was refused, and will be until somebody changes a setting or an option.
+    Refused {
+        /// The problem document.
+        json: String,
+        /// For whoever reads the service's report.
+        why: String,
+    },
+    /// No answer, for this reason. Another try may have one.
+    Failed(String),
 }
 
 /// Fields that differ from one run to the next. Without them the answer to an object is the same however often it is
@@ -42,20 +41,32 @@ impl Outcome {
     pub(super) fn of(status: StatusCode, body: &str, object: &Location) -> Self {
         let problem: Value = serde_json::from_str(body).unwrap_or_default();
         let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
-        match Meaning::of(status.as_u16(), text("code")) {
-            Meaning::Answer => match lasting(body, object) {
-                Some(answer) => Self::Answer(answer),
-                None => Self::failed(true, object, "the answer is no JSON object"),
-            },
-            Meaning::Failure { passes } => {
-                Self::failed(passes, object, &format!("{}: {}", text("code"), text("detail")))
-            }
+        let meaning = match status {
+            // Of a key that cannot be read it is the object's own fault, not that of an option.
+            StatusCode::BAD_REQUEST if object.check().is_err() => Meaning::Answer,
+            _ => Meaning::of(status.as_u16(), text("code")),
+        };
+        let why = format!("{}: {}", text("code"), text("detail"));
+        match (meaning, lasting(body, object)) {
+            (Meaning::Answer, Some(json)) => Self::Answer(json),
+            (Meaning::Refusal, Some(json)) => Self::Refused { json, why: format!("{object}: {why}") },
+            (Meaning::Failure, Some(_)) => Self::failed(object, &why),
+            (_, None) => Self::failed(object, "its answer is not a JSON object"),
         }
     }
 
-    /// A failure with the object that has no answer.
-    pub(super) fn failed(passes: bool, object: &Location, why: &str) -> Self {
-        Self::Failed(Failure { passes, why: format!("{object}: {why}") })
+    /// A part of an event that is not understood.
+    pub(super) fn not_understood(why: String) -> Self {
+        let problem = Error::InvalidEvent(why);
+        let (status, code) = (problem.status(), problem.code());
+        let json =
+            json!({"status": status, "code": code, "title": problem.title(), "detail": problem.to_string()});
+        Self::Refused { json: json.to_string(), why: problem.to_string() }
+    }
+
+    /// A failure, with the object that has no answer.
+    pub(super) fn failed(object: &Location, why: &str) -> Self {
+        Self::Failed(format!("{object}: {why}"))
     }
 
     /// An object that is not read, if it is one.
@@ -72,18 +83,19 @@ impl Outcome {
 #[derive(Debug, PartialEq)]
 enum Meaning {
     Answer,
-    Failure { passes: bool },
+    Refusal,
+    Failure,
 }
 
 impl Meaning {
     fn of(status: u16, code: &str) -> Self {
         match (status, code) {
             // What whoever runs the function must change: the options, the buckets.
-            (400, "invalid_parameter" | "invalid_json") | (401 | 403, _) => Self::Failure { passes: false },
+            (400, "invalid_parameter" | "invalid_json") | (401 | 403, _) => Self::Refusal,
             // That it is not there, too large, no picture or a broken one is the object's own property.
             (200 | 400 | 404 | 413 | 415 | 422, _) => Self::Answer,
-            (408 | 409 | 429 | 500.., _) => Self::Failure { passes: true },
-            _ => Self::Failure { passes: false },
+            (408 | 409 | 429 | 500.., _) => Self::Failure,
+            _ => Self::Refusal,
         }
     }
 }
@@ -142,7 +154,7 @@ mod tests {
     use super::*;
 
     fn object() -> Location {
-        Location { bucket: "photos".into(), key: "a b.jpg".into(), version_id: None }
+        Location::new("photos", "a b.jpg")
     }
 
     #[test]
@@ -166,34 +178,45 @@ mod tests {
     }
 
     #[test]
-    fn each_status_is_an_answer_or_a_failure_that_passes_or_lasts() {
-        const ANSWER: Option<bool> = None;
-        const PASSES: Option<bool> = Some(true);
-        const LASTS: Option<bool> = Some(false);
+    fn a_key_that_cannot_be_read_is_an_answer() {
+        let body = r#"{"code":"invalid_parameter"}"#;
+        for (key, is_answer) in [("a.jpg", false), ("a//b.jpg", true), ("../a.jpg", true)] {
+            let outcome = Outcome::of(StatusCode::BAD_REQUEST, body, &Location::new("photos", key));
+            assert_eq!(matches!(outcome, Outcome::Answer(_)), is_answer, "{key}");
+        }
+    }
+
+    #[test]
+    fn each_status_is_an_answer_or_a_refusal_or_a_failure() {
+        use Meaning::{Answer, Failure, Refusal};
         for (status, code, expected) in [
-            (200, "", ANSWER),
-            (400, "empty_body", ANSWER),
-            (404, "object_not_found", ANSWER),
-            (413, "object_too_large", ANSWER),
-            (413, "image_too_large", ANSWER),
-            (415, "unsupported_format", ANSWER),
-            (422, "undecodable_image", ANSWER),
-            (400, "invalid_parameter", LASTS),
-            (403, "bucket_not_allowed", LASTS),
-            (409, "object_changed", PASSES),
-            (500, "internal", PASSES),
-            (502, "storage_denied", PASSES),
-            (503, "storage_unavailable", PASSES),
-            (503, "overloaded", PASSES),
+            (200, "", Answer),
+            (400, "empty_body", Answer),
+            (404, "object_not_found", Answer),
+            (413, "object_too_large", Answer),
+            (413, "image_too_large", Answer),
+            (415, "unsupported_format", Answer),
+            (422, "undecodable_image", Answer),
+            (400, "invalid_parameter", Refusal),
+            (403, "bucket_not_allowed", Refusal),
+            (409, "object_changed", Failure),
+            (500, "internal", Failure),
+            (502, "storage_denied", Failure),
+            (503, "storage_unavailable", Failure),
+            (503, "overloaded", Failure),
         ] {
             let body = json!({"code": code, "detail": "Because."}).to_string();
-            let outcome = Outcome::of(StatusCode::from_u16(status).unwrap(), &body, &object());
-            let found = match outcome {
-                Outcome::Failed(Failure { passes, why }) => {
-                    assert_eq!(why, format!("s3://photos/a b.jpg: {code}: Because."));
-                    Some(passes)
+            let why = format!("s3://photos/a b.jpg: {code}: Because.");
+            let found = match Outcome::of(StatusCode::from_u16(status).unwrap(), &body, &object()) {
+                Outcome::Refused { why: found, .. } => {
+                    assert_eq!(found, why);
+                    Refusal
                 }
-                _ => None,
+                Outcome::Failed(found) => {
+                    assert_eq!(found, why);
+                    Failure
+                }
+                _ => Answer,
             };
             assert_eq!(found, expected, "{status} {code}");
         }

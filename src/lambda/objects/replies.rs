@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::Expects;
-use super::outcome::{Failure, Outcome};
+use super::outcome::Outcome;
 
 /// Characters of a task's `resultString` in the report of S3 Batch Operations.
 const MAX_RESULT: usize = 1024;
@@ -71,12 +71,14 @@ impl Reply {
     pub(super) fn new(expects: Expects, done: Vec<Done>) -> Result<Self, Diagnostic> {
         match expects {
             Expects::Nothing => {
-                all_or_nothing(&done)?;
+                all_or_none(&done, true)?;
                 let skipped = done.iter().filter(|done| matches!(done.outcome, Outcome::Skipped(_))).count();
                 Ok(Self::Summary { answered: done.len() - skipped, skipped })
             }
             Expects::FailedMessages => {
-                let failed = done.into_iter().filter(|done| matches!(done.outcome, Outcome::Failed(_)));
+                let failed = done
+                    .into_iter()
+                    .filter(|done| matches!(done.outcome, Outcome::Refused { .. } | Outcome::Failed(_)));
                 let batch_item_failures =
                     failed.map(|done| FailedMessage { item_identifier: done.id }).collect();
                 Ok(Self::FailedMessages { batch_item_failures })
@@ -84,16 +86,16 @@ impl Reply {
             Expects::Tasks { version, invocation } => Ok(Self::Tasks {
                 invocation_schema_version: version,
                 // Every task has a result. Should one be missing, it is not to be lost.
-                treat_missing_keys_as: TEMPORARY,
+                treat_missing_keys_as: TEMPORARY_FAILURE,
                 invocation_id: invocation,
                 results: done.into_iter().map(TaskResult::from).collect(),
             }),
             Expects::Items => {
-                all_or_nothing(&done)?;
+                all_or_none(&done, false)?;
                 done.into_iter().map(answer).collect::<Result<_, _>>().map(Self::Items)
             }
             Expects::Item => {
-                all_or_nothing(&done)?;
+                all_or_none(&done, false)?;
                 let item = done.into_iter().next().map(answer);
                 item.unwrap_or_else(|| Err(fault("an event without an item"))).map(Self::Item)
             }
@@ -101,42 +103,46 @@ impl Reply {
     }
 }
 
-/// The name of an error, and of a task's result: another try may succeed.
-const TEMPORARY: &str = "TemporaryFailure";
+/// The result of a task that is to be tried again.
+const TEMPORARY_FAILURE: &str = "TemporaryFailure";
 
-/// The same for what no other try changes.
-const PERMANENT: &str = "PermanentFailure";
+/// The name of an error: another try may succeed.
+const TRY_AGAIN: &str = "TryAgain";
 
-/// Fails if a job failed, so that all of them are tried again.
-fn all_or_nothing(done: &[Done]) -> Result<(), Diagnostic> {
-    let failures: Vec<&Failure> = done
-        .iter()
-        .filter_map(|done| match &done.outcome {
-            Outcome::Failed(failure) => Some(failure),
-            _ => None,
-        })
-        .collect();
-    // Of two failures the one that passes counts: the other is left when it has passed.
-    let Some(first) = failures.iter().find(|failure| failure.passes).or(failures.first()) else {
-        return Ok(());
-    };
+/// The name of an error: no other try changes it.
+const REFUSED: &str = "Refused";
+
+/// Fails if a job failed, so that all of them are tried again; where it is asked for, also if one was refused.
+fn all_or_none(done: &[Done], or_refused: bool) -> Result<(), Diagnostic> {
+    let mut failed = Vec::new();
+    let mut refused = Vec::new();
+    for Done { outcome, .. } in done {
+        match outcome {
+            Outcome::Failed(why) => failed.push(why),
+            Outcome::Refused { why, .. } if or_refused => refused.push(why),
+            _ => {}
+        }
+    }
+    // What was refused is told when nothing is left to be tried again.
+    let (error_type, all) = if failed.is_empty() { (REFUSED, &refused) } else { (TRY_AGAIN, &failed) };
+    let Some(first) = all.first() else { return Ok(()) };
     Err(Diagnostic {
-        error_type: if first.passes { TEMPORARY } else { PERMANENT }.to_owned(),
+        error_type: error_type.to_owned(),
         error_message: format!(
             "{} of {} objects have no answer. The first: {}",
-            failures.len(),
+            failed.len() + refused.len(),
             done.len(),
-            shortened(&first.why, MAX_WHY)
+            shortened(first, MAX_WHY)
         ),
     })
 }
 
 fn answer(done: Done) -> Result<Box<RawValue>, Diagnostic> {
     match done.outcome {
-        Outcome::Answer(json) | Outcome::Skipped(json) => {
+        Outcome::Answer(json) | Outcome::Skipped(json) | Outcome::Refused { json, .. } => {
             RawValue::from_string(json).map_err(|error| fault(&error.to_string()))
         }
-        Outcome::Failed(failure) => Err(fault(&failure.why)),
+        Outcome::Failed(why) => Err(fault(&why)),
     }
 }
 
@@ -148,8 +154,8 @@ impl From<Done> for TaskResult {
     fn from(done: Done) -> Self {
         let (result_code, result_string) = match done.outcome {
             Outcome::Answer(json) | Outcome::Skipped(json) => ("Succeeded", bounded(&json)),
-            Outcome::Failed(Failure { passes: true, why }) => (TEMPORARY, shortened(&why, MAX_RESULT)),
-            Outcome::Failed(Failure { passes: false, why }) => (PERMANENT, shortened(&why, MAX_RESULT)),
+            Outcome::Refused { why, .. } => ("PermanentFailure", shortened(&why, MAX_RESULT)),
+            Outcome::Failed(why) => (TEMPORARY_FAILURE, shortened(&why, MAX_RESULT)),
         };
         Self { task_id: done.id, result_code, result_string }
     }
@@ -191,8 +197,12 @@ mod tests {
         done(id, Outcome::Answer(json.into()))
     }
 
-    fn failed(id: &str, passes: bool) -> Done {
-        done(id, Outcome::Failed(Failure { passes, why: format!("{id} failed") }))
+    fn failed(id: &str) -> Done {
+        done(id, Outcome::Failed(format!("{id} failed")))
+    }
+
+    fn refused(id: &str) -> Done {
+        done(id, Outcome::Refused { json: r#"{"status":403}"#.into(), why: format!("{id} was refused") })
     }
 
     fn reply(expects: Expects, done: Vec<Done>) -> Value {
@@ -205,7 +215,7 @@ mod tests {
 
     #[test]
     fn each_service_gets_its_own_form() {
-        let mixed = || vec![answered("a", "{}"), failed("b", true), failed("c", false)];
+        let mixed = || vec![answered("a", "{}"), failed("b"), refused("c")];
         let good =
             || vec![answered("a", r#"{"n":1}"#), done("b", Outcome::Skipped(r#"{"skipped":"x"}"#.into()))];
         assert_eq!(reply(Expects::Nothing, good()), json!({"answered": 1, "skipped": 1}));
@@ -225,22 +235,34 @@ mod tests {
                 "results": [
                     {"taskId": "a", "resultCode": "Succeeded", "resultString": "{}"},
                     {"taskId": "b", "resultCode": "TemporaryFailure", "resultString": "b failed"},
-                    {"taskId": "c", "resultCode": "PermanentFailure", "resultString": "c failed"},
+                    {"taskId": "c", "resultCode": "PermanentFailure", "resultString": "c was refused"},
                 ],
             })
         );
     }
 
     #[test]
-    fn a_failure_that_may_pass_has_the_invocation_tried_again() {
-        for expects in [Expects::Nothing, Expects::Items] {
-            let error = Reply::new(expects, vec![answered("a", "{}"), failed("b", false), failed("c", true)])
-                .unwrap_err();
-            assert_eq!(error.error_type, "TemporaryFailure");
-            assert_eq!(error.error_message, "2 of 3 objects have no answer. The first: c failed");
+    fn a_failure_has_the_invocation_tried_again() {
+        for (expects, count) in [(Expects::Nothing, 2), (Expects::Items, 1)] {
+            let error =
+                Reply::new(expects, vec![answered("a", "{}"), refused("b"), failed("c")]).unwrap_err();
+            assert_eq!(error.error_type, "TryAgain");
+            assert_eq!(
+                error.error_message,
+                format!("{count} of 3 objects have no answer. The first: c failed")
+            );
         }
-        let error = Reply::new(Expects::Item, vec![failed("a", false)]).unwrap_err();
-        assert_eq!(error.error_type, "PermanentFailure");
+    }
+
+    #[test]
+    fn a_refusal_is_told_where_somebody_looks() {
+        let error = Reply::new(Expects::Nothing, vec![refused("a"), answered("b", "{}")]).unwrap_err();
+        assert_eq!(
+            (error.error_type.as_str(), error.error_message.contains("a was refused")),
+            ("Refused", true)
+        );
+        assert_eq!(reply(Expects::Items, vec![refused("a")]), json!([{"status": 403}]));
+        assert_eq!(reply(Expects::Item, vec![refused("a")]), json!({"status": 403}));
     }
 
     #[test]

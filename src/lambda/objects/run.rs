@@ -1,7 +1,6 @@
 //! Runs the jobs of an event: every object is a direct request to the router, and so many are under way at the same
 //! time.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -13,7 +12,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::outcome::{Failure, Outcome};
+use super::outcome::Outcome;
 use super::replies::{Done, Reply};
 use super::results::Results;
 use super::{Expects, Job, Notice, Sender, Work, order};
@@ -28,7 +27,8 @@ const RESERVE: Duration = Duration::from_millis(500);
 /// Serves the events of all invocations.
 pub(in crate::lambda) struct Runner {
     router: Router,
-    objects: Arc<Objects>,
+    /// Writes the results. The router reads.
+    objects: Objects,
     /// Where the answers go that no service waits for.
     results: Option<Results>,
     /// A permit for each object that may be under way.
@@ -38,10 +38,11 @@ pub(in crate::lambda) struct Runner {
 
 impl Runner {
     /// A runner of requests to this router. One object is read while another is worked on.
-    pub(in crate::lambda) fn new(router: Router, objects: Arc<Objects>, config: &Config) -> Self {
-        let results = None::<Location>.map(|place| Results::new(&place.bucket, &place.key));
+    pub(in crate::lambda) fn new(router: Router, config: &Config) -> Self {
+        let results = config.storage.results.clone().map(Results::new);
         // No more than the router has places for: it would refuse them as too many.
         let at_a_time = config.max_concurrency;
+        let objects = Objects::new(config);
         Self { router, objects, results, places: Semaphore::new(at_a_time), at_a_time }
     }
 
@@ -102,12 +103,11 @@ impl Errand<'_> {
         let mut has_failed = false;
         for (number, job) in jobs {
             let outcome = if has_failed {
-                let why = "An earlier message of its group failed.".to_owned();
-                Outcome::Failed(Failure { passes: true, why })
+                Outcome::Failed("An earlier message of its group failed.".to_owned())
             } else {
                 self.job(number, job.notices).await
             };
-            has_failed |= matches!(outcome, Outcome::Failed(_));
+            has_failed |= matches!(outcome, Outcome::Refused { .. } | Outcome::Failed(_));
             all.push((number, Done { id: job.id, outcome }));
         }
         all
@@ -120,7 +120,7 @@ impl Errand<'_> {
             Ok(notices) => notices,
             Err(why) => {
                 tracing::warn!(request_id, number, why, "a part of the event is not understood");
-                return Outcome::Failed(Failure { passes: false, why });
+                return Outcome::not_understood(why);
             }
         };
         let mut last = Outcome::skipped("nothing to be read", None);
@@ -133,8 +133,9 @@ impl Errand<'_> {
                 }
                 Notice::Object(object) => self.object(number, &object).await,
             };
-            if let Outcome::Failed(Failure { passes, why }) = &last {
-                tracing::warn!(request_id, number, passes, why = clean(why), "an object has no answer");
+            if let Outcome::Refused { why, .. } | Outcome::Failed(why) = &last {
+                let tried_again = matches!(last, Outcome::Failed(_));
+                tracing::warn!(request_id, number, tried_again, why = clean(why), "an object has no answer");
                 break;
             }
         }
@@ -147,17 +148,21 @@ impl Errand<'_> {
             tracing::info!(request_id, number, object_name, "skipped: it lies below RESULTS");
             return Outcome::skipped("it lies below RESULTS", Some(object));
         }
+        // Consoles make such an object to show a folder.
+        if object.key.ends_with('/') {
+            return Outcome::skipped("it is a folder", Some(object));
+        }
         match self.deadline {
             None => self.attempt(number, object).await,
             Some(deadline) => timeout_at(deadline, self.attempt(number, object))
                 .await
-                .unwrap_or_else(|_| Outcome::failed(true, object, "the time of the invocation is used up")),
+                .unwrap_or_else(|_| Outcome::failed(object, "the time of the invocation is used up")),
         }
     }
 
     async fn attempt(&self, number: usize, object: &Location) -> Outcome {
         let Ok(_place) = self.runner.places.acquire().await else {
-            return Outcome::failed(true, object, "the function ends");
+            return Outcome::failed(object, "the function ends");
         };
         let (parts, body) = answer(self.runner.router.clone(), self.request(number, object)).await;
         let outcome = Outcome::of(parts.status, &body, object);
@@ -188,7 +193,7 @@ impl Errand<'_> {
         let written = self.runner.objects.write(&place, json.to_owned().into(), "application/json").await;
         written.map_err(|error| {
             let why = format!("its result cannot be written to RESULTS: {}: {error}", error.code());
-            Outcome::failed(true, object, &why)
+            Outcome::failed(object, &why)
         })
     }
 }
