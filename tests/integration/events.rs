@@ -182,10 +182,16 @@ fn a_map_gets_a_list_in_the_order_of_its_items() {
     assert!(store.keys("results").is_empty());
 
     let items = |input: Value| json!({"Items": [PHOTO], "BatchInput": input}).to_string();
-    let (kind, message) = error(function.invoke(&items(json!({"bucket": "secrets"}))));
-    assert!(kind == "PermanentFailure" && message.contains("S3_BUCKETS"), "{kind}: {message}");
-    let (kind, message) = error(function.invoke(&items(json!({"bucket": "photos", "top_k": 0}))));
-    assert!(kind == "PermanentFailure" && message.contains("top_k"), "{kind}: {message}");
+    // A refusal is in its place, too, so that the others of its batch are not lost.
+    for (input, status, code) in [
+        (json!({"bucket": "secrets"}), 403, "bucket_not_allowed"),
+        (json!({"bucket": ""}), 403, "bucket_not_allowed"),
+        (json!({"bucket": "photos", "top_k": 0}), 400, "invalid_parameter"),
+        (json!({}), 400, "invalid_event"),
+    ] {
+        let answer = &function.invoke(&items(input)).response()[0];
+        assert_eq!((&answer["status"], &answer["code"]), (&json!(status), &json!(code)), "{answer}");
+    }
 }
 
 #[test]
@@ -234,9 +240,9 @@ fn what_may_pass_is_tried_again_and_only_that() {
     assert!(store.get("results", "labels/photos/a.jpg.json").is_some());
 
     let (kind, message) = error(function.invoke(&notification("photos", &["a.jpg", "b.jpg"])));
-    assert!(kind == "TemporaryFailure" && message.contains("s3://photos/b.jpg"), "{kind}: {message}");
+    assert!(kind == "TryAgain" && message.contains("s3://photos/b.jpg"), "{kind}: {message}");
     let items = json!({"Items": ["a.jpg", "b.jpg"], "BatchInput": {"bucket": "photos"}}).to_string();
-    assert_eq!(error(function.invoke(&items)).0, "TemporaryFailure");
+    assert_eq!(error(function.invoke(&items)).0, "TryAgain");
     let task = json!({"invocationSchemaVersion": "2.0", "invocationId": "i",
         "tasks": [{"taskId": "t", "s3Key": "b.jpg", "s3Bucket": "photos"}]});
     let reply = function.invoke(&task.to_string()).response();
@@ -289,7 +295,7 @@ fn what_is_not_done_in_time_comes_again() {
     assert_eq!(failed(&reply), ["0", "2"]);
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     let (kind, message) = error(function.invoke(&notification("photos", &["stuck.jpg"])));
-    assert!(kind == "TemporaryFailure" && message.contains("time"), "{kind}: {message}");
+    assert!(kind == "TryAgain" && message.contains("time"), "{kind}: {message}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! S3 for the tests: a real server of it, `moto`, and a stand-in that has faults on order.
+//! S3 for the tests of events: what they put into the server of `moto`, and a stand-in that keeps what is written and has
+//! faults on order.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Write as _};
@@ -7,14 +8,14 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use ureq::http::{Method, Request};
 
 use crate::emulator::read_request;
-use crate::process::{Process, binary};
-use crate::repository;
+use crate::process::binary;
+use crate::storage::Moto;
 
 /// Any signature will do, but there must be one.
 const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=test/20260301/eu-central-1/s3/aws4_request, SignedHeaders=host, \
@@ -24,27 +25,14 @@ const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=test/20260301/eu-central-1/s3/
 pub struct Store {
     pub url: String,
     /// Ends with it.
-    _process: Option<Process>,
+    _moto: Option<Moto>,
 }
 
 impl Store {
     /// A server of moto.
     pub fn moto() -> Self {
-        let tool = repository(".venv/bin/moto_server");
-        assert!(tool.exists(), "{} is missing: run `make setup`", tool.display());
-        let process = Process::start(Command::new(tool).args(["-H", "127.0.0.1", "-p", "0"]));
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let url = loop {
-            let log = process.log();
-            let found =
-                log.lines().find_map(|line| line.split_once("Running on ").map(|(_, url)| url.to_owned()));
-            if let Some(url) = found {
-                break url;
-            }
-            assert!(Instant::now() < deadline, "moto does not listen: {log}");
-            thread::sleep(Duration::from_millis(20));
-        };
-        let store = Self { url: url.trim().to_owned(), _process: Some(process) };
+        let moto = Moto::start();
+        let store = Self { url: moto.address.clone(), _moto: Some(moto) };
         for bucket in ["photos", "results"] {
             assert_eq!(store.send(Method::PUT, &format!("/{bucket}"), b"").0, 200);
         }
@@ -141,7 +129,7 @@ impl StandIn {
                 thread::spawn(move || shelf.serve(stream));
             }
         });
-        Self { store: Store { url, _process: None }, shelf }
+        Self { store: Store { url, _moto: None }, shelf }
     }
 
     /// Orders a fault of an object, or takes it away.
