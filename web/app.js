@@ -122,8 +122,11 @@ async function look(picture) {
   announce(picture);
 }
 
-/** Whether a person wants classes or everyday categories. */
-const level = () => (element("basic").checked ? "basic" : "leaf");
+/** What is asked for: classes, or everyday categories where a person wants them; heat maps where there are any. */
+const wanted = () => ({
+  level: element("basic").checked ? "basic" : "leaf",
+  explain: service?.model.explain === true,
+});
 
 /** Has a picture classified, in the end; throws if it is removed while it waits. */
 async function send(picture, body) {
@@ -131,7 +134,7 @@ async function send(picture, body) {
   for (let left = RETRIES; ; left -= 1) {
     refresh(picture, "sending");
     const sentWith = token;
-    const outcome = await classify(body, level(), sentWith, signal);
+    const outcome = await classify(body, wanted(), sentWith, signal);
     const seconds = outcome.error?.retryAfter;
     if (signal.aborted || left === 0 || !seconds) return { ...outcome, sentWith };
     refresh(picture, "busy");

@@ -47,18 +47,18 @@ export async function info() {
 }
 
 /**
- * Has a picture classified, by labels of a `level`, unless the signal ends it before: `{ answer }`, or
+ * Has a picture classified, by labels of a `level`, with heat maps if `explain` is set, unless the signal ends it before: `{ answer }`, or
  * `{ error: { code, detail, status, retryAfter } }`. Never throws.
  *
  * `detail` is null where the service did not say it; `code` is then `network`, `timeout` or `status_` and a number:
  * gateways have answers of their own. `retryAfter` are the seconds after which it should come again by itself, or 0.
  */
-export async function classify(body, level, token, end) {
+export async function classify(body, { level, explain }, token, end) {
   const headers = { "Content-Type": body.type || "application/octet-stream" };
   if (token) headers.Authorization = `Bearer ${token}`;
   let response, text;
   try {
-    const address = new URL(`classify?top_k=3&level=${level}`, BASE);
+    const address = new URL(`classify?top_k=3&level=${level}${explain ? "&explain=true" : ""}`, BASE);
     await within(PATIENCE, async (signal) => {
       response = await fetch(address, { method: "POST", body, headers, signal });
       text = await response.text();

@@ -11,6 +11,7 @@ mod command_line;
 mod cors;
 mod embed;
 mod emulator;
+mod explain;
 mod http;
 mod lambda;
 mod layouts;

@@ -38,7 +38,7 @@ use crate::error::Error;
 
 pub(super) use self::json::Document;
 pub use self::options::RawOptions;
-pub(super) use self::options::shown;
+pub(super) use self::options::{parse_flag, shown};
 
 /// Whether JSON may hold images in a field of this name.
 pub(crate) fn is_image_field(name: &str) -> bool {
@@ -94,7 +94,7 @@ pub struct Submission {
     /// The answer has the form `{"results": […]}`: a list of images was sent, if only with one entry, or more
     /// than one part or field with an image.
     pub several: bool,
-    /// `top_k` and `min_score` where the body has them.
+    /// `top_k`, `min_score` and the like where the body has them.
     pub options: RawOptions,
 }
 
