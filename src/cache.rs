@@ -2,7 +2,7 @@
 //!
 //! Kept are the model's outputs for all classes: what a request asks for, `top_k`, `min_score` and `function_to_apply`, is
 //! applied to them afterwards, and two requests that ask for different things share an entry. The embedding of an image
-//! has an entry of its own.
+//! has an entry of its own, and so have outputs with the feature map that heat maps are made of.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,7 @@ use lru::LruCache;
 use sha2::{Digest as _, Sha256};
 
 use crate::classifier::ImageInfo;
+use crate::model::Evidence;
 
 /// SHA-256 of the model's hash, what was asked of the model, and the image's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +22,8 @@ pub(crate) struct Key([u8; 32]);
 pub(crate) enum Asked {
     Outputs,
     Embedding,
+    /// The outputs, with what heat maps are made of.
+    Explained,
 }
 
 /// What is remembered of an image.
@@ -30,6 +33,8 @@ pub(crate) struct Entry {
     pub(crate) values: Vec<f32>,
     /// What the image is.
     pub(crate) image: ImageInfo,
+    /// What heat maps are made of, where they were asked for.
+    pub(crate) evidence: Option<Evidence>,
 }
 
 /// The entries that were used last, so many at most: 4 bytes for each class, or for each number of the embedding.
@@ -71,7 +76,7 @@ mod tests {
 
     fn answer(file: usize) -> Arc<Entry> {
         let image = ImageInfo { format: Format::Png, width: 1, height: 1 };
-        Arc::new(Entry { values: vec![file as f32], image })
+        Arc::new(Entry { values: vec![file as f32], image, evidence: None })
     }
 
     #[test]
@@ -105,5 +110,6 @@ mod tests {
         assert_eq!(key("a", Asked::Outputs), key("a", Asked::Outputs));
         assert_ne!(key("a", Asked::Outputs), key("b", Asked::Outputs));
         assert_ne!(key("a", Asked::Outputs), key("a", Asked::Embedding));
+        assert_ne!(key("a", Asked::Outputs), key("a", Asked::Explained));
     }
 }

@@ -26,6 +26,8 @@ pub struct Options {
     pub function: Option<Function>,
     /// Whether classes are answered, or their categories.
     pub level: Level,
+    /// Whether each label has a heat map.
+    pub explain: bool,
 }
 
 /// The answer for one image.
@@ -90,7 +92,13 @@ pub struct Classifier {
     limits: image::Limits,
     runtime_version: String,
     cache: Option<Cache>,
+    /// Of what was asked for with heat maps.
+    explained: Option<Cache>,
 }
+
+/// Images whose heat maps are remembered, at most: each takes 4 bytes for each number of its feature map, which are 250 kB
+/// for the committed model.
+const EXPLAINED_ENTRIES: usize = 16;
 
 impl Classifier {
     /// Loads ONNX Runtime and the model, for so many runs at the same time.
@@ -123,12 +131,16 @@ impl Classifier {
             limits: image::Limits { max_pixels: config.limits.max_pixels },
             runtime_version: runtime.version().to_owned(),
             cache: None,
+            explained: None,
         })
     }
 
     /// The same, remembering what so many images were; 0 remembers none.
     pub fn remembering(mut self, entries: usize) -> Self {
-        self.cache = NonZeroUsize::new(entries).map(|entries| Cache::new(entries, &self.card().sha256));
+        let cache = |entries| {
+            NonZeroUsize::new(entries).map(|entries| Cache::new(entries, &self.model.card().sha256))
+        };
+        (self.cache, self.explained) = (cache(entries), cache(entries.min(EXPLAINED_ENTRIES)));
         self
     }
 
@@ -181,15 +193,19 @@ impl Classifier {
     ) -> Result<Classification, Error> {
         let start = Instant::now();
         let scoring = self.model.scoring(options.function, options.level)?;
-        let Seen { entry, mut timing, cached } = self.see(Asked::Outputs, bytes, budget)?;
-        let predictions = self.model.rank(&entry.values, scoring, options.top_k, options.min_score)?;
+        let asked = if options.explain { Asked::Explained } else { Asked::Outputs };
+        let Seen { entry, mut timing, cached } = self.see(asked, bytes, budget)?;
+        let evidence = entry.evidence.as_ref();
+        let Options { top_k, min_score, .. } = options;
+        let predictions = self.model.rank_explained(&entry.values, scoring, top_k, min_score, evidence)?;
         timing.total = milliseconds(start.elapsed());
         Ok(Classification { predictions, image: entry.image, timing, cached })
     }
 
     /// What the model answers for an image: from memory, or by a run. `total` of the times is left to the caller.
     fn see(&self, asked: Asked, bytes: &[u8], budget: &mut image::Budget) -> Result<Seen, Error> {
-        let key = self.cache.as_ref().map(|cache| (cache, cache.key(asked, bytes)));
+        let cache = if asked == Asked::Explained { &self.explained } else { &self.cache };
+        let key = cache.as_ref().map(|cache| (cache, cache.key(asked, bytes)));
         if let Some(entry) = key.as_ref().and_then(|(cache, key)| cache.get(key)) {
             return Ok(Seen { entry, timing: Timing::default(), cached: true });
         }
@@ -212,9 +228,15 @@ impl Classifier {
         let picture =
             image::decode_within(bytes, budget, &|width, height| self.model.scaled_size(width, height))?;
         let decode = milliseconds(start.elapsed());
+        let mut evidence = None;
         let (values, RunTimes { preprocess, inference }) = match asked {
             Asked::Outputs => self.model.outputs(&picture.raster)?,
             Asked::Embedding => self.model.timed_embedding(&picture.raster)?,
+            Asked::Explained => {
+                let (outputs, found, times) = self.model.explained(&picture.raster)?;
+                evidence = Some(found);
+                (outputs, times)
+            }
         };
         let (width, height) = picture.raster.size();
         let image = ImageInfo { format: picture.format, width, height };
@@ -224,7 +246,7 @@ impl Classifier {
             inference: milliseconds(inference),
             total: 0.0,
         };
-        Ok((Entry { values, image }, timing))
+        Ok((Entry { values, image, evidence }, timing))
     }
 }
 

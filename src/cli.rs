@@ -2,6 +2,7 @@
 
 pub mod classify;
 pub mod evaluate;
+mod heat;
 mod progress;
 pub mod train;
 
@@ -56,6 +57,9 @@ pub struct ClassifyArguments {
     /// Scale embeddings to unit length
     #[arg(long, requires = "embed")]
     pub normalize: bool,
+    /// Write the picture, with where it shows its best label, as a PNG; takes one picture
+    #[arg(long, value_name = "FILE.png", conflicts_with = "embed")]
+    pub explain: Option<PathBuf>,
 }
 
 /// `image-classifier evaluate`.

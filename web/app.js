@@ -131,8 +131,11 @@ function allowed() {
   return { ...service.limits, max_body_bytes: Math.max(service.limits.max_body_bytes, service.limits.max_object_bytes) };
 }
 
-/** Whether a person wants classes or everyday categories. */
-const level = () => (element("basic").checked ? "basic" : "leaf");
+/** What is asked for: classes, or everyday categories where a person wants them; heat maps where there are any. */
+const wanted = () => ({
+  level: element("basic").checked ? "basic" : "leaf",
+  explain: service?.model.explain === true,
+});
 
 /** Has a picture classified, in the end; throws if it is removed while it waits. */
 async function send(picture, body) {
@@ -141,7 +144,7 @@ async function send(picture, body) {
     refresh(picture, "sending");
     const sentWith = token;
     const named = isTooLarge(body) ? await upload(body, sentWith, signal) : null;
-    const outcome = named?.error ? named : await classify(named ? json(named) : body, level(), sentWith, signal);
+    const outcome = named?.error ? named : await classify(named ? json(named) : body, wanted(), sentWith, signal);
     const seconds = outcome.error?.retryAfter;
     if (signal.aborted || left === 0 || !seconds) return { ...outcome, sentWith };
     refresh(picture, "busy");

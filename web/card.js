@@ -1,5 +1,6 @@
 // How a picture and its labels are shown.
 
+import { drawing, placeOf } from "./heat.js";
 import { isPassing } from "./service.js";
 
 /** An element with a class and content; texts are never read as HTML. */
@@ -45,7 +46,7 @@ export function show(picture, language, texts, retry) {
   name.title = file.name;
   const body = make("div", "body", name);
   if (state === "done") {
-    body.append(labels(picture.answer.predictions, language, texts), facts(picture.answer, texts));
+    body.append(...labels(picture.answer, thumb, language, texts), facts(picture.answer, texts));
   } else if (state === "failed") {
     body.append(...failure(picture.error, texts, () => retry(picture)));
   } else {
@@ -58,10 +59,14 @@ export function show(picture, language, texts, retry) {
   card.replaceChildren(thumb, body);
 }
 
-function labels(predictions, language, texts) {
-  if (predictions.length === 0) return make("p", "muted", texts.none);
+/** The labels, and where they lie in the picture, where the service says so. */
+function labels({ predictions, image }, thumb, language, texts) {
+  if (predictions.length === 0) return [make("p", "muted", texts.none)];
+  const isExplained = predictions.some((prediction) => prediction.heat_map);
+  const where = make("span", "where", texts.point);
   const items = predictions.map((prediction) => {
-    const first = make("span", "first");
+    const map = prediction.heat_map;
+    const first = make(map ? "button" : "span", "first");
     names(prediction, language).forEach(({ text, className, lang }, at) => {
       const name = make("span", `${className ?? "label"} ${at ? "second" : ""}`.trim(), text);
       if (lang) name.lang = lang;
@@ -73,9 +78,41 @@ function labels(predictions, language, texts) {
     const bar = make("div", "bar", filled);
     // The percentage says the same.
     bar.setAttribute("aria-hidden", "true");
-    return make("li", "", first, make("span", "percent", percent(prediction.score)), bar);
+    const item = make("li", "", first, make("span", "percent", percent(prediction.score)), bar);
+    if (map) {
+      const sentence = texts.places(placeOf(map, image));
+      first.type = "button";
+      first.append(make("small", "sr-only", ` ${sentence}`));
+      point(item, first, (isShown) => {
+        thumb.querySelector(".heat")?.remove();
+        thumb.classList.toggle("explained", isShown);
+        const [name] = names(prediction, language);
+        where.textContent = isShown ? texts.where(name.text, sentence) : texts.point;
+        const drawn = isShown && thumb.querySelector(".preview") && drawing(map, image);
+        if (drawn) thumb.append(drawn);
+      });
+    }
+    return item;
   });
-  return make("ol", "labels", ...items);
+  const list = make("ol", "labels", ...items);
+  return isExplained ? [list, legend(where, texts)] : [list];
+}
+
+/** Tells when a label is pointed at, focused or tapped, and when no longer. */
+function point(item, button, show) {
+  item.addEventListener("pointerenter", () => show(true));
+  item.addEventListener("pointerleave", () => show(document.activeElement === button));
+  button.addEventListener("focus", () => show(true));
+  button.addEventListener("blur", () => show(false));
+  // Safari does not focus what is tapped.
+  item.addEventListener("click", () => button.focus());
+  button.addEventListener("keydown", ({ key }) => key === "Escape" && show(false));
+}
+
+function legend(where, texts) {
+  const scale = make("span", "scale");
+  scale.setAttribute("aria-hidden", "true");
+  return make("p", "legend", where, make("span", "range", texts.little, scale, texts.much));
 }
 
 function facts({ model, timing_ms: timing, image, cached }, texts) {

@@ -58,14 +58,15 @@ export async function info() {
 }
 
 /**
- * Has a picture classified, by labels of a `level`, unless the signal ends it before: `{ answer }`, or
+ * Has a picture classified, by labels of a `level`, with heat maps if `explain` is set, unless the signal ends it before: `{ answer }`, or
  * `{ error: { code, detail, status, retryAfter } }`. Never throws.
  *
  * `detail` is null where the service did not say it; `code` is then `network`, `timeout` or `status_` and a number:
  * gateways have answers of their own. `retryAfter` are the seconds after which it should come again by itself, or 0.
  */
-export async function classify(body, level, token, end) {
-  const sent = await send(`classify?top_k=3&level=${level}`, body, token, end);
+export async function classify(body, { level, explain }, token, end) {
+  const query = `top_k=3&level=${level}${explain ? "&explain=true" : ""}`;
+  const sent = await send(`classify?${query}`, body, token, end);
   return sent.error ? sent : Array.isArray(sent.json?.predictions) ? { answer: sent.json } : refusal(sent);
 }
 

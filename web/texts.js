@@ -1,5 +1,27 @@
 // What the page says, in two languages. What the service says is shown as it is.
 
+/** Thirds of a picture, from the top and from the left. */
+const PLACES = {
+  en: {
+    thirds: [
+      ["top left", "top centre", "top right"],
+      ["centre left", "in the centre", "centre right"],
+      ["bottom left", "bottom centre", "bottom right"],
+    ],
+    mostly: (place) => `mostly ${place}`,
+    all: "all over the picture",
+    none: "nowhere in particular",
+  },
+  zh: {
+    thirds: [["左上方", "上方", "右上方"], ["左侧", "中央", "右侧"], ["左下方", "下方", "右下方"]],
+    mostly: (place) => `主要在${place}`,
+    all: "遍布整张图片",
+    none: "没有特定位置",
+  },
+};
+
+const sentenceOf = (place, words) => words[place] ?? words.mostly(words.thirds[place[0]][place[1]]);
+
 const TEXTS = {
   en: {
     title: "Image classifier",
@@ -21,6 +43,11 @@ const TEXTS = {
     sending: "Classifying",
     busy: "The service is busy, trying again soon",
     none: "No label is likely enough.",
+    point: "Point at a label to see where it lies in the picture.",
+    where: (label, sentence) => `${label}: ${sentence}.`,
+    places: (place) => sentenceOf(place, PLACES.en),
+    little: "little evidence",
+    much: "much",
     nothing: "There is no picture in what was dropped or pasted.",
     address: "Only the address of a picture was dropped. Copy the picture and paste it here, or save it and choose the file.",
     cleared: "All results are removed.",
@@ -79,6 +106,11 @@ const TEXTS = {
     sending: "正在识别",
     busy: "服务繁忙，稍后自动重试",
     none: "没有足够可信的标签。",
+    point: "指向一个标签，查看它在图片中的位置。",
+    where: (label, sentence) => `${label}：${sentence}。`,
+    places: (place) => sentenceOf(place, PLACES.zh),
+    little: "依据少",
+    much: "依据多",
     nothing: "拖入或粘贴的内容里没有图片。",
     address: "拖入的只是图片的地址。请复制图片后粘贴到这里，或先保存再选择文件。",
     cleared: "结果已全部清空。",

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::{ClassifyArguments, progress};
+use super::{ClassifyArguments, heat, progress};
 use crate::classifier::{Classification, Embedding, ImageInfo, Options, Timing};
 use crate::config::Config;
 use crate::model::{Level, Prediction};
@@ -22,8 +22,13 @@ pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, S
     if arguments.embed && classifier.model().embedding_len().is_none() {
         return Err(StartError::Command(Error::NoFeatures.to_string()));
     }
+    if let Some(out) = &arguments.explain {
+        check_explain(&classifier, arguments, out)?;
+    }
     let level = if arguments.basic { Level::Basic } else { Level::Leaf };
-    let options = Options { top_k: config.top_k, min_score: config.min_score, function: None, level };
+    let explain = arguments.explain.is_some();
+    let options =
+        Options { top_k: config.top_k, min_score: config.min_score, function: None, level, explain };
     let bar = progress::bar_for_many(arguments.files.len());
     let mut failed = false;
     for file in &arguments.files {
@@ -36,7 +41,13 @@ pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, S
             failed |= result.is_err();
             write_json(&mut lines, file, result.as_ref().map(Embedded::new))
         } else {
-            let result = bytes.and_then(|bytes| told(classifier.classify(&bytes, options, &mut budget)));
+            let result = bytes.and_then(|bytes| {
+                let found = told(classifier.classify(&bytes, options, &mut budget))?;
+                if let Some(out) = &arguments.explain {
+                    heat::write(&classifier, &bytes, &found, out)?;
+                }
+                Ok(found)
+            });
             failed |= result.is_err();
             if arguments.json {
                 write_json(&mut lines, file, result.as_ref().map(Classified::new))
@@ -54,6 +65,20 @@ pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, S
     }
     bar.finish_and_clear();
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Refuses what `--explain` cannot do, before any picture is looked at.
+fn check_explain(
+    classifier: &Classifier,
+    arguments: &ClassifyArguments,
+    out: &Path,
+) -> Result<(), StartError> {
+    let [picture] = &arguments.files[..] else {
+        let what = format!("--explain takes one picture, not {}.", arguments.files.len());
+        return Err(StartError::Command(what));
+    };
+    heat::check_apart(picture, out).map_err(StartError::Command)?;
+    told(classifier.model().check_explains()).map_err(StartError::Command)
 }
 
 /// An error as a person reads it.

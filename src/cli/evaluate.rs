@@ -32,7 +32,13 @@ pub fn run(config: &Config, arguments: &EvaluateArguments) -> Result<ExitCode, S
     let photos = labelled_photos(&arguments.dir)?;
     let references = references(arguments)?;
     let classifier = Classifier::load(config, 1)?;
-    let all = Options { top_k: classifier.classes(), min_score: 0.0, function: None, level: Level::Leaf };
+    let all = Options {
+        top_k: classifier.classes(),
+        min_score: 0.0,
+        function: None,
+        level: Level::Leaf,
+        explain: false,
+    };
     let mut report = Report::default();
     let bar = progress::bar(photos.len());
     for (wnid, path) in &photos {

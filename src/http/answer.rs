@@ -11,12 +11,20 @@ use crate::Error;
 use crate::classifier::{Classification, ImageInfo, Timing};
 use crate::model::{Card, Prediction};
 
-/// `POST /classify`: the answer for one image. `model` and `request_id` are left out within `results`.
+/// `POST /classify`: the answer for one image.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Classification, description = "The answer for one image.")]
 pub(super) struct Full<'a> {
     /// Highest score first.
     predictions: &'a [Prediction],
+    #[serde(flatten)]
+    about: About<'a>,
+}
+
+/// What every answer for an image tells beside what was asked for. `model` and `request_id` are left out within `results`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = About)]
+pub(super) struct About<'a> {
     /// The model that answered. Left out within `results`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -103,19 +111,26 @@ impl<'a> ModelName<'a> {
 impl<'a> Full<'a> {
     /// The answer for one image among several.
     pub(super) fn part(classification: &'a Classification) -> Self {
-        Self {
-            predictions: &classification.predictions,
-            model: None,
-            image: classification.image,
-            timing_ms: classification.timing,
-            cached: classification.cached,
-            request_id: None,
-        }
+        let Classification { predictions, image, timing, cached } = classification;
+        Self { predictions, about: About::part(*image, *timing, *cached) }
     }
 
     /// The answer for the one image of a request.
     pub(super) fn whole(classification: &'a Classification, card: &'a Card, id: &'a str) -> Self {
-        Self { model: Some(ModelName::of(card)), request_id: Some(id), ..Self::part(classification) }
+        let Self { predictions, about } = Self::part(classification);
+        Self { predictions, about: about.whole(card, id) }
+    }
+}
+
+impl<'a> About<'a> {
+    /// For one image among several.
+    pub(super) fn part(image: ImageInfo, timing_ms: Timing, cached: bool) -> Self {
+        Self { model: None, image, timing_ms, cached, request_id: None }
+    }
+
+    /// The same for the one image of a request.
+    pub(super) fn whole(self, card: &'a Card, id: &'a str) -> Self {
+        Self { model: Some(ModelName::of(card)), request_id: Some(id), ..self }
     }
 }
 

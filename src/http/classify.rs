@@ -27,8 +27,9 @@ pub(super) async fn classify(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Error> {
-    let task =
-        task(query, |app, _, outcome, id| outcome.full(app.classifier.card(), id, Full::whole, Full::part))?;
+    let task = task(query, Answer::Full, |app, _, outcome, id| {
+        outcome.full(app.classifier.card(), id, Full::whole, Full::part)
+    })?;
     images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some() }, task).await
 }
 
@@ -41,7 +42,7 @@ pub(super) async fn predict(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Error> {
-    let task = task(query, |_, _, outcome, id| match outcome {
+    let task = task(query, Answer::Bare, |_, _, outcome, id| match outcome {
         Outcome::One(one) => answer::json(&answer::bare(one)),
         Outcome::Several(several) => {
             let lists: Vec<_> = several.iter().map(|result| OneOf::new(result, id, answer::bare)).collect();
@@ -51,23 +52,37 @@ pub(super) async fn predict(
     images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some() }, task).await
 }
 
+/// What a route answers.
+#[derive(Clone, Copy, PartialEq)]
+enum Answer {
+    /// All that there is, heat maps among it.
+    Full,
+    /// Labels and scores.
+    Bare,
+}
+
 /// Classifies images by the options of the query string and of the body.
 fn task(
     query: Option<String>,
+    answer: Answer,
     written: fn(&App, Options, &Outcome<Classification>, &str) -> Result<Response, Error>,
 ) -> Result<Task<Options, Classification>, Error> {
     let from_query = query_options(query.as_deref().unwrap_or_default())?;
     Ok(Task {
-        options: Box::new(move |app, in_body| options(app, from_query.or(in_body).check()?)),
+        options: Box::new(move |app, in_body| options(app, from_query.or(in_body).check()?, answer)),
         work: Classifier::classify,
         written,
     })
 }
 
 /// The options with their defaults. They are checked before any image is looked at.
-fn options(app: &App, given: RawOptions) -> Result<Options, Error> {
+fn options(app: &App, given: RawOptions, answer: Answer) -> Result<Options, Error> {
     let level = given.level.unwrap_or_default();
     app.classifier.model().scoring(given.function, level)?;
+    let explain = answer == Answer::Full && given.explain.unwrap_or_default();
+    if explain {
+        app.classifier.model().check_explains()?;
+    }
     // The default is a probability; logits have no least value.
     let least = match given.function {
         Some(Function::None) => f32::NEG_INFINITY,
@@ -78,6 +93,7 @@ fn options(app: &App, given: RawOptions) -> Result<Options, Error> {
         min_score: given.min_score.unwrap_or(least),
         function: given.function,
         level,
+        explain,
     })
 }
 

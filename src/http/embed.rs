@@ -13,11 +13,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
-use super::answer::ModelName;
-use super::body::shown;
+use super::answer::About;
+use super::body::{parse_flag, shown};
 use super::images::{self, Request, Task};
 use super::references::Authenticated;
-use crate::classifier::{Embedding, ImageInfo, Timing};
+use crate::classifier::Embedding;
 use crate::model::Card;
 use crate::telemetry::Notes;
 use crate::{Classifier, Error};
@@ -77,13 +77,18 @@ impl Options {
         let mut options = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match (&*name, value.trim().to_ascii_lowercase().as_str()) {
-                ("normalize" | "encoding", "") => {}
-                ("normalize", "true" | "1") => options.normalize = true,
-                ("normalize", "false" | "0") => options.normalize = false,
-                ("normalize", _) => return Err(invalid("normalize", "true or false", &value)),
+                ("normalize", _) => {
+                    options.normalize = parse_flag("normalize", &value)?.unwrap_or(options.normalize);
+                }
+                ("encoding", "") => {}
                 ("encoding", "numbers") => options.encoding = Encoding::Numbers,
                 ("encoding", "base64") => options.encoding = Encoding::Base64,
-                ("encoding", _) => return Err(invalid("encoding", "\"numbers\" or \"base64\"", &value)),
+                ("encoding", _) => {
+                    return Err(Error::InvalidParameter(format!(
+                        "encoding must be \"numbers\" or \"base64\"; {} was found.",
+                        shown(&value)
+                    )));
+                }
                 _ => {}
             }
         }
@@ -91,11 +96,7 @@ impl Options {
     }
 }
 
-fn invalid(name: &str, range: &str, found: &str) -> Error {
-    Error::InvalidParameter(format!("{name} must be {range}; {} was found.", shown(found)))
-}
-
-/// The answer for one image. `model` and `request_id` are left out within `results`.
+/// The answer for one image.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Embedding, description = "The embedding of one image.")]
 pub(super) struct Embedded<'a> {
@@ -104,20 +105,8 @@ pub(super) struct Embedded<'a> {
     /// How many numbers the embedding has.
     #[schema(minimum = 1)]
     dimensions: usize,
-    /// The model that answered. Left out within `results`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    model: Option<ModelName<'a>>,
-    /// What the image is.
-    image: ImageInfo,
-    /// Where the time went, in milliseconds.
-    timing_ms: Timing,
-    /// The embedding was remembered from an earlier request with the same image.
-    cached: bool,
-    /// As in the header `x-request-id`. Left out within `results`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    request_id: Option<&'a str>,
+    #[serde(flatten)]
+    about: About<'a>,
 }
 
 /// The numbers of an embedding.
@@ -141,19 +130,13 @@ impl<'a> Embedded<'a> {
                 Vector::Base64(BASE64_STANDARD.encode(bytes))
             }
         };
-        Self {
-            embedding,
-            dimensions: values.len(),
-            model: None,
-            image: found.image,
-            timing_ms: found.timing,
-            cached: found.cached,
-            request_id: None,
-        }
+        let about = About::part(found.image, found.timing, found.cached);
+        Self { embedding, dimensions: values.len(), about }
     }
 
     /// The answer for the one image of a request.
     fn whole(found: &'a Embedding, encoding: Encoding, card: &'a Card, id: &'a str) -> Self {
-        Self { model: Some(ModelName::of(card)), request_id: Some(id), ..Self::part(found, encoding) }
+        let part = Self::part(found, encoding);
+        Self { about: part.about.whole(card, id), ..part }
     }
 }

@@ -59,6 +59,8 @@ struct ModelInfo<'a> {
     /// How many classes it tells apart.
     #[schema(minimum = 1)]
     classes: usize,
+    /// Whether `explain` may be true: whether there are heat maps for what the model answers.
+    explain: bool,
     /// What `level` may be.
     levels: Vec<&'static str>,
     /// How many numbers an embedding has; null where the model has none.
@@ -108,7 +110,18 @@ pub(super) async fn health() -> Result<Response, Error> {
 
 /// Which model answers, and within which limits.
 pub(super) async fn info(State(app): State<Arc<App>>) -> Result<Response, Error> {
+    make_ready(&app).await?;
     answer::json(&Info::of(&app))
+}
+
+/// Finds out, off the async thread, whether the model has heat maps: the first time its weights are read.
+pub(super) async fn make_ready(app: &Arc<App>) -> Result<(), Error> {
+    if !app.classifier.model().knows_explains() {
+        let app = Arc::clone(app);
+        let check = move || app.classifier.model().check_explains().is_ok();
+        tokio::task::spawn_blocking(check).await.map_err(Error::internal)?;
+    }
+    Ok(())
 }
 
 impl<'a> Info<'a> {
@@ -125,6 +138,7 @@ impl<'a> Info<'a> {
                 precision: card.precision.as_deref(),
                 head: card.backbone_sha256.as_deref().map(|backbone_sha256| HeadInfo { backbone_sha256 }),
                 classes: app.classifier.classes(),
+                explain: app.classifier.model().check_explains().is_ok(),
                 levels: app.classifier.model().levels().map(Level::name).collect(),
                 embedding_dimensions: app.classifier.model().embedding_len(),
                 input: InputInfo { width, height },

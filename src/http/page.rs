@@ -66,7 +66,7 @@ macro_rules! asset {
     };
 }
 
-static ASSETS: [Asset; 9] = [
+static ASSETS: [Asset; 10] = [
     asset!("/" is "index.html", "text/html; charset=utf-8"),
     asset!("/style.css" is "style.css", "text/css; charset=utf-8"),
     asset!("/app.js" is "app.js", "text/javascript; charset=utf-8"),
@@ -75,6 +75,7 @@ static ASSETS: [Asset; 9] = [
     asset!("/picture.js" is "picture.js", "text/javascript; charset=utf-8"),
     asset!("/service.js" is "service.js", "text/javascript; charset=utf-8"),
     asset!("/texts.js" is "texts.js", "text/javascript; charset=utf-8"),
+    asset!("/heat.js" is "heat.js", "text/javascript; charset=utf-8"),
     asset!("/icon.svg" is "icon.svg", "image/svg+xml"),
 ];
 

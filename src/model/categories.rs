@@ -70,6 +70,12 @@ impl Categories {
         sums.into_iter().map(|sum: f64| sum as f32).collect()
     }
 
+    /// The classes that belong to a category.
+    pub(super) fn classes(&self, category: usize) -> impl Iterator<Item = usize> {
+        let classes = self.of_class.iter().enumerate();
+        classes.filter_map(move |(class_id, &of_class)| (of_class == Some(category)).then_some(class_id))
+    }
+
     pub(super) fn label(&self, category: usize) -> Option<&Arc<Label>> {
         self.labels.get(category)
     }

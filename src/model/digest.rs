@@ -62,10 +62,14 @@ fn chunks(path: &Path, mut each: impl FnMut(&[u8])) -> io::Result<()> {
 fn locations(graph: &[u8]) -> impl Iterator<Item = &Path> {
     memmem::find_iter(graph, LOCATION).filter_map(|at| {
         let (length, rest) = varint(graph.get(at + LOCATION.len()..)?)?;
-        let name = Path::new(str::from_utf8(rest.get(..length)?).ok()?);
-        let is_beside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        name.components().all(is_beside).then(|| name.strip_prefix(".").unwrap_or(name))
+        beside(Path::new(str::from_utf8(rest.get(..length)?).ok()?))
     })
+}
+
+/// The name of a file that lies beside a graph or below it, without `./` before it.
+pub(super) fn beside(name: &Path) -> Option<&Path> {
+    let is_beside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    name.components().all(is_beside).then(|| name.strip_prefix(".").unwrap_or(name))
 }
 
 /// A number of up to 14 bits, in groups of 7 with the lowest first, and what follows.

@@ -108,6 +108,13 @@ impl Geometry {
 }
 
 impl Part {
+    /// Where in the source the side of the tensor begins, and how long it is, with the zeros around the picture, in source
+    /// pixels.
+    pub(super) fn extent(self, output: u32) -> (f64, f64) {
+        let pixel = self.length / f64::from(self.pixels.max(1));
+        (self.start - f64::from(self.before) * pixel, f64::from(output) * pixel)
+    }
+
     /// The same part of a copy whose side has `pixels`, each for `factor` of the source, which begins at `corner`.
     pub(super) fn of_copy(self, pixels: u32, factor: f64, corner: f64) -> Self {
         let start = (self.start / factor + corner).min(f64::from(pixels));

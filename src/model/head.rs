@@ -159,6 +159,23 @@ impl Head {
         }
     }
 
+    /// The logit that became an output of this model. Of probabilities it is found for those that were not rounded too
+    /// much, and of softmax but for a number that all classes share.
+    pub(super) fn logit(self, output: f32) -> Option<f64> {
+        let output = f64::from(output);
+        match self {
+            Self::Apply(_) | Self::Applied(Function::None) => Some(output),
+            Self::Applied(_) if !(1e-4..=0.99).contains(&output) => None,
+            Self::Applied(Function::Softmax) => Some(output.ln()),
+            Self::Applied(Function::Sigmoid) => Some((output / (1.0 - output)).ln()),
+        }
+    }
+
+    /// Whether [`Head::logit`] lacks a number that all classes share.
+    pub(super) fn is_up_to_a_constant(self) -> bool {
+        self == Self::Applied(Function::Softmax)
+    }
+
     /// Checks an output.
     ///
     /// # Errors

@@ -78,6 +78,11 @@ impl LinearHead {
         self.bias.len()
     }
 
+    /// `[classes, channels]`, the channels of a class one after the other.
+    pub(super) fn weight(&self) -> &[f32] {
+        &self.weight
+    }
+
     /// Number of values of an embedding.
     pub(super) fn channels(&self) -> usize {
         self.channels

@@ -8,14 +8,17 @@ mod categories;
 mod denied;
 pub(crate) mod digest;
 mod elf;
+mod explain;
 mod fields;
 mod front_matter;
 mod geometry;
 mod head;
+mod heat_map;
 mod labels;
 mod linear_head;
 mod model_config;
 mod model_file;
+mod onnx;
 mod outlets;
 mod pool;
 mod prediction;
@@ -30,7 +33,9 @@ mod session;
 mod timm;
 mod top_k;
 mod ultralytics;
+mod weights;
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -40,8 +45,10 @@ pub use bundle::{Bundle, Card};
 use categories::Categories;
 pub use categories::Level;
 use denied::Denied;
+pub use explain::Evidence;
 pub use head::Function;
 use head::{Head, Output};
+pub use heat_map::{HeatMap, Region};
 pub use labels::{Label, Labels, Parent};
 pub(crate) use linear_head::{FILE as HEAD_FILE, LinearHead, bytes, numbers};
 pub use prediction::Prediction;
@@ -65,6 +72,10 @@ pub struct Model {
     denied: Denied,
     /// Made when they are first asked for; `None` inside where the bundle has none.
     categories: OnceLock<Option<Categories>>,
+    model_path: PathBuf,
+    /// The weights of the model's own classifier, `[classes, channels]`, read when they are first needed; or why there are
+    /// none.
+    weights: OnceLock<Result<Vec<f32>, String>>,
 }
 
 /// What one run took.
@@ -132,6 +143,8 @@ impl Model {
             head,
             denied,
             categories: OnceLock::new(),
+            model_path: bundle.model_path,
+            weights: OnceLock::new(),
         })
     }
 
@@ -205,11 +218,11 @@ impl Model {
     }
 
     /// Makes the tensor of one image, runs the session on it, and takes the times of both.
-    fn timed(
+    fn timed<T>(
         &self,
         raster: &Raster,
-        run: impl FnOnce(&Session, &[f32], (u32, u32)) -> Result<Vec<f32>, Error>,
-    ) -> Result<(Vec<f32>, RunTimes), Error> {
+        run: impl FnOnce(&Session, &[f32], (u32, u32)) -> Result<T, Error>,
+    ) -> Result<(T, RunTimes), Error> {
         let start = Instant::now();
         let tensor = self.preprocessor.tensor(raster, self.session.input().layout)?;
         let preprocessed = Instant::now();

@@ -10,6 +10,8 @@ pub(super) struct Output {
     pub(super) is_f16: bool,
     /// Number of classes of the logits, or channels of the features, where the model fixes it.
     pub(super) length: Option<usize>,
+    /// It is a map, `[N, C, height, width]`.
+    pub(super) is_map: bool,
 }
 
 /// The one input of a model.
@@ -87,7 +89,7 @@ fn read_output(output: &Outlet) -> Result<Output, String> {
         _ => return Err(format!("the output {name} is of type {ty}; f32 and f16 are supported")),
     };
     let length = shape.last().and_then(|&count| usize::try_from(count).ok());
-    Ok(Output { name: name.to_owned(), is_f16, length })
+    Ok(Output { name: name.to_owned(), is_f16, length, is_map: shape.len() == 4 })
 }
 
 /// The features are `[N, C, height, width]` or `[N, C]`, with a fixed number of channels. A model whose output of that

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, Serializer};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::Label;
+use super::{HeatMap, Label};
 
 /// One label of an answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Prediction {
     pub score: f32,
     /// What the class is called.
     pub label: Arc<Label>,
+    /// Where in the picture the evidence lies, where that was asked for.
+    pub heat_map: Option<HeatMap>,
 }
 
 /// A [`Prediction`] as it is written: flat, the label first. Both its JSON and its schema follow from this.
@@ -44,6 +46,10 @@ struct Written<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     parents: Vec<&'a str>,
+    /// Where in the picture the evidence lies, where `explain` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    heat_map: Option<&'a HeatMap>,
 }
 
 impl Serialize for Prediction {
@@ -56,6 +62,7 @@ impl Serialize for Prediction {
             wnid: wnid.as_deref(),
             label_zh: name_zh.as_deref(),
             parents: parents.iter().map(|parent| &*parent.name).collect(),
+            heat_map: self.heat_map.as_ref(),
         };
         written.serialize(serializer)
     }
@@ -70,5 +77,9 @@ impl PartialSchema for Prediction {
 impl ToSchema for Prediction {
     fn name() -> std::borrow::Cow<'static, str> {
         Written::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Written::schemas(schemas);
     }
 }

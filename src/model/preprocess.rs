@@ -8,6 +8,7 @@ use ::image::RgbImage;
 
 use super::fields::Fields;
 use super::geometry::{Geometry, Part};
+use super::heat_map::Region;
 use super::outlets::{Element, Input};
 use super::resize::{Filter, scaled};
 use super::{preprocessor_config, timm, ultralytics};
@@ -121,6 +122,15 @@ impl Preprocessor {
     /// Width and height of the tensor, in pixels.
     pub fn output_size(&self) -> (u32, u32) {
         self.plan.geometry.output
+    }
+
+    /// What of an upright picture of this size the tensor shows, in its pixels.
+    pub(super) fn region(&self, width: u32, height: u32) -> Region {
+        let (across, down) = self.plan.geometry.parts(width, height);
+        let (output_width, output_height) = self.output_size();
+        let ((x, width), (y, height)) = (across.extent(output_width), down.extent(output_height));
+        let [x, y, width, height] = [x, y, width, height].map(|pixels| (pixels * 1e3).round() / 1e3);
+        Region { x, y, width, height }
     }
 
     /// The size in pixels to which an upright picture of this size is scaled: more detail than this has is not needed.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::categories::{Categories, Level};
 use super::head::{Function, Head};
-use super::{Model, Prediction, top_k};
+use super::{Evidence, Model, Prediction, top_k};
 use crate::Error;
 
 /// Makes scores of outputs.
@@ -73,6 +73,23 @@ impl Model {
         top_k: usize,
         min_score: f32,
     ) -> Result<Vec<Prediction>, Error> {
+        self.rank_explained(outputs, scoring, top_k, min_score, None)
+    }
+
+    /// As [`Model::rank`], each with a heat map where there is evidence. That of a category is made of those of its classes,
+    /// weighted by their scores.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Model::rank`] and of [`Model::check_explains`].
+    pub fn rank_explained(
+        &self,
+        outputs: &[f32],
+        scoring: Scoring,
+        top_k: usize,
+        min_score: f32,
+        evidence: Option<&Evidence>,
+    ) -> Result<Vec<Prediction>, Error> {
         let scores = scoring.of(outputs)?;
         let categories = if scoring.level == Level::Basic { self.categories() } else { None };
         let best = match categories {
@@ -80,13 +97,22 @@ impl Model {
             None => top_k::top_k(&scores, top_k, |class_id| !self.denied.holds(class_id)),
         };
         let best = best.into_iter().filter(|&(_, score)| score >= min_score);
+        let heat_map = |index: usize| match (evidence, categories) {
+            (None, _) => Ok(None),
+            (Some(evidence), None) => self.heat_map(evidence, [(index, 1.0)].into_iter()).map(Some),
+            (Some(evidence), Some(categories)) => {
+                let classes = categories.classes(index).map(|class_id| (class_id, scores[class_id]));
+                self.heat_map(evidence, classes).map(Some)
+            }
+        };
         let predictions = best.filter_map(|(index, score)| {
             let (class_id, label) = match categories {
                 Some(categories) => (None, categories.label(index)?),
                 None => (Some(index), self.labels.get(index)?),
             };
-            Some(Prediction { class_id, score, label: Arc::clone(label) })
+            let label = Arc::clone(label);
+            Some(heat_map(index).map(|heat_map| Prediction { class_id, score, label, heat_map }))
         });
-        Ok(predictions.collect())
+        predictions.collect()
     }
 }

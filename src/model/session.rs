@@ -7,9 +7,10 @@ use half::slice::HalfFloatSliceExt as _;
 use ort::logging::LogLevel;
 use ort::session::Session as OrtSession;
 use ort::session::builder::GraphOptimizationLevel;
-use ort::session::{OutputSelector, RunOptions, SessionInputValue};
-use ort::value::{DynValue, TensorRef};
+use ort::session::{OutputSelector, RunOptions, SessionInputValue, SessionOutputs};
+use ort::value::TensorRef;
 
+use super::heat_map::FeatureMap;
 use super::outlets::{Element, Input, Output, read_input, read_outputs};
 use super::pool::Pool;
 use super::preprocess::Layout;
@@ -87,6 +88,17 @@ impl Session {
         self.features.as_ref()?.length
     }
 
+    /// Whether the model has an output `features` that is a map, `[N, C, height, width]`.
+    pub(super) fn has_feature_map(&self) -> bool {
+        self.features.as_ref().is_some_and(|features| features.is_map)
+    }
+
+    /// The names of the outputs with the logits and the features, and the number of channels of the latter.
+    pub(super) fn outlets(&self) -> Option<(&str, &str, usize)> {
+        let features = self.features.as_ref()?;
+        Some((&self.logits.name, &features.name, features.length?))
+    }
+
     /// A text that the exporter wrote into the model.
     pub(super) fn metadata(&self, key: &str) -> Option<String> {
         self.pool
@@ -103,7 +115,8 @@ impl Session {
     ///
     /// [`Error::Internal`] if ONNX Runtime fails.
     pub fn run(&self, tensor: &[f32], size: (u32, u32)) -> Result<Vec<f32>, Error> {
-        self.run_for(&self.logits, tensor, size, |_, values| Ok(values.to_vec()))
+        let logits = &self.logits;
+        self.run_for(&[logits], tensor, size, |outputs| logits.read(outputs, |_, values| Ok(values.to_vec())))
     }
 
     /// The embedding of one image, given as for [`Session::run`]: the output `features`, and of a feature map
@@ -114,16 +127,43 @@ impl Session {
     /// [`Error::NoFeatures`] if the model has no such output, [`Error::Internal`] if ONNX Runtime fails.
     pub(super) fn embedding(&self, tensor: &[f32], size: (u32, u32)) -> Result<Vec<f32>, Error> {
         let features = self.features.as_ref().ok_or(Error::NoFeatures)?;
-        self.run_for(features, tensor, size, |shape, values| channel_means(shape, values, features.length))
+        let means = |shape: &[i64], values: &[f32]| channel_means(shape, values, features.length);
+        self.run_for(&[features], tensor, size, |outputs| features.read(outputs, means))
     }
 
-    /// Runs the model for one of its outputs, and has `read` make the answer of its shape and values.
+    /// The last feature map of one image, given as for [`Session::run`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoFeatures`] if the model has no features, [`Error::Internal`] if ONNX Runtime fails or they are not a map.
+    pub(super) fn feature_map(&self, tensor: &[f32], size: (u32, u32)) -> Result<FeatureMap, Error> {
+        let features = self.features.as_ref().ok_or(Error::NoFeatures)?;
+        self.run_for(&[features], tensor, size, |outputs| features.read_map(outputs))
+    }
+
+    /// The output of [`Session::run`] with that of [`Session::feature_map`], from one run.
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    pub(super) fn run_with_map(
+        &self,
+        tensor: &[f32],
+        size: (u32, u32),
+    ) -> Result<(Vec<f32>, FeatureMap), Error> {
+        let (logits, features) = (&self.logits, self.features.as_ref().ok_or(Error::NoFeatures)?);
+        self.run_for(&[logits, features], tensor, size, |outputs| {
+            Ok((logits.read(outputs, |_, values| Ok(values.to_vec()))?, features.read_map(outputs)?))
+        })
+    }
+
+    /// Runs the model for some of its outputs, and has `read` make the answer of them.
     fn run_for<T>(
         &self,
-        output: &Output,
+        wanted: &[&Output],
         tensor: &[f32],
         (width, height): (u32, u32),
-        read: impl FnOnce(&[i64], &[f32]) -> Result<T, Error>,
+        read: impl FnOnce(&SessionOutputs<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let (width, height) = (i64::from(width), i64::from(height));
         let shape = match self.input.layout {
@@ -132,15 +172,11 @@ impl Session {
         };
         let run = |input: ort::Result<SessionInputValue<'_>>| {
             let input = input.map_err(Error::internal)?;
-            let selector = OutputSelector::no_default().with(&output.name);
+            let selector =
+                wanted.iter().fold(OutputSelector::no_default(), |all, output| all.with(&output.name));
             let options = RunOptions::new().map_err(Error::internal)?.with_outputs(selector);
             self.pool.with(|session| {
-                let outputs =
-                    session.run_with_options(ort::inputs![input], &options).map_err(Error::internal)?;
-                let value = outputs
-                    .get(&output.name)
-                    .ok_or_else(|| Error::internal(format!("the model has no output {}", output.name)))?;
-                read_values(value, read)
+                read(&session.run_with_options(ort::inputs![input], &options).map_err(Error::internal)?)
             })
         };
         match self.input.element {
@@ -159,16 +195,26 @@ impl Session {
     }
 }
 
-/// Has `read` make something of the shape and the values of an output.
-fn read_values<T>(
-    output: &DynValue,
-    read: impl FnOnce(&[i64], &[f32]) -> Result<T, Error>,
-) -> Result<T, Error> {
-    if let Ok((shape, values)) = output.try_extract_tensor::<f16>() {
-        return read(shape, &values.to_f32_vec());
+impl Output {
+    /// Has `read` make something of the shape and the values of this output.
+    fn read<T>(
+        &self,
+        outputs: &SessionOutputs<'_>,
+        read: impl FnOnce(&[i64], &[f32]) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let missing = || Error::internal(format!("the model has no output {}", self.name));
+        let output = outputs.get(&self.name).ok_or_else(missing)?;
+        if let Ok((shape, values)) = output.try_extract_tensor::<f16>() {
+            return read(shape, &values.to_f32_vec());
+        }
+        let (shape, values) = output.try_extract_tensor::<f32>().map_err(Error::internal)?;
+        read(shape, values)
     }
-    let (shape, values) = output.try_extract_tensor::<f32>().map_err(Error::internal)?;
-    read(shape, values)
+
+    fn read_map(&self, outputs: &SessionOutputs<'_>) -> Result<FeatureMap, Error> {
+        let channels = self.length.unwrap_or_default();
+        self.read(outputs, |shape, values| FeatureMap::new(shape, values, channels))
+    }
 }
 
 /// The mean of each channel of a feature map `[1, C, height, width]`; an embedding `[1, C]` stays as it is.

@@ -12,6 +12,7 @@ mod cors;
 mod embed;
 mod emulator;
 mod events;
+mod explain;
 mod http;
 mod lambda;
 mod layouts;

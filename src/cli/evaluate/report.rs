@@ -143,7 +143,7 @@ mod tests {
     fn answer(ranking: &[(usize, f32)]) -> Classification {
         let prediction = |&(class_id, score): &(usize, f32)| {
             let label = Label { name: format!("class {class_id}"), ..Label::default() };
-            Prediction { class_id: Some(class_id), score, label: label.into() }
+            Prediction { class_id: Some(class_id), score, label: label.into(), heat_map: None }
         };
         Classification {
             predictions: ranking.iter().map(prediction).collect(),

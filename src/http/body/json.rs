@@ -54,6 +54,10 @@ pub(in crate::http) struct Document<'a> {
     #[serde(borrow)]
     #[schema(value_type = Option<String>, pattern = "^(leaf|basic)$")]
     level: Option<&'a RawValue>,
+    /// Whether each label has a heat map.
+    #[serde(borrow)]
+    #[schema(value_type = Option<bool>)]
+    explain: Option<&'a RawValue>,
     /// Images as TensorFlow Serving and KServe v1 have them: `[{"b64": "…"}]`.
     #[serde(borrow)]
     #[schema(value_type = Option<Vec<Object>>)]
@@ -167,6 +171,7 @@ impl Document<'_> {
             ("min_score", self.min_score),
             ("function_to_apply", self.function_to_apply),
             ("level", self.level),
+            ("explain", self.explain),
         ];
         for (name, value) in named {
             parameters::set(&mut options, name, value)?;

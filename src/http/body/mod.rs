@@ -39,6 +39,7 @@ use crate::error::Error;
 
 pub(super) use self::json::Document;
 pub use self::options::RawOptions;
+pub(super) use self::options::parse_flag;
 pub(crate) use self::options::shown;
 pub use self::reference::Reference;
 
@@ -115,7 +116,7 @@ pub struct Submission {
     /// The answer has the form `{"results": […]}`: a list of images was sent, if only with one entry, or more
     /// than one part or field with an image.
     pub several: bool,
-    /// `top_k` and `min_score` where the body has them.
+    /// `top_k`, `min_score` and the like where the body has them.
     pub options: RawOptions,
 }
 

@@ -15,15 +15,18 @@ pub struct RawOptions {
     pub function: Option<Function>,
     /// Whether classes are answered, or their categories.
     pub level: Option<Level>,
+    /// Whether each label has a heat map.
+    pub explain: Option<bool>,
 }
 
 impl RawOptions {
     /// What the options are called, here and elsewhere: Rekognition has two of its own, and Vertex AI.
-    pub(super) const NAMES: [&str; 8] = [
+    pub(super) const NAMES: [&str; 9] = [
         "top_k",
         "min_score",
         "function_to_apply",
         "level",
+        "explain",
         "MaxLabels",
         "MinConfidence",
         "maxPredictions",
@@ -44,6 +47,7 @@ impl RawOptions {
             }
             "function_to_apply" => self.function = parse_function(value)?.or(self.function),
             "level" => self.level = parse_level(value)?.or(self.level),
+            "explain" => self.explain = parse_flag("explain", value)?.or(self.explain),
             "MinConfidence" => self.min_score = parse_percent(value)?.or(self.min_score),
             _ => {}
         }
@@ -57,6 +61,7 @@ impl RawOptions {
             min_score: self.min_score.or(others.min_score),
             function: self.function.or(others.function),
             level: self.level.or(others.level),
+            explain: self.explain.or(others.explain),
         }
     }
 
@@ -139,6 +144,22 @@ fn parse_level(text: &str) -> Result<Option<Level>, Error> {
             shown(text)
         ))),
         level => Ok(level),
+    }
+}
+
+/// Reads an option that is on or off. A blank is `None`, as for `top_k`.
+///
+/// # Errors
+///
+/// `InvalidParameter` for anything else.
+pub(in crate::http) fn parse_flag(name: &str, text: &str) -> Result<Option<bool>, Error> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "" => Ok(None),
+        "true" | "1" => Ok(Some(true)),
+        "false" | "0" => Ok(Some(false)),
+        _ => {
+            Err(Error::InvalidParameter(format!("{name} must be true or false; {} was found.", shown(text))))
+        }
     }
 }
 

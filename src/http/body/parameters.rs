@@ -25,6 +25,8 @@ pub(super) struct Parameters {
     /// `leaf` answers classes, `basic` the everyday categories that they belong to.
     #[schema(pattern = "^(leaf|basic)$")]
     level: Option<String>,
+    /// Whether each label has a heat map.
+    explain: Option<bool>,
 }
 
 /// The options in the field `parameters`. One that is not known is refused, as the Hugging Face API does it: whoever

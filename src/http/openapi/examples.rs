@@ -126,6 +126,7 @@ fn outcomes() -> (Classification, Error) {
                 name_zh: Some(name_zh.to_owned()),
                 parents: parents.map(|name| Parent { name: name.to_owned(), name_zh: None }).into(),
             }),
+            heat_map: None,
         };
     let espresso = Classification {
         predictions: vec![

@@ -32,7 +32,7 @@ use super::App;
 use super::answer::{Bare, Full, OneOf, Results};
 use super::body::Document;
 use super::embed::Embedded;
-use super::info::{Health, Info};
+use super::info::{self, Health, Info};
 use super::problem::Problem;
 use super::uploads::{Offer, Wanted};
 use crate::Error;
@@ -54,6 +54,7 @@ pub(super) async fn answer(State(app): State<Arc<App>>) -> Result<Response, Erro
     let text = match app.openapi.get() {
         Some(text) => text.clone(),
         None => {
+            info::make_ready(&app).await?;
             let made = make(&app)?;
             app.openapi.get_or_init(|| made).clone()
         }
@@ -90,7 +91,7 @@ fn document(facts: &Facts<'_>) -> Result<OpenApi, Error> {
         images = limits.max_images,
         pixels = limits.max_pixels,
     );
-    let info = InfoBuilder::new()
+    let about = InfoBuilder::new()
         .title("Image classifier")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(description))
@@ -101,7 +102,7 @@ fn document(facts: &Facts<'_>) -> Result<OpenApi, Error> {
                 .build(),
         ));
     Ok(OpenApiBuilder::new()
-        .info(info)
+        .info(about)
         // Relative to this document, so that it holds behind any host and stage.
         .servers(Some([Server::new("./")]))
         .paths(operations::paths(facts)?)

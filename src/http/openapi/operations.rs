@@ -18,9 +18,11 @@ type Answers = Vec<(&'static str, RefOr<Response>)>;
 pub(super) fn paths(facts: &Facts<'_>) -> Result<Paths, Error> {
     let mut paths = Paths::new();
     let full = "The full answer: of each label its class, too, and which model answered in what time.";
-    const LABELS: (Route, &[&str]) = (Route::Image, &["TopK", "MinScore", "FunctionToApply"]);
+    const LABELS: (Route, &[&str]) = (Route::Image, &["TopK", "MinScore", "FunctionToApply", "Level"]);
+    const EXPLAINED: (Route, &[&str]) =
+        (Route::Image, &["TopK", "MinScore", "FunctionToApply", "Level", "Explain"]);
     for (path, id) in [("/", "classifyAtRoot"), ("/classify", "classify")] {
-        upload(&mut paths, facts, path, id, ("Classify images", full), LABELS, answers::CLASSIFIED);
+        upload(&mut paths, facts, path, id, ("Classify images", full), EXPLAINED, answers::CLASSIFIED);
     }
     let short = "The bare list, as the Hugging Face image-classification API answers it; for several images a list of \
                  such lists.";

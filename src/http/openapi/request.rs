@@ -20,7 +20,7 @@ use crate::model::{Function, Level};
 pub(super) const IMAGES: &str = "Images";
 
 /// The parameters of all operations, by the names under which these refer to them.
-pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 7] {
+pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 8] {
     let query = |name: &str, schema: ObjectBuilder, description: String| {
         ParameterBuilder::new()
             .name(name)
@@ -46,6 +46,11 @@ pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 7] {
                  all its breeds, each with the sum of their scores; only where the model has categories. Wins over \
                  `level` in the body."
         .to_owned();
+    let explain =
+        "Adds a heat map to each label: where in the upright picture the evidence for it lies. Only where \
+                   `model.explain` of `GET /info` is true. Wins over `explain` in \
+                   the body."
+            .to_owned();
     let request_id = ParameterBuilder::new()
         .name(envelope::REQUEST_ID)
         .parameter_in(ParameterIn::Header)
@@ -68,6 +73,7 @@ pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 7] {
         ),
         ("FunctionToApply", query("function_to_apply", function_schema(), function)),
         ("Level", query("level", level_schema(), level)),
+        ("Explain", query("explain", explain_schema().default(Some(json!(false))), explain)),
         (
             "Normalize",
             query(
@@ -156,6 +162,7 @@ fn form(image: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>) -> Ob
         .property("min_score", min_score_schema())
         .property("function_to_apply", function_schema())
         .property("level", level_schema())
+        .property("explain", explain_schema())
         .build()
 }
 
@@ -173,6 +180,10 @@ fn function_schema() -> ObjectBuilder {
 
 fn level_schema() -> ObjectBuilder {
     text().enum_values(Some(Level::ALL.map(Level::name)))
+}
+
+fn explain_schema() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Boolean)
 }
 
 fn text() -> ObjectBuilder {

@@ -1,0 +1,131 @@
+//! `classify --explain FILE.png`: the picture with the heat map of its best label over it.
+
+use std::io;
+use std::path::Path;
+
+use ::image::{Rgb, RgbImage};
+
+use crate::Classifier;
+use crate::classifier::Classification;
+use crate::image;
+use crate::model::HeatMap;
+
+/// Of little evidence and of the most.
+const COLORS: [[f64; 3]; 2] = [[255.0, 0.0, 80.0], [255.0, 225.0, 0.0]];
+
+/// How much of the colour covers the picture where the evidence is the most.
+const COVER: f64 = 0.7;
+
+/// What is left of the light where the model saw nothing.
+const UNSEEN: f64 = 0.4;
+
+/// Refuses to write a picture over the file that it is made of. Neither has to exist.
+///
+/// # Errors
+///
+/// That they are one file.
+pub(super) fn check_apart(picture: &Path, out: &Path) -> Result<(), String> {
+    match (picture.canonicalize(), out.canonicalize()) {
+        (Ok(picture), Ok(other)) if picture == other => {
+            Err(format!("--explain {} would overwrite the picture itself: name another file.", out.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes the upright picture with the heat map of its best label over it, as a PNG.
+///
+/// # Errors
+///
+/// That there is no label, or what went wrong with the picture or the file.
+pub(super) fn write(
+    classifier: &Classifier,
+    bytes: &[u8],
+    found: &Classification,
+    out: &Path,
+) -> Result<(), String> {
+    let best = found.predictions.first().and_then(|prediction| prediction.heat_map.as_ref());
+    let map = best.ok_or("No label is likely enough for a heat map: lower MIN_SCORE.")?;
+    let whole = |width, height| (width, height);
+    let picture =
+        image::decode_within(bytes, &mut classifier.budget(), &whole).map_err(|error| error.to_string())?;
+    let mut rgb = picture.raster.rgb().clone();
+    paint(&mut rgb, map);
+    let file = png_of(&rgb).map_err(|error| error.to_string())?;
+    std::fs::write(out, file).map_err(|error| format!("{}: {error}", out.display()))
+}
+
+/// Paints a heat map over the picture that it was made of.
+fn paint(picture: &mut RgbImage, map: &HeatMap) {
+    let region = map.region;
+    for (x, y, Rgb(pixel)) in picture.enumerate_pixels_mut() {
+        let across = (f64::from(x) + 0.5 - region.x) / region.width;
+        let down = (f64::from(y) + 0.5 - region.y) / region.height;
+        let is_seen = (0.0..=1.0).contains(&across) && (0.0..=1.0).contains(&down);
+        let heat = if is_seen { smooth(map, across, down) } else { 0.0 };
+        let light = if is_seen { 1.0 } else { UNSEEN };
+        for (channel, value) in pixel.iter_mut().enumerate() {
+            let color = COLORS[0][channel] + (COLORS[1][channel] - COLORS[0][channel]) * heat;
+            let cover = COVER * heat;
+            // From 0 to 255, as both are.
+            *value = (f64::from(*value) * light * (1.0 - cover) + color * cover).round() as u8;
+        }
+    }
+}
+
+/// The value at a place of the region, from 0 to 1 across and down, between those of the four nearest cells.
+fn smooth(map: &HeatMap, across: f64, down: f64) -> f64 {
+    let cells = |place: f64, count: usize| {
+        let place = (place * count as f64 - 0.5).clamp(0.0, count as f64 - 1.0);
+        // From 0 to the last cell.
+        let cell = place as usize;
+        (cell, (cell + 1).min(count - 1), place.fract())
+    };
+    let ((left, right, over), (top, bottom, below)) = (cells(across, map.width), cells(down, map.height));
+    let row = |row: usize| {
+        let row = &map.values[row];
+        f64::from(row[left]) * (1.0 - over) + f64::from(row[right]) * over
+    };
+    row(top) * (1.0 - below) + row(bottom) * below
+}
+
+fn png_of(picture: &RgbImage) -> Result<Vec<u8>, io::Error> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, picture.width(), picture.height());
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(picture.as_raw())?;
+    writer.finish()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Region;
+
+    #[test]
+    fn what_is_hot_is_coloured_and_what_was_not_seen_is_dark() {
+        let region = Region { x: 2.0, y: 0.0, width: 4.0, height: 4.0 };
+        let map = HeatMap { width: 2, height: 2, values: vec![vec![0.0, 1.0], vec![0.0, 1.0]], region };
+        let mut picture = RgbImage::from_pixel(8, 4, Rgb([100, 100, 100]));
+        paint(&mut picture, &map);
+        assert_eq!(picture.get_pixel(0, 0), &Rgb([40; 3]));
+        assert_eq!(picture.get_pixel(7, 3), &Rgb([40; 3]));
+        assert_eq!(picture.get_pixel(2, 2), &Rgb([100; 3]));
+        // 0.3 of 100 and 0.7 of the hottest colour.
+        assert_eq!(picture.get_pixel(5, 1), &Rgb([209, 188, 30]));
+        let between = picture.get_pixel(4, 1);
+        assert!(between[0] > 100 && between[0] < 209, "{between:?}");
+    }
+
+    #[test]
+    fn a_picture_is_not_written_over_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let picture = folder.path().join("a.png");
+        assert!(check_apart(&picture, &picture).is_ok());
+        std::fs::write(&picture, "a").unwrap();
+        assert!(check_apart(&picture, &folder.path().join("./a.png")).unwrap_err().contains("overwrite"));
+        assert!(check_apart(&picture, &folder.path().join("b.png")).is_ok());
+    }
+}

@@ -1,0 +1,149 @@
+//! Where in a picture the evidence for a label lies: the class activation map (Zhou et al., "Learning Deep Features for
+//! Discriminative Localization", 2016).
+//!
+//! A classifier that is linear in the means of a feature map `[C, H, W]` has the logit
+//! `bias + Σ weight[c] · mean(map[c])`. The sum over channels may be taken before the mean over places: then there is a
+//! number for each place, and the logit is the bias and the mean of these.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::Error;
+
+/// The last feature map of one picture.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct FeatureMap {
+    /// `[channels, height, width]`, row by row.
+    values: Vec<f32>,
+    width: usize,
+    height: usize,
+}
+
+/// A rectangle of the upright picture, in its pixels; they may be parts of pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = Region)]
+pub struct Region {
+    /// From the left; negative where the model sees a margin around the picture.
+    pub x: f64,
+    /// From the top; negative where the model sees a margin around the picture.
+    pub y: f64,
+    /// In pixels.
+    pub width: f64,
+    /// In pixels.
+    pub height: f64,
+}
+
+/// Where in the upright picture the evidence for a label lies.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = HeatMap)]
+pub struct HeatMap {
+    /// Columns.
+    #[schema(minimum = 1)]
+    pub width: usize,
+    /// Rows.
+    #[schema(minimum = 1)]
+    pub height: usize,
+    /// The rows from the top, each from the left: from 0, no evidence or evidence against the label, to 1, the most of this
+    /// label. All are 0 where nothing speaks for the label.
+    pub values: Vec<Vec<f32>>,
+    /// The part of the picture that the model saw, and that the grid divides evenly.
+    pub region: Region,
+}
+
+impl FeatureMap {
+    /// A map of `channels` channels, of the shape `[1, channels, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if the shape is another one or a value is not finite.
+    pub(super) fn new(shape: &[i64], values: &[f32], channels: usize) -> Result<Self, Error> {
+        let side = |at: usize| shape.get(at).and_then(|&side| usize::try_from(side).ok()).unwrap_or_default();
+        let (height, width) = (side(2), side(3));
+        if shape.len() != 4
+            || side(1) != channels
+            || values.is_empty()
+            || values.len() != channels * height * width
+        {
+            return Err(Error::internal(format!(
+                "the features have shape {shape:?}, not a map of {channels} channels"
+            )));
+        }
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(Error::internal("the feature map holds a value that is not finite"));
+        }
+        Ok(Self { values: values.to_vec(), width, height })
+    }
+
+    /// The mean of each channel.
+    pub(super) fn means(&self) -> Vec<f32> {
+        let area = self.width * self.height;
+        let sum = |channel: &[f32]| channel.iter().copied().map(f64::from).sum::<f64>();
+        self.values.chunks_exact(area).map(|channel| (sum(channel) / area as f64) as f32).collect()
+    }
+
+    /// What each place adds to a logit, row by row: the sum of its channels, each times its weight. Their mean is the logit
+    /// less the bias.
+    pub(super) fn evidence(&self, weights: &[f32]) -> Vec<f64> {
+        let mut sums = vec![0.0; self.width * self.height];
+        for (channel, &weight) in self.values.chunks_exact(sums.len()).zip(weights) {
+            for (sum, &value) in sums.iter_mut().zip(channel) {
+                *sum += f64::from(weight) * f64::from(value);
+            }
+        }
+        sums
+    }
+
+    /// The map of a label, from its [`FeatureMap::evidence`]. What speaks against the label counts as 0.
+    pub(super) fn heat_map(&self, evidence: &[f64], region: Region) -> HeatMap {
+        let most = evidence.iter().copied().fold(0.0, f64::max);
+        // Three digits are more than a colour can show.
+        let scaled =
+            |value: f64| if most > 0.0 { (value.max(0.0) / most * 1e3).round() as f32 / 1e3 } else { 0.0 };
+        let rows = evidence.chunks_exact(self.width);
+        let values = rows.map(|row| row.iter().copied().map(scaled).collect()).collect();
+        HeatMap { width: self.width, height: self.height, values, region }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REGION: Region = Region { x: 1.0, y: 2.0, width: 3.0, height: 4.0 };
+
+    fn map() -> FeatureMap {
+        FeatureMap::new(&[1, 2, 2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 0.0, 0.0, 1.0, 0.0, 0.0, 8.0], 2)
+            .unwrap()
+    }
+
+    #[test]
+    fn the_evidence_of_all_places_has_the_logit_less_the_bias_as_its_mean() {
+        let (map, weights) = (map(), [2.0, -1.0]);
+        let evidence = map.evidence(&weights);
+        assert_eq!(evidence, [2.0, 4.0, 5.0, 8.0, 10.0, 4.0]);
+        let logit: f64 =
+            map.means().iter().zip(weights).map(|(&mean, weight)| f64::from(mean) * f64::from(weight)).sum();
+        assert!((evidence.iter().sum::<f64>() / 6.0 - logit).abs() < 1e-6);
+    }
+
+    #[test]
+    fn evidence_against_a_label_is_zero_and_the_most_is_one() {
+        let map = map();
+        let heat = map.heat_map(&[-5.0, 0.0, 1.0, 2.0, 3.0, 4.0], REGION);
+        assert_eq!((heat.width, heat.height, heat.region), (3, 2, REGION));
+        assert_eq!(heat.values, [[0.0, 0.0, 0.25], [0.5, 0.75, 1.0]]);
+        assert_eq!(map.heat_map(&[-1.0; 6], REGION).values, [[0.0; 3]; 2]);
+    }
+
+    #[test]
+    fn features_that_are_no_finite_map_are_a_fault() {
+        for (shape, values) in [
+            (&[1, 2][..], &[1.0, 2.0][..]),
+            (&[1, 1, 1, 2], &[1.0, 2.0]),
+            (&[1, 2, 1, 1], &[1.0, f32::NAN]),
+            (&[1, 2, 0, 1], &[]),
+        ] {
+            assert_eq!(FeatureMap::new(shape, values, 2).unwrap_err().code(), "internal", "{shape:?}");
+        }
+    }
+}

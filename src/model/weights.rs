@@ -1,0 +1,364 @@
+//! The weights of a model's own classifier, read from its graph: ONNX Runtime does not hand them out.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use bytes::Bytes;
+use half::{bf16, f16};
+use prost::Message as _;
+
+use super::digest;
+use super::onnx::{Entry, Graph, Model, Node, Tensor};
+
+/// The element types that are read (`TensorProto.DataType` in onnx.proto).
+const FLOAT: i32 = 1;
+const UINT8: i32 = 2;
+const INT8: i32 = 3;
+const FLOAT16: i32 = 10;
+const BFLOAT16: i32 = 16;
+
+/// A graph's outputs, and the size of the matrix between them.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// The output with a value for each class.
+    pub(super) logits: &'a str,
+    /// The output with the last feature map.
+    pub(super) features: &'a str,
+    pub(super) classes: usize,
+    pub(super) channels: usize,
+}
+
+/// Reads the weights of the classifier, `[classes, channels]`: the matrix of that size that is nearest to the logits.
+/// A square matrix has no order that its shape tells, so that there are two candidates; it is for the caller to try them.
+///
+/// # Errors
+///
+/// Why there are none, for the log.
+pub(super) fn read(model: &Path, wanted: Wanted<'_>) -> Result<Vec<Vec<f32>>, String> {
+    let file = fs::read(model).map_err(|error| error.to_string())?;
+    let decoded = Model::decode(Bytes::from(file)).map_err(|error| error.to_string())?;
+    let graph = decoded.graph.ok_or("the file holds no graph")?;
+    let folder = model.parent().unwrap_or(Path::new(""));
+    Constants::of(&graph, folder).classifier(&graph, wanted)
+}
+
+/// The tensors of a graph that do not depend on its input.
+struct Constants<'a> {
+    tensors: HashMap<&'a str, &'a Tensor>,
+    /// Where weights lie that are not in the graph.
+    folder: &'a Path,
+}
+
+impl<'a> Constants<'a> {
+    fn of(graph: &'a Graph, folder: &'a Path) -> Self {
+        let initializers = graph.initializers.iter().map(|tensor| (&*tensor.name, tensor));
+        let nodes = graph.nodes.iter().filter(|node| node.operator == "Constant").filter_map(|node| {
+            let value = node.attributes.iter().find_map(|attribute| attribute.tensor.as_ref())?;
+            Some((node.outputs.first()?.as_str(), value))
+        });
+        Self { tensors: initializers.chain(nodes).collect(), folder }
+    }
+
+    /// Goes from the logits back through the graph, but not beyond the features, to the first matrix that fits.
+    fn classifier(&self, graph: &Graph, wanted: Wanted<'_>) -> Result<Vec<Vec<f32>>, String> {
+        let makers: HashMap<&str, &Node> = graph
+            .nodes
+            .iter()
+            .flat_map(|node| node.outputs.iter().map(move |output| (output.as_str(), node)))
+            .collect();
+        let (mut seen, mut ways) = (HashSet::new(), VecDeque::from([wanted.logits]));
+        while let Some(name) = ways.pop_front() {
+            let Some(node) = makers.get(name).filter(|_| name != wanted.features && seen.insert(name)) else {
+                continue;
+            };
+            let fitting =
+                |input: &String| self.tensors.get(input.as_str()).and_then(|tensor| order(tensor, wanted));
+            if let Some((at, order)) =
+                node.inputs.iter().enumerate().find_map(|(at, input)| Some((at, fitting(input)?)))
+            {
+                return Ok(order.matrices(self.values(node, at, order, wanted)?, wanted));
+            }
+            ways.extend(node.inputs.iter().map(String::as_str));
+        }
+        Err(format!(
+            "no layer with {} x {} weights leads to {}",
+            wanted.classes, wanted.channels, wanted.logits
+        ))
+    }
+
+    /// The values of a node's input, in the order in which they lie. Those of 8 bits have scale and zero point in the next
+    /// two inputs, one for all or one for each class.
+    fn values(&self, node: &Node, at: usize, order: Order, wanted: Wanted<'_>) -> Result<Vec<f32>, String> {
+        let constant = |at: usize| {
+            let tensor = node.inputs.get(at).and_then(|name| self.tensors.get(name.as_str()));
+            tensor.map(|tensor| numbers(tensor, self.folder)).transpose()
+        };
+        let mut values = constant(at)?.unwrap_or_default();
+        let is_quantized = node
+            .inputs
+            .get(at)
+            .and_then(|name| self.tensors.get(name.as_str()))
+            .is_some_and(|tensor| matches!(tensor.data_type, INT8 | UINT8));
+        if values.len() != wanted.classes * wanted.channels {
+            return Err(format!(
+                "{} of {} weights are there",
+                values.len(),
+                wanted.classes * wanted.channels
+            ));
+        }
+        if !is_quantized {
+            return Ok(values);
+        }
+        let scales =
+            constant(at + 1)?.ok_or_else(|| format!("the weights of {} have no scale", node.operator))?;
+        let zeros = constant(at + 2)?.unwrap_or_else(|| vec![0.0]);
+        let fits = |numbers: &[f32]| numbers.len() == 1 || numbers.len() == wanted.classes;
+        if !fits(&scales) || !fits(&zeros) {
+            return Err(format!("the scales of {} are not those of classes", node.operator));
+        }
+        let of_class = |numbers: &[f32], class: usize| numbers[if numbers.len() == 1 { 0 } else { class }];
+        for (index, value) in values.iter_mut().enumerate() {
+            let class = match order {
+                Order::ChannelsFirst => index % wanted.classes,
+                Order::ClassesFirst | Order::Either => index / wanted.channels,
+            };
+            *value = (*value - of_class(&zeros, class)) * of_class(&scales, class);
+        }
+        Ok(values)
+    }
+}
+
+/// How the weights lie.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Order {
+    /// `[classes, channels]`
+    ClassesFirst,
+    /// `[channels, classes]`
+    ChannelsFirst,
+    /// There are as many channels as classes.
+    Either,
+}
+
+/// The order of a matrix of the wanted size; `None` if the tensor has another size. Sides of 1 do not count: those of a
+/// convolution over single pixels.
+fn order(tensor: &Tensor, wanted: Wanted<'_>) -> Option<Order> {
+    let sides = |sides: &[usize]| sides.iter().copied().filter(|&side| side != 1).collect::<Vec<_>>();
+    let found: Vec<usize> = tensor.dims.iter().filter_map(|&side| usize::try_from(side).ok()).collect();
+    let (found, is_matrix) = (sides(&found), tensor.dims.len() > 1);
+    let (classes, channels) = (wanted.classes, wanted.channels);
+    if !is_matrix {
+        None
+    } else if classes == channels && found == sides(&[classes, channels]) {
+        Some(Order::Either)
+    } else if found == sides(&[classes, channels]) {
+        Some(Order::ClassesFirst)
+    } else {
+        (found == sides(&[channels, classes])).then_some(Order::ChannelsFirst)
+    }
+}
+
+impl Order {
+    /// The matrices `[classes, channels]` that values in this order may be.
+    fn matrices(self, values: Vec<f32>, wanted: Wanted<'_>) -> Vec<Vec<f32>> {
+        match self {
+            Self::ClassesFirst => vec![values],
+            Self::ChannelsFirst => vec![transposed(&values, wanted)],
+            Self::Either => vec![transposed(&values, wanted), values],
+        }
+    }
+}
+
+fn transposed(values: &[f32], Wanted { classes, .. }: Wanted<'_>) -> Vec<f32> {
+    (0..classes).flat_map(|class| values.iter().skip(class).step_by(classes).copied()).collect()
+}
+
+/// The numbers of a tensor, wherever it has them.
+fn numbers(tensor: &Tensor, folder: &Path) -> Result<Vec<f32>, String> {
+    let read;
+    let raw: &[u8] = if tensor.external.is_empty() {
+        &tensor.raw
+    } else {
+        read = external(tensor, folder)?;
+        &read
+    };
+    // A tensor has its values either as bytes or as numbers.
+    let listed = |number: fn(i32) -> f32| tensor.integers.iter().copied().map(number);
+    Ok(match tensor.data_type {
+        FLOAT => raw
+            .as_chunks()
+            .0
+            .iter()
+            .copied()
+            .map(f32::from_le_bytes)
+            .chain(tensor.floats.iter().copied())
+            .collect(),
+        FLOAT16 => halves(raw)
+            .map(|bits| f16::from_bits(bits).to_f32())
+            .chain(listed(|bits| f16::from_bits(bits as u16).to_f32()))
+            .collect(),
+        BFLOAT16 => halves(raw)
+            .map(|bits| bf16::from_bits(bits).to_f32())
+            .chain(listed(|bits| bf16::from_bits(bits as u16).to_f32()))
+            .collect(),
+        INT8 => raw
+            .iter()
+            .map(|&byte| f32::from(byte.cast_signed()))
+            .chain(listed(|number| number as f32))
+            .collect(),
+        UINT8 => raw.iter().map(|&byte| f32::from(byte)).chain(listed(|number| number as f32)).collect(),
+        other => return Err(format!("weights of ONNX's type {other} are not read")),
+    })
+}
+
+fn halves(raw: &[u8]) -> impl Iterator<Item = u16> {
+    raw.as_chunks().0.iter().copied().map(u16::from_le_bytes)
+}
+
+/// The bytes of a tensor that lies in a file beside the graph.
+fn external(tensor: &Tensor, folder: &Path) -> Result<Vec<u8>, String> {
+    let text =
+        |key| tensor.external.iter().find(|entry| entry.key == key).map(|Entry { value, .. }| value.as_str());
+    let number =
+        |key| text(key).map(str::parse::<u64>).transpose().map_err(|error| format!("{key}: {error}"));
+    let name = text("location").and_then(|name| digest::beside(Path::new(name)));
+    let path = folder.join(name.ok_or("weights lie in a file that is not beside the graph")?);
+    let fault = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut file = File::open(&path).map_err(fault)?;
+    file.seek(SeekFrom::Start(number("offset")?.unwrap_or(0))).map_err(fault)?;
+    let mut bytes = Vec::new();
+    file.take(number("length")?.unwrap_or(u64::MAX)).read_to_end(&mut bytes).map_err(fault)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::onnx::Attribute;
+    use super::*;
+
+    const WANTED: Wanted<'static> =
+        Wanted { logits: "logits", features: "features", classes: 2, channels: 3 };
+
+    fn tensor(name: &str, dims: &[i64], data_type: i32, raw: Vec<u8>) -> Tensor {
+        Tensor { name: name.to_owned(), dims: dims.to_vec(), data_type, raw: raw.into(), ..Tensor::default() }
+    }
+
+    fn floats(name: &str, dims: &[i64], values: &[f32]) -> Tensor {
+        tensor(name, dims, FLOAT, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    }
+
+    fn node(operator: &str, inputs: &[&str], output: &str) -> Node {
+        let inputs = inputs.iter().map(|&name| name.to_owned()).collect();
+        Node {
+            inputs,
+            outputs: vec![output.to_owned()],
+            operator: operator.to_owned(),
+            attributes: Vec::new(),
+        }
+    }
+
+    fn found(
+        nodes: Vec<Node>,
+        initializers: Vec<Tensor>,
+        wanted: Wanted<'_>,
+    ) -> Result<Vec<Vec<f32>>, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.onnx");
+        fs::write(&path, Model { graph: Some(Graph { nodes, initializers }) }.encode_to_vec()).unwrap();
+        // Behind five other bytes.
+        let beside: Vec<u8> =
+            [1.0_f32, 2.0, 3.0, -4.0, -5.0, -6.0].iter().flat_map(|value| value.to_le_bytes()).collect();
+        fs::write(dir.path().join("data"), [&b"other"[..], &beside, b"more"].concat()).unwrap();
+        read(&path, wanted)
+    }
+
+    fn external(location: &str) -> Tensor {
+        let entry = |key: &str, value: &str| Entry { key: key.to_owned(), value: value.to_owned() };
+        let external = vec![entry("location", location), entry("offset", "5"), entry("length", "24")];
+        Tensor { external, ..tensor("w", &[2, 3], FLOAT, Vec::new()) }
+    }
+
+    #[test]
+    fn weights_are_read_from_every_layer_that_has_them() {
+        const ROWS: [f32; 6] = [1.0, 2.0, 3.0, -4.0, -5.0, -6.0];
+        const COLUMNS: [f32; 6] = [1.0, -4.0, 2.0, -5.0, 3.0, -6.0];
+        let gemm = || vec![node("Gemm", &["pooled", "w", "b"], "logits")];
+        let scales = || [floats("s", &[2], &[0.5, 2.0]), tensor("z", &[2], INT8, vec![0, 1])];
+        let quantized =
+            || tensor("w", &[2, 3], INT8, [2_i8, 4, 6, -1, -1, -2].map(i8::cast_unsigned).to_vec());
+        let halves = ROWS.iter().map(|&value| i32::from(f16::from_f32(value).to_bits())).collect();
+        let behind = |constant: Tensor| {
+            let mut value = node("Constant", &[], "w");
+            value.attributes = vec![Attribute { tensor: Some(constant) }];
+            vec![
+                value,
+                node("MatMul", &["pooled", "w"], "product"),
+                node("Add", &["product", "b"], "sum"),
+                node("Softmax", &["sum"], "logits"),
+            ]
+        };
+        let rescaled = [2.0_f32, 3.0, 4.0].map(|value| value / 2.0);
+        let table: Vec<(&str, Vec<Node>, Vec<Tensor>, Vec<f32>)> = vec![
+            ("rows", gemm(), vec![floats("w", &[2, 3], &ROWS)], ROWS.to_vec()),
+            ("columns", gemm(), vec![floats("w", &[3, 2], &COLUMNS)], ROWS.to_vec()),
+            ("convolution", gemm(), vec![floats("w", &[2, 3, 1, 1], &ROWS)], ROWS.to_vec()),
+            ("external", gemm(), vec![external("./data")], ROWS.to_vec()),
+            (
+                "half",
+                gemm(),
+                vec![Tensor { integers: halves, ..tensor("w", &[2, 3], FLOAT16, Vec::new()) }],
+                ROWS.to_vec(),
+            ),
+            ("constant", behind(floats("w", &[3, 2], &COLUMNS)), vec![], ROWS.to_vec()),
+            (
+                "8 bits",
+                vec![node("QGemm", &["pooled", "ps", "pz", "w", "s", "z", "b"], "logits")],
+                scales().into_iter().chain([quantized()]).collect(),
+                vec![1.0, 2.0, 3.0, -4.0, -4.0, -6.0],
+            ),
+            (
+                "8 bits, dequantised, one scale",
+                vec![
+                    node("DequantizeLinear", &["w", "s"], "dequantised"),
+                    node("Gemm", &["pooled", "dequantised"], "logits"),
+                ],
+                vec![floats("s", &[], &[0.5]), tensor("w", &[2, 3], UINT8, vec![2, 3, 4, 0, 0, 255])],
+                rescaled.into_iter().chain([0.0, 0.0, 127.5]).collect(),
+            ),
+        ];
+        for (name, nodes, initializers, expected) in table {
+            assert_eq!(found(nodes, initializers, WANTED), Ok(vec![expected]), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_square_matrix_may_lie_either_way() {
+        let square = Wanted { classes: 2, channels: 2, ..WANTED };
+        let found = found(
+            vec![node("Gemm", &["pooled", "w"], "logits")],
+            vec![floats("w", &[2, 2], &[1.0, 2.0, 3.0, 4.0])],
+            square,
+        );
+        assert_eq!(found, Ok(vec![vec![1.0, 3.0, 2.0, 4.0], vec![1.0, 2.0, 3.0, 4.0]]));
+    }
+
+    #[test]
+    fn what_is_not_there_or_not_known_is_told() {
+        let gemm = |from: &str| vec![node("Gemm", &[from, "w"], "logits")];
+        let beyond =
+            vec![node("Conv", &["image", "w"], "features"), node("Flatten", &["features"], "logits")];
+        for (nodes, weights, expected) in [
+            (gemm("pooled"), floats("w", &[3, 3], &[0.0; 9]), "no layer with 2 x 3 weights"),
+            (beyond, floats("w", &[2, 3], &[0.0; 6]), "no layer with 2 x 3 weights"),
+            (gemm("pooled"), floats("w", &[2, 3], &[0.0; 5]), "5 of 6 weights"),
+            (gemm("pooled"), tensor("w", &[2, 3], INT8, vec![0; 6]), "have no scale"),
+            (gemm("pooled"), tensor("w", &[2, 3], 16 + 7, vec![0; 6]), "type 23"),
+            (gemm("pooled"), external("../data"), "not beside the graph"),
+            (gemm("pooled"), external("elsewhere"), "No such file"),
+        ] {
+            let message = found(nodes, vec![weights], WANTED).unwrap_err();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
