@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from cloudformation import Deployed
 from conftest import ROOT
 from templates import NOT_OURS, load, sam, told_variables, translate
 
@@ -59,13 +58,14 @@ def test_the_token_is_never_shown_and_may_be_left_out(template):
     assert token["Default"] == "none"
 
 
-def test_the_role_may_write_its_own_log_and_nothing_else():
-    role = Deployed(translate(ROOT / "template.yaml"), {}).resources["ClassifierRole"]["Properties"]
+def test_the_role_may_write_its_own_log_and_nothing_else(template):
+    role = template["Resources"]["ClassifierRole"]["Properties"]
     assert "ManagedPolicyArns" not in role
-    (policy,) = role["Policies"]
+    policy, traces = role["Policies"]
+    assert (traces["!If"][0], traces["!If"][2]) == ("IsTraced", {"!Ref": "AWS::NoValue"})
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
-    assert statement["Resource"] == "<ClassifierLogs.Arn>"
+    assert statement["Resource"] == {"!GetAtt": "ClassifierLogs.Arn"}
 
 
 def test_what_sam_makes_of_the_rest_api_has_one_stage():
