@@ -96,8 +96,8 @@ pub struct Classifier {
     explained: Option<Cache>,
 }
 
-/// Images whose heat maps are remembered, at most: each takes 4 bytes for each number of its feature map, which are 250 kB
-/// for the committed model.
+/// Images whose heat maps are remembered, at most: each takes 4 bytes for each number of its feature map, which are 250
+/// kB for the committed model.
 const EXPLAINED_ENTRIES: usize = 16;
 
 impl Classifier {

@@ -21,7 +21,8 @@ pub(super) struct Full<'a> {
     about: About<'a>,
 }
 
-/// What every answer for an image tells beside what was asked for. `model` and `request_id` are left out within `results`.
+/// What every answer for an image tells beside what was asked for. `model` and `request_id` are left out within
+/// `results`.
 #[derive(Serialize, ToSchema)]
 #[schema(as = About)]
 pub(super) struct About<'a> {

@@ -47,8 +47,8 @@ impl Model {
         Ok((outputs, Evidence { map, region: self.preprocessor.region(width, height) }, times))
     }
 
-    /// What each place of the feature map adds to the logit of a class, row by row: the mean of these is the logit less the
-    /// bias. In a model of 8-bit integers it is so but for the rounding of the means before the classifier.
+    /// What each place of the feature map adds to the logit of a class, row by row: the mean of these is the logit less
+    /// the bias. In a model of 8-bit integers it is so but for the rounding of the means before the classifier.
     ///
     /// # Errors
     ///
@@ -125,8 +125,8 @@ fn run(
 /// integers rounds the means before its classifier. Weights of something else are as far away as random ones.
 const TOLERANCE: f64 = 0.1;
 
-/// Reads the weights of the model's own classifier, and tries on two pictures that they explain how its logits differ. The
-/// bias, which both have, does not matter.
+/// Reads the weights of the model's own classifier, and tries on two pictures that they explain how its logits differ.
+/// The bias, which both have, does not matter.
 fn tried(
     session: &Session,
     head: Head,
@@ -166,8 +166,8 @@ fn pictures() -> [RgbImage; 2] {
     ]
 }
 
-/// How far the difference of the logits of two runs is from that which the weights make of their feature maps, relative to
-/// the former; infinite where there is nothing to compare.
+/// How far the difference of the logits of two runs is from that which the weights make of their feature maps, relative
+/// to the former; infinite where there is nothing to compare.
 fn distance(
     weights: &[f32],
     first: &(Vec<f32>, FeatureMap),

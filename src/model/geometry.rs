@@ -108,8 +108,8 @@ impl Geometry {
 }
 
 impl Part {
-    /// Where in the source the side of the tensor begins, and how long it is, with the zeros around the picture, in source
-    /// pixels.
+    /// Where in the source the side of the tensor begins, and how long it is, with the zeros around the picture, in
+    /// source pixels.
     pub(super) fn extent(self, output: u32) -> (f64, f64) {
         let pixel = self.length / f64::from(self.pixels.max(1));
         (self.start - f64::from(self.before) * pixel, f64::from(output) * pixel)

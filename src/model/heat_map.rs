@@ -43,8 +43,8 @@ pub struct HeatMap {
     /// Rows.
     #[schema(minimum = 1)]
     pub height: usize,
-    /// The rows from the top, each from the left: from 0, no evidence or evidence against the label, to 1, the most of this
-    /// label. All are 0 where nothing speaks for the label.
+    /// The rows from the top, each from the left: from 0, no evidence or evidence against the label, to 1, the most of
+    /// this label. All are 0 where nothing speaks for the label.
     pub values: Vec<Vec<f32>>,
     /// The part of the picture that the model saw, and that the grid divides evenly.
     pub region: Region,
@@ -81,8 +81,8 @@ impl FeatureMap {
         self.values.chunks_exact(area).map(|channel| (sum(channel) / area as f64) as f32).collect()
     }
 
-    /// What each place adds to a logit, row by row: the sum of its channels, each times its weight. Their mean is the logit
-    /// less the bias.
+    /// What each place adds to a logit, row by row: the sum of its channels, each times its weight. Their mean is the
+    /// logit less the bias.
     pub(super) fn evidence(&self, weights: &[f32]) -> Vec<f64> {
         let mut sums = vec![0.0; self.width * self.height];
         for (channel, &weight) in self.values.chunks_exact(sums.len()).zip(weights) {

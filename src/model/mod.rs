@@ -73,8 +73,8 @@ pub struct Model {
     /// Made when they are first asked for; `None` inside where the bundle has none.
     categories: OnceLock<Option<Categories>>,
     model_path: PathBuf,
-    /// The weights of the model's own classifier, `[classes, channels]`, read when they are first needed; or why there are
-    /// none.
+    /// The weights of the model's own classifier, `[classes, channels]`, read when they are first needed; or why there
+    /// are none.
     weights: OnceLock<Result<Vec<f32>, String>>,
 }
 

@@ -1,5 +1,5 @@
-//! The few messages of `onnx.proto` that lead to the weights of a classifier. Field numbers are those of ONNX; fields that
-//! are not listed are skipped.
+//! The few messages of `onnx.proto` that lead to the weights of a classifier. Field numbers are those of ONNX; fields
+//! that are not listed are skipped.
 
 use bytes::Bytes;
 

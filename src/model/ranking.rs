@@ -76,8 +76,8 @@ impl Model {
         self.rank_explained(outputs, scoring, top_k, min_score, None)
     }
 
-    /// As [`Model::rank`], each with a heat map where there is evidence. That of a category is made of those of its classes,
-    /// weighted by their scores.
+    /// As [`Model::rank`], each with a heat map where there is evidence. That of a category is made of those of its
+    /// classes, weighted by their scores.
     ///
     /// # Errors
     ///

@@ -135,7 +135,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::NoFeatures`] if the model has no features, [`Error::Internal`] if ONNX Runtime fails or they are not a map.
+    /// [`Error::NoFeatures`] if the model has no features, [`Error::Internal`] if ONNX Runtime fails or they are not a
+    /// map.
     pub(super) fn feature_map(&self, tensor: &[f32], size: (u32, u32)) -> Result<FeatureMap, Error> {
         let features = self.features.as_ref().ok_or(Error::NoFeatures)?;
         self.run_for(&[features], tensor, size, |outputs| features.read_map(outputs))

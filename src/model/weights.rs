@@ -30,8 +30,8 @@ pub(super) struct Wanted<'a> {
     pub(super) channels: usize,
 }
 
-/// Reads the weights of the classifier, `[classes, channels]`: the matrix of that size that is nearest to the logits.
-/// A square matrix has no order that its shape tells, so that there are two candidates; it is for the caller to try them.
+/// Reads the weights of the classifier, `[classes, channels]`: the matrix of that size that is nearest to the logits. A
+/// square matrix has no order that its shape tells, so that there are two candidates; it is for the caller to try them.
 ///
 /// # Errors
 ///
@@ -88,8 +88,8 @@ impl<'a> Constants<'a> {
         ))
     }
 
-    /// The values of a node's input, in the order in which they lie. Those of 8 bits have scale and zero point in the next
-    /// two inputs, one for all or one for each class.
+    /// The values of a node's input, in the order in which they lie. Those of 8 bits have scale and zero point in the
+    /// next two inputs, one for all or one for each class.
     fn values(&self, node: &Node, at: usize, order: Order, wanted: Wanted<'_>) -> Result<Vec<f32>, String> {
         let constant = |at: usize| {
             let tensor = node.inputs.get(at).and_then(|name| self.tensors.get(name.as_str()));

@@ -39,8 +39,8 @@ fn largest(differences: impl Iterator<Item = f64>) -> f64 {
 fn the_evidence_of_a_class_sums_to_its_logit_less_the_bias() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("model");
     for (model, tolerance) in [
-        // 8-bit integers: each of the 1,280 means is rounded to a step of 0.02 before the classifier. Of these two photos no
-        // logit is off by more than 0.05, where logits differ by up to 11.
+        // 8-bit integers: each of the 1,280 means is rounded to a step of 0.02 before the classifier. Of these two
+        // photos no logit is off by more than 0.05, where logits differ by up to 11.
         (committed, 0.15),
         (fixtures("models/features-map"), 1e-4),
         (fixtures("models/features-map-f16"), 0.05),
