@@ -24,8 +24,8 @@ class Deployed:
         defaults = {name: each["Default"] for name, each in template["Parameters"].items() if "Default" in each}
         self._values = PSEUDO | defaults | parameters
         for name, each in template["Parameters"].items():
-            if each["Type"] == "CommaDelimitedList":
-                self._values[name] = str(self._values[name]).split(",")
+            if each["Type"] == "CommaDelimitedList" and name in self._values:
+                self._values[name] = self._values[name].split(",")
         self._names = {
             name for name, each in template["Resources"].items() if self._holds(each.get("Condition"))
         }
@@ -64,6 +64,14 @@ class Deployed:
             raise KeyError(f"{name} is referred to, and is not there")
         return f"<{name}>"
 
+    def _substituted(self, text: str, variables: dict) -> str:
+        own = self.resolve(variables)
+
+        def value(match: re.Match) -> str:
+            return str(own[match[1]] if match[1] in own else self._name(match[1]))
+
+        return re.sub(r"\$\{([^!}]+)\}", value, text)
+
     def resolve(self, value: object) -> object:
         if isinstance(value, list):
             return [each for each in map(self.resolve, value) if each is not NOTHING]
@@ -85,12 +93,6 @@ class Deployed:
                 case "Fn::Select":
                     return self.resolve(given[1])[int(given[0])]
                 case "Fn::Sub":
-                    text, names = given if isinstance(given, list) else (given, {})
-                    known = {name: self.resolve(each) for name, each in names.items()}
-                    return re.sub(
-                        r"\$\{([^!}]+)\}",
-                        lambda match: str(known[match[1]] if match[1] in known else self._name(match[1])),
-                        text,
-                    )
+                    return self._substituted(*given) if isinstance(given, list) else self._substituted(given, {})
         resolved = {name: self.resolve(each) for name, each in value.items()}
         return {name: each for name, each in resolved.items() if each is not NOTHING}

@@ -133,6 +133,7 @@ class Kept(Deployed):
 
     def __init__(self, template: dict) -> None:
         self._resource_names = set(template["Resources"])
+        self._resolved = Deployed(template, {})
         super().__init__(template, {})
 
     def document(self) -> dict:
@@ -146,14 +147,19 @@ class Kept(Deployed):
                 return value
             case {"Fn::GetAtt": _} if len(value) == 1:
                 return value
-            case {"Fn::Join": [separator, parts]} if len(value) == 1:
-                parts = self.resolve(parts)
-                are_known = all(isinstance(part, str) for part in parts)
-                return separator.join(parts) if are_known else {"Fn::Join": [separator, parts]}
+            case {"Fn::Join": given} | {"Fn::Split": given} | {"Fn::Select": given} if len(value) == 1:
+                (function,) = value
+                return {function: self.resolve(given)}
+            case {"Fn::Sub": [str(text), variables]} if len(value) == 1:
+                return {"Fn::Sub": [text, self.resolve(variables)]}
             case {"Fn::Sub": str(text)} if len(value) == 1:
                 filled_in = re.sub(r"\$\{(\w+)\}", self._filled_in, text)
                 return {"Fn::Sub": filled_in} if "${" in filled_in else filled_in
         return super().resolve(value)
+
+    def _holds(self, condition: object) -> bool:
+        # Conditions have no references to resources.
+        return self._resolved._holds(condition)
 
     def _stays(self, name: str) -> bool:
         return name in self._resource_names or (name.startswith("AWS::") and name != "AWS::NoValue")
