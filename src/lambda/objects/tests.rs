@@ -120,7 +120,7 @@ fn items_may_have_many_forms() {
     let bucket = || json!({"bucket": "b"});
     for (items, input, expected) in [
         (json!([]), bucket(), ""),
-        (json!(["a+b.jpg", "s3://c/d e.jpg"]), bucket(), ": b | a+b.jpg\n: c | d e.jpg"),
+        (json!(["a+b.jpg", "s3://cups/d e.jpg"]), bucket(), ": b | a+b.jpg\n: cups | d e.jpg"),
         (json!([{"Key": "k", "Bucket": "c"}]), bucket(), ": c | k"),
         (json!([{"Key": "k", "VersionId": "v"}]), json!({"Bucket": "b"}), ": b | k | v"),
         (json!([{"key": "k", "version_id": ""}]), bucket(), ": b | k"),
