@@ -11,8 +11,9 @@
 //! - [`http`]: request body → images, the routes, the answers.
 //! - [`lambda`]: Lambda event → HTTP request → answer. The only module that knows events.
 //! - [`server`]: the local HTTP server.
+//! - `parallel`: many items read ahead and worked on by all processors.
 //! - `train`: photos with labels → a bundle with a head of its own.
-//! - [`cli`]: `classify`, `evaluate` and `train`.
+//! - [`cli`]: `classify`, `batch`, `evaluate` and `train`.
 //! - [`error`]: why a request was refused, or the program did not start.
 //! - [`telemetry`]: what it logs and measures.
 
@@ -25,6 +26,7 @@ pub mod http;
 pub mod image;
 pub mod lambda;
 pub mod model;
+mod parallel;
 pub mod server;
 pub mod telemetry;
 mod train;

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod allocator;
+mod batch;
 mod cache;
 mod cargo_lambda;
 mod cases;
