@@ -37,6 +37,10 @@ pub enum Command {
     /// Classify image files and folders, for a person to read
     Classify(ClassifyArguments),
     /// Classify any number of images on all processors: a row for each, in a file
+    ///
+    /// Rows come in the order of the sources. An image that cannot be classified has a row that says why. The exit status is
+    /// 0 if every row has labels, 3 if some rows are errors, 1 if the run could not be completed, and 130 if it was
+    /// interrupted.
     Batch(BatchArguments),
     /// Measure top-1 and top-5 over a folder of labelled photos
     Evaluate(EvaluateArguments),
@@ -65,10 +69,6 @@ pub struct ClassifyArguments {
 }
 
 /// `image-classifier batch`.
-///
-/// Rows come in the order of the sources. A source that has no labels has a row that says why. The exit status is 0 where
-/// every row has labels, 3 where some rows are errors, 1 where the run could not be completed, and 130 where it was
-/// interrupted.
 #[derive(Args, Debug)]
 pub struct BatchArguments {
     /// Images, folders of them, or `-` for a list of both from standard input
@@ -83,7 +83,7 @@ pub struct BatchArguments {
     /// A file that names images and folders, a line each; several are read one after the other
     #[arg(long, value_name = "FILE")]
     pub files_from: Vec<PathBuf>,
-    /// Names in lists are separated by NUL, as by `find -print0`; found out by itself unless the first one is very long
+    /// Names in lists are separated by NUL, as by `find -print0` [default: the first bytes of each list tell]
     #[arg(short = '0', long)]
     pub null: bool,
     /// Everyday categories, such as `dog` for all its breeds, rather than classes
@@ -148,8 +148,11 @@ impl Arguments {
         // Has the settings copied to each command.
         command.build();
         for command in command.get_subcommands_mut().filter(|command| command.get_name() != "serve") {
+            let has_one_session = command.get_name() == "classify";
             *command = std::mem::take(command).mut_args(|arg| {
-                if OF_SERVERS.contains(&arg.get_id().as_str()) { arg.hide(true) } else { arg }
+                let id = arg.get_id().as_str();
+                let is_hidden = OF_SERVERS.contains(&id) || (id == "intra_threads" && !has_one_session);
+                if is_hidden { arg.hide(true) } else { arg }
             });
         }
         Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())

@@ -72,12 +72,12 @@ impl Known {
     fn csv(file: &mut File, header: &[u8]) -> Result<Self, String> {
         let mut known = Self::default();
         let length = file.metadata().map_err(|error| error.to_string())?.len();
-        if length < header.len() as u64 {
+        let mut first = Vec::new();
+        file.by_ref().take(header.len() as u64).read_to_end(&mut first).map_err(|error| error.to_string())?;
+        if first.len() < header.len() && header.starts_with(&first) {
             // Its first line was cut off.
             return Ok(known);
         }
-        let mut first = vec![0; header.len()];
-        file.read_exact(&mut first).map_err(|error| error.to_string())?;
         if first != header {
             return Err(format!(
                 "its first line is not {}: was it written with another --top-k?",
@@ -233,6 +233,7 @@ mod tests {
                 &format!("{HEADER}{:90}\n", "a"),
                 "its first line is not source,label_1,score_1,",
             ),
+            (Format::Csv { labels: 2 }, HEADER, "its first line is not source,label_1,score_1,"),
             (Format::Csv { labels: 1 }, &format!("{HEADER}a,b\nc,d\n"), "line 2 is not a row"),
         ] {
             let message = Known::read(&mut file(content), format).unwrap_err();

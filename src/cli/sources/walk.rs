@@ -72,7 +72,8 @@ impl Walk {
     }
 
     fn leave_out(&mut self, entry: &DirEntry) {
-        if entry.file_type().is_dir() {
+        // A root may be a link to a folder.
+        if entry.file_type().is_dir() || entry.depth() == 0 {
             self.entries.skip_current_dir();
         }
     }
