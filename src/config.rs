@@ -3,6 +3,7 @@
 //! Nothing else in the crate reads the environment. A flag wins over the variable of the same name; an empty
 //! variable counts as unset, because deployment templates pass empty parameters on as empty strings.
 
+mod aws;
 mod check;
 mod environment;
 mod executable;
@@ -10,15 +11,19 @@ mod lambda;
 mod origin;
 mod paths;
 mod settings;
+mod storage;
 mod token;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use aws::AwsEnvironment;
 use check::Check;
 pub use environment::prepare as prepare_environment;
 pub use lambda::LambdaEnvironment;
 pub use settings::Settings;
+pub(crate) use storage::is_bucket;
+pub use storage::{Prefix, Storage};
 pub use token::ApiToken;
 
 use crate::StartError;
@@ -73,6 +78,8 @@ pub struct Config {
     pub deny_labels: String,
     /// What a request may ask for at most.
     pub limits: Limits,
+    /// Which buckets of S3 may be read and written.
+    pub storage: Storage,
     /// Images whose answers are remembered.
     pub cache_entries: usize,
     /// Threads of ONNX Runtime within one run.
@@ -126,6 +133,7 @@ impl Config {
                 max_pixels: check.number("MAX_PIXELS", &settings.max_pixels, 64_000_000, 1..=1_000_000_000),
                 max_images: check.number("MAX_IMAGES", &settings.max_images, 16, 1..=1024),
             },
+            storage: Storage::checked(settings, &mut check),
             cache_entries: check.number("CACHE_ENTRIES", &settings.cache_entries, 256, 0..=1_000_000),
             intra_threads: check.number("INTRA_THREADS", &settings.intra_threads, processors, 1..=256),
             api_token: check.token(given(&settings.api_token)),
@@ -202,6 +210,39 @@ mod tests {
             Settings { top_k: Some(String::new()), min_score: Some("  ".into()), ..Settings::default() };
         let config = Config::from_settings(&settings).unwrap();
         assert_eq!((config.top_k, config.min_score), (3, 0.0));
+    }
+
+    #[test]
+    #[cfg(feature = "s3")]
+    fn buckets_are_names_and_results_have_a_prefix() {
+        let with = |buckets: &str, results: &str, upload: &str| {
+            Config::from_settings(&Settings {
+                s3_buckets: Some(buckets.into()),
+                results: Some(results.into()),
+                upload_bucket: Some(upload.into()),
+                ..Settings::default()
+            })
+        };
+        let storage = with(" photos,my.photos-2, ", "s3://labels/v1/", "").unwrap().storage;
+        assert_eq!(Vec::from_iter(&storage.buckets), ["my.photos-2", "photos"]);
+        let results = storage.results.unwrap();
+        assert_eq!((results.bucket.as_str(), results.prefix.as_str()), ("labels", "v1"));
+        assert_eq!(results.key("photos/a.jpg.json"), "v1/photos/a.jpg.json");
+        assert_eq!(storage.upload_bucket, None);
+        assert_eq!(with("", "s3://labels", "").unwrap().storage.results.unwrap().key("a"), "a");
+        for (buckets, results, upload, named) in [
+            ("photos,Photos", "", "", "Photos"),
+            ("*", "", "", "S3_BUCKETS"),
+            ("s3://photos", "", "", "S3_BUCKETS"),
+            ("ab", "", "", "S3_BUCKETS"),
+            ("", "labels/v1", "", "RESULTS"),
+            ("", "s3://labels/../v1", "", "RESULTS"),
+            ("", "s3://labels//v1", "", "RESULTS"),
+            ("", "", "uploads/", "UPLOAD_BUCKET"),
+        ] {
+            let message = with(buckets, results, upload).unwrap_err().to_string();
+            assert!(message.contains(named) && message.lines().count() == 1, "{message}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! - [`classifier`]: joins the two and takes the times.
 //! - [`http`]: request body → images, the routes, the answers.
 //! - [`lambda`]: Lambda event → HTTP request → answer. The only module that knows events.
+//! - `objects`: S3, of which it reads and writes the buckets that are named. The only module that calls a network.
 //! - [`server`]: the local HTTP server.
 //! - `parallel`: many items read ahead and worked on by all processors.
 //! - `train`: photos with labels → a bundle with a head of its own.
@@ -26,6 +27,8 @@ pub mod http;
 pub mod image;
 pub mod lambda;
 pub mod model;
+#[allow(dead_code, reason = "the events of AWS services come next")]
+mod objects;
 mod parallel;
 pub mod server;
 pub mod telemetry;

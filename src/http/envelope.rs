@@ -103,6 +103,7 @@ fn server_timing(record: &Record, total: f64) -> String {
     let parts = [
         ("body", record.body_ms),
         ("queue", record.queue_ms),
+        ("storage", record.storage_ms),
         ("decode", times.map(|times| times.decode)),
         ("preprocess", times.map(|times| times.preprocess)),
         ("inference", times.map(|times| times.inference)),
