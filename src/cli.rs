@@ -38,9 +38,9 @@ pub enum Command {
     Classify(ClassifyArguments),
     /// Classify any number of images on all processors: a row for each, in a file
     ///
-    /// Rows come in the order of the sources. An image that cannot be classified has a row that says why. The exit status is
-    /// 0 if every row has labels, 3 if some rows are errors, 1 if the run could not be completed, and 130 if it was
-    /// interrupted.
+    /// Rows come in the order of the sources. An image that cannot be classified has a row that says why. The exit
+    /// status is 0 if every row has labels, 3 if some rows are errors, 1 if the run could not be completed, and 130 if
+    /// it was interrupted.
     Batch(BatchArguments),
     /// Measure top-1 and top-5 over a folder of labelled photos
     Evaluate(EvaluateArguments),
@@ -71,10 +71,12 @@ pub struct ClassifyArguments {
 /// `image-classifier batch`.
 #[derive(Args, Debug)]
 pub struct BatchArguments {
-    /// Images, folders of them, or `-` for a list of both from standard input
+    /// Images, folders, `-` for a list from standard input, `s3://bucket/prefix`, a manifest (.csv) or an S3 Inventory
+    /// (manifest.json)
     #[arg(required_unless_present = "files_from", value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
-    /// Where the rows go: JSON lines for .jsonl and .ndjson, CSV for .csv, `-` for JSON lines on standard output
+    /// Where the rows go: JSON lines for .jsonl and .ndjson, CSV for .csv, `-` for JSON lines on standard output; a
+    /// file, or `s3://bucket/key`
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Go on with FILE: keep its rows, but try again what may succeed now
@@ -128,6 +130,9 @@ pub struct TrainArguments {
 /// Settings that matter to the server and to Lambda only, so that the help of other commands is not about them.
 const OF_SERVERS: &[&str] = &[
     "max_images",
+    "s3_buckets",
+    "results",
+    "upload_bucket",
     "cache_entries",
     "api_token",
     "cors_allow_origins",

@@ -27,13 +27,13 @@ pub(crate) struct Threads {
 /// A result, or the panic that came instead.
 type Caught<T> = Result<T, Box<dyn Any + Send>>;
 
-/// Has `read` and then `work` done for each item, and `take` called with the results: one at a time, in the order of the
-/// items, by the thread that calls this.
+/// Has `read` and then `work` done for each item, and `take` called with the results: one at a time, in the order of
+/// the items, by the thread that calls this.
 ///
-/// No more than `readers + 2 * workers` items are held between `read` and the end of `work`, and no more than 128 for each
-/// worker between the iterator and `take`, however many there are. Once `stop` is true, no new item is begun; those that
-/// are under way are finished and taken. An iterator that blocks (a pipe that sends nothing) does not keep this from
-/// returning then.
+/// No more than `readers + 2 * workers` items are held between `read` and the end of `work`, and no more than 128 for
+/// each worker between the iterator and `take`, however many there are. Once `stop` is true, no new item is begun;
+/// those that are under way are finished and taken. An iterator that blocks (a pipe that sends nothing) does not keep
+/// this from returning then.
 ///
 /// # Errors
 ///
@@ -115,8 +115,8 @@ where
     Ok(())
 }
 
-/// The next item, unless there are no more or no more are wanted. Items are given out in their order: what was given out
-/// is always a beginning of the whole.
+/// The next item, unless there are no more or no more are wanted. Items are given out in their order: what was given
+/// out is always a beginning of the whole.
 fn next<T>(fed: &Mutex<Receiver<T>>, stop: &AtomicBool) -> Option<T> {
     loop {
         let fed = lock(fed);

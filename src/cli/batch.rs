@@ -5,6 +5,7 @@ mod known;
 mod output;
 mod report;
 mod rows;
+mod upload;
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,25 +13,36 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
-use super::sources::{self, Identity, Item, Place, Source, identity};
+use bytes::Bytes;
+
+use super::sources::{self, Identity, Item, Place, Source, Storage, identity};
 use super::{BatchArguments, load_for_many};
 use crate::classifier::Options;
 use crate::config::Config;
+use crate::image::is_image;
 use crate::model::Level;
 use crate::parallel::{self, Threads};
 use crate::{Classifier, Error, StartError};
 use output::{Output, WriteError};
 use report::{Report, say};
 use rows::{Fault, Format};
+use upload::Upload;
 
 /// The exit status of a run that was completed, and that has rows with errors.
 const SOME_ERRORS: u8 = 3;
+
+/// Pictures that are read from disk while one is computed.
+const LOCAL: usize = 2;
+
+/// Pictures that are read from S3 while one is computed: the first byte takes as long as some ten pictures take to
+/// compute.
+const REMOTE: usize = 16;
 
 /// A picture that was read.
 struct Loaded {
     name: String,
     /// The bytes; `None` for a file that is no picture.
-    bytes: Result<Option<Vec<u8>>, Fault>,
+    bytes: Result<Option<Bytes>, Fault>,
 }
 
 /// A row as it is written.
@@ -39,8 +51,8 @@ struct Row {
     is_error: bool,
 }
 
-/// Classifies all pictures of the sources on all processors, and writes a row for each, in the order of the sources. That
-/// order makes two runs over the same pictures write the same bytes.
+/// Classifies all pictures of the sources on all processors, and writes a row for each, in the order of the sources.
+/// That order makes two runs over the same pictures write the same bytes.
 ///
 /// # Errors
 ///
@@ -55,18 +67,28 @@ pub fn run(config: &Config, arguments: &BatchArguments) -> Result<ExitCode, Star
     classifier.model().scoring(None, level).map_err(|error| StartError::Command(error.to_string()))?;
     let format =
         Format::of(&arguments.out, config.top_k.min(classifier.classes())).map_err(StartError::Command)?;
-    let (mut output, before) = Output::open(&arguments.out, format, arguments.resume)?;
-    let (stop, _) = interrupt::watch()?;
+    let (stop, network) = interrupt::watch()?;
+    let storage = Storage::new(config, network);
+    let upload = Upload::of(&arguments.out)?;
+    let out = upload.as_ref().map_or(&arguments.out, |upload| &upload.file);
+    if !arguments.resume
+        && let Some(upload) = &upload
+    {
+        upload.check(&storage)?;
+    }
+    let (mut output, before) = Output::open(out, format, arguments.resume)?;
 
     let had_rows = !before.sources.is_empty();
-    let mut report = Report::begin(&sources, before.sources.len() as u64);
+    let mut report = Report::begin(&sources, &storage, before.sources.len() as u64);
     let limit = config.limits.max_body_bytes;
     let result = parallel::in_order(
-        // Two pictures are read while one is computed.
-        Threads { readers: 2 * jobs, workers: jobs },
-        distinct(sources.clone(), before.sources),
+        Threads {
+            readers: if sources.iter().any(Source::is_remote) { REMOTE } else { LOCAL } * jobs,
+            workers: jobs,
+        },
+        distinct(sources, storage.clone(), before.sources),
         &stop,
-        |item| item.map(|item| read(item, limit)),
+        |item| item.map(|item| read(item, &storage, limit)),
         |loaded| loaded.map(|loaded| row(&classifier, options, format, loaded)),
         |row| match row.map_err(|fault| WriteError::Failed(StartError::Command(fault)))? {
             None => {
@@ -81,7 +103,7 @@ pub fn run(config: &Config, arguments: &BatchArguments) -> Result<ExitCode, Star
             }
         },
     );
-    let errors = report.end(&sources::text(&arguments.out)) + before.errors;
+    let errors = report.end(&sources::text(out)) + before.errors;
     let is_interrupted = stop.load(Ordering::SeqCst);
     match result {
         Err(WriteError::Enough) => return Ok(ExitCode::SUCCESS),
@@ -99,6 +121,9 @@ pub fn run(config: &Config, arguments: &BatchArguments) -> Result<ExitCode, Star
     if !had_rows && output.is_unused() {
         output.discard_if_unused();
         return Err(nothing(arguments));
+    }
+    if let Some(upload) = upload {
+        upload.upload(&storage, format)?;
     }
     Ok(if errors > 0 { ExitCode::from(SOME_ERRORS) } else { ExitCode::SUCCESS })
 }
@@ -120,20 +145,28 @@ fn sources(arguments: &BatchArguments) -> Result<Vec<Source>, StartError> {
 /// The items of all sources, each once, without those that are known.
 fn distinct(
     sources: Vec<Source>,
+    storage: Storage,
     mut known: HashSet<Identity>,
 ) -> impl Iterator<Item = Result<Item, String>> + Send + 'static {
-    sources.into_iter().flat_map(|source| source.items()).filter(move |item| match item {
+    sources.into_iter().flat_map(move |source| source.items(&storage)).filter(move |item| match item {
         Ok(item) => known.insert(identity(&item.name)),
         Err(_) => true,
     })
 }
 
-fn read(item: Item, limit: usize) -> Loaded {
+fn read(item: Item, storage: &Storage, limit: usize) -> Loaded {
+    let of_file = |error| Fault::of_file(&error, limit);
     let bytes = match item.place {
-        Place::File(path) => sources::read(&path, item.is_certain, limit),
-        Place::Unreadable(error) => Err(error),
+        Place::File(path) => {
+            sources::read(&path, item.is_certain, limit).map(|bytes| bytes.map(Bytes::from)).map_err(of_file)
+        }
+        Place::Object(location) => match storage.read(&location) {
+            Ok(bytes) => Ok(Some(bytes).filter(|bytes| item.is_certain || is_image(bytes))),
+            Err(error) => Err(Fault::from(&error)),
+        },
+        Place::Unreadable(error) => Err(of_file(error)),
     };
-    Loaded { name: item.name, bytes: bytes.map_err(|error| Fault::of_file(&error, limit)) }
+    Loaded { name: item.name, bytes }
 }
 
 /// The row of a picture; `None` for a file that is no picture.

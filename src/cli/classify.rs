@@ -78,6 +78,8 @@ fn inputs(files: &[PathBuf]) -> Vec<Input> {
             name,
             place: match place {
                 Place::File(file) => Ok(file),
+                // No folder holds one.
+                Place::Object(location) => Err(location.to_string()),
                 Place::Unreadable(error) => Err(error.to_string()),
             },
         }));

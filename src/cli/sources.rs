@@ -1,18 +1,28 @@
-//! Where pictures come from: files, folders and lists of them.
+//! Where pictures come from: files, folders, lists of them, and objects in S3.
 
+mod inventory;
 mod list;
+mod manifest;
 mod name;
+mod prefix;
+mod storage;
 mod walk;
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read as _};
+use std::io::{self, BufReader, Cursor, Read};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 pub(super) use name::{Identity, identity, text};
+pub(super) use storage::Storage;
 pub(super) use walk::Walk;
 
-use crate::image;
+use crate::objects::Location;
+use crate::{Error, image};
+use inventory::Inventory;
 use list::Names;
+use manifest::Columns;
+use prefix::Prefix;
 
 /// How an object's location begins.
 const S3: &str = "s3://";
@@ -36,6 +46,8 @@ pub(super) struct Item {
 pub(super) enum Place {
     /// In a file.
     File(PathBuf),
+    /// In an object.
+    Object(Location),
     /// In a folder that cannot be read, and why.
     Unreadable(io::Error),
 }
@@ -46,13 +58,19 @@ impl Item {
         Self { name: text(&path), place: Place::File(path), is_certain: true }
     }
 
-    /// Whether this is a picture, or a folder that cannot be read. Looks at the first bytes of a file that is not certain.
+    /// An object that is certain to be a picture.
+    fn object(location: Location) -> Self {
+        Self { name: storage::text(&location), place: Place::Object(location), is_certain: true }
+    }
+
+    /// Whether this is a picture, or a folder that cannot be read. Looks at the first bytes of a file that is not
+    /// certain.
     pub(super) fn is_picture(&self) -> bool {
         match &self.place {
             Place::File(path) if !self.is_certain => {
                 File::open(path).and_then(|file| head(&file)).is_ok_and(|head| image::is_image(&head))
             }
-            Place::File(_) | Place::Unreadable(_) => true,
+            Place::File(_) | Place::Object(_) | Place::Unreadable(_) => true,
         }
     }
 }
@@ -74,6 +92,21 @@ pub(super) enum Source {
         /// Whether NUL separates the names.
         nul: bool,
     },
+    /// An object that is a picture.
+    Object(Location),
+    /// The pictures among the objects whose keys begin with a text.
+    Prefix(Prefix),
+    /// A CSV file that names objects, as S3 Batch Operations takes it.
+    Manifest(Document),
+    /// The manifest.json of an S3 Inventory.
+    Inventory(Document),
+}
+
+/// Where a file that names objects lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Document {
+    File(PathBuf),
+    Object(Location),
 }
 
 impl Source {
@@ -86,11 +119,28 @@ impl Source {
         if argument == Path::new("-") {
             return Self::list(argument, nul);
         }
-        match fs::metadata(argument) {
-            Ok(found) if found.is_dir() => Ok(Self::Folder(argument.to_owned())),
-            Ok(_) => Ok(Self::File(argument.to_owned())),
-            Err(error) => Err(told(argument, &error)),
+        if let Some(address) = argument.to_str().and_then(|text| text.strip_prefix(S3)) {
+            return Self::in_s3(address);
         }
+        let found = fs::metadata(argument).map_err(|error| told(argument, &error))?;
+        let path = argument.to_owned();
+        Ok(match walk::ending(argument.as_os_str().as_bytes()) {
+            _ if found.is_dir() => Self::Folder(path),
+            Some(b"csv") => Self::Manifest(Document::File(path)),
+            Some(b"json") => Self::Inventory(Document::File(path)),
+            _ => Self::File(path),
+        })
+    }
+
+    /// What stands behind `s3://`: an object by its ending, else a prefix.
+    fn in_s3(address: &str) -> Result<Self, String> {
+        let location = || format!("{S3}{address}").parse().map_err(|error: Error| error.to_string());
+        Ok(match walk::ending(address.as_bytes()) {
+            Some(b"csv") => Self::Manifest(Document::Object(location()?)),
+            Some(b"json") => Self::Inventory(Document::Object(location()?)),
+            _ if walk::has_image_ending(address.as_bytes()) => Self::Object(location()?),
+            _ => Self::Prefix(Prefix::new(address)?),
+        })
     }
 
     /// A file with a list.
@@ -109,25 +159,77 @@ impl Source {
     /// Whether the items can be counted without taking them away.
     pub(super) fn is_countable(&self) -> bool {
         match self {
-            Self::File(_) | Self::Folder(_) => true,
+            Self::File(_) | Self::Folder(_) | Self::Object(_) | Self::Manifest(Document::File(_)) => true,
+            // To count them would take as many requests as to list them.
+            Self::Prefix(_) | Self::Manifest(_) | Self::Inventory(_) => false,
             // Neither `-` nor another pipe.
             Self::List { file, .. } => file != Path::new("-") && file.is_file(),
         }
     }
 
+    /// Whether its pictures take time to come, and not a processor.
+    pub(super) fn is_remote(&self) -> bool {
+        !matches!(self, Self::File(_) | Self::Folder(_) | Self::List { .. })
+    }
+
     /// The items, one after the other.
-    pub(super) fn items(&self) -> Items {
+    pub(super) fn items(&self, storage: &Storage) -> Items {
         match self {
             Self::File(path) => Box::new(std::iter::once(Ok(Item::file(path.clone())))),
             Self::Folder(path) => Box::new(Walk::new(path).map(Ok)),
-            Self::List { file, nul } => in_list(file, *nul),
+            Self::List { file, nul } => in_list(file, *nul, storage),
+            Self::Object(location) => Box::new(std::iter::once(Ok(Item::object(location.clone())))),
+            Self::Prefix(prefix) => Box::new(prefix.items(storage)),
+            Self::Manifest(document) => match document.open(storage) {
+                Ok(csv) => document.named(
+                    manifest::objects(csv, Columns::OF_BATCH_OPERATIONS).map(|found| found.map(Item::object)),
+                ),
+                Err(what) => document.named(std::iter::once(Err(what))),
+            },
+            Self::Inventory(document) => match document.inventory(storage) {
+                Ok(inventory) => document.named(inventory.items(storage)),
+                Err(what) => document.named(std::iter::once(Err(what))),
+            },
         }
     }
 }
 
+impl Document {
+    fn open(&self, storage: &Storage) -> Result<Box<dyn Read + Send>, String> {
+        match self {
+            Self::File(path) => {
+                File::open(path).map(|file| Box::new(file) as _).map_err(|error| error.to_string())
+            }
+            Self::Object(location) => storage
+                .read(location)
+                .map(|bytes| Box::new(Cursor::new(bytes)) as _)
+                .map_err(|error| reason(&error)),
+        }
+    }
+
+    fn inventory(&self, storage: &Storage) -> Result<Inventory, String> {
+        let mut manifest = Vec::new();
+        self.open(storage)?.read_to_end(&mut manifest).map_err(|error| error.to_string())?;
+        let folder = match self {
+            Self::File(path) => path.parent(),
+            Self::Object(_) => None,
+        };
+        Inventory::read(&manifest, folder)
+    }
+
+    /// Puts the document's name before what is wrong with it.
+    fn named(&self, items: impl Iterator<Item = Result<Item, String>> + Send + 'static) -> Items {
+        let name = match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Object(location) => location.to_string(),
+        };
+        Box::new(items.map(move |item| item.map_err(|what| format!("{name}: {what}"))))
+    }
+}
+
 /// The pictures and folders that a list names.
-fn in_list(file: &Path, nul: bool) -> Items {
-    let opened: io::Result<Box<dyn io::Read + Send>> = if file == Path::new("-") {
+fn in_list(file: &Path, nul: bool, storage: &Storage) -> Items {
+    let opened: io::Result<Box<dyn Read + Send>> = if file == Path::new("-") {
         Ok(Box::new(io::stdin()))
     } else {
         File::open(file).map(|file| Box::new(file) as _)
@@ -136,18 +238,28 @@ fn in_list(file: &Path, nul: bool) -> Items {
         Ok(opened) => opened,
         Err(error) => return Box::new(std::iter::once(Err(told(file, &error)))),
     };
-    let list = file.to_owned();
+    let (list, storage) = (file.to_owned(), storage.clone());
     let names = Names::new(BufReader::new(opened), nul);
     Box::new(names.flat_map(move |name| -> Items {
         match name {
-            Ok(name) => named(name::path(&name)),
+            Ok(name) => named(name::path(&name), &storage),
             Err(error) => Box::new(std::iter::once(Err(told(&list, &error)))),
         }
     }))
 }
 
-/// What a name in a list means. Whether there is such a file is told by its row.
-fn named(path: &Path) -> Items {
+/// What a name in a list means. Whether there is such a file or object is told by its row.
+fn named(path: &Path, storage: &Storage) -> Items {
+    if let Some(address) = path.to_str().and_then(|text| text.strip_prefix(S3)) {
+        if address.ends_with('/') || !address.contains('/') {
+            return match Prefix::new(address) {
+                Ok(prefix) => Box::new(prefix.items(storage)),
+                Err(what) => Box::new(std::iter::once(Err(what))),
+            };
+        }
+        let (bucket, key) = address.split_once('/').unwrap_or((address, ""));
+        return Box::new(std::iter::once(Ok(Item::object(Location::new(bucket, key)))));
+    }
     if path.is_dir() {
         Box::new(Walk::new(path).map(Ok))
     } else {
@@ -155,8 +267,8 @@ fn named(path: &Path) -> Items {
     }
 }
 
-/// Reads a file of at most `limit` bytes. `None` if it is not certain to be a picture and its first bytes are not those of
-/// one.
+/// Reads a file of at most `limit` bytes. `None` if it is not certain to be a picture and its first bytes are not those
+/// of one.
 ///
 /// # Errors
 ///
@@ -191,6 +303,21 @@ fn head(file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(HEAD).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// What is wrong, for the person who runs the program and has its credentials.
+pub(super) fn reason(error: &Error) -> String {
+    match error {
+        Error::Internal(cause) | Error::StorageDenied(cause) | Error::StorageUnavailable(cause) => {
+            let causes = std::iter::successors(cause.source(), |&cause| cause.source());
+            causes.fold(cause.to_string(), |text, cause| {
+                let more = cause.to_string();
+                // Some errors tell what those below them say.
+                if text.contains(&more) { text } else { format!("{text}: {more}") }
+            })
+        }
+        error => error.to_string(),
+    }
 }
 
 /// What is wrong with a path, as a person reads it.

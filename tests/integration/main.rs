@@ -5,6 +5,7 @@
 mod agreement;
 mod allocator;
 mod batch;
+mod batch_s3;
 mod cache;
 mod cargo_lambda;
 mod cases;

@@ -13,8 +13,8 @@ use crate::StartError;
 /// The exit status of a run that was interrupted: what shells report for Ctrl-C.
 pub(super) const STATUS: u8 = 130;
 
-/// Has the first SIGINT or SIGTERM set a flag, and the second one end the process. The thread that waits for them drives
-/// the network, too: work for it can be given to the handle.
+/// Has the first SIGINT or SIGTERM set a flag, and the second one end the process. The thread that waits for them
+/// drives the network, too: work for it can be given to the handle.
 ///
 /// # Errors
 ///

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, HumanDuration, ProgressBar};
 
 use crate::cli::progress;
-use crate::cli::sources::Source;
+use crate::cli::sources::{Source, Storage};
 
 /// How often a line tells how far the run is.
 const EVERY: Duration = Duration::from_secs(10);
@@ -31,15 +31,15 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Begins to count the sources, where that can be done, and to show how far the run is. `before` pictures were done by
-    /// an earlier run.
-    pub(super) fn begin(sources: &[Source], before: u64) -> Self {
+    /// Begins to count the sources, where that can be done, and to show how far the run is. `before` pictures were done
+    /// by an earlier run.
+    pub(super) fn begin(sources: &[Source], storage: &Storage, before: u64) -> Self {
         let total = Arc::new(AtomicU64::new(UNKNOWN));
         if sources.iter().all(Source::is_countable) {
-            let (sources, total) = (sources.to_vec(), Arc::clone(&total));
+            let (sources, storage, total) = (sources.to_vec(), storage.clone(), Arc::clone(&total));
             // Beside the work: it takes seconds for a million files. Nobody waits for it at the end.
             std::thread::spawn(move || {
-                let count = sources.iter().map(|source| source.items().count() as u64).sum();
+                let count = sources.iter().map(|source| source.items(&storage).count() as u64).sum();
                 total.store(count, Ordering::Relaxed);
             });
         }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::Error;
 use crate::classifier::{Classification, ImageInfo};
+use crate::cli::sources;
 use crate::model::Prediction;
 
 /// Why there are no labels for a picture.
@@ -44,12 +45,8 @@ impl Fault {
 
 impl From<&Error> for Fault {
     fn from(error: &Error) -> Self {
-        let detail = match error {
-            // Here the caller and the operator are the same person.
-            Error::Internal(cause) => cause.to_string(),
-            error => error.to_string(),
-        };
-        Self { code: error.code(), status: error.status(), detail: one_line(&detail) }
+        // Here the caller and the operator are the same person.
+        Self { code: error.code(), status: error.status(), detail: one_line(&sources::reason(error)) }
     }
 }
 
@@ -99,6 +96,14 @@ impl Format {
                  JSON lines on standard output",
                 out.display()
             )),
+        }
+    }
+
+    /// As HTTP names it.
+    pub(super) fn media_type(self) -> &'static str {
+        match self {
+            Self::JsonLines => "application/x-ndjson",
+            Self::Csv { .. } => "text/csv",
         }
     }
 

@@ -7,8 +7,8 @@ use std::path::{self, Path};
 
 use sha2::{Digest as _, Sha256};
 
-/// A path as text. Each byte that is not UTF-8 becomes `\x` and two hexadecimal digits. A backslash before an `x` becomes
-/// `\x5c`, so that no two paths have the same text. All else stays as it is.
+/// A path as text. Each byte that is not UTF-8 becomes `\x` and two hexadecimal digits. A backslash before an `x`
+/// becomes `\x5c`, so that no two paths have the same text. All else stays as it is.
 pub(in crate::cli) fn text(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {

@@ -18,13 +18,13 @@ const ENDINGS: &[&str] = &[
     "heic", "heif", "hif", "jxl", "jp2", "j2k",
 ];
 
-/// The pictures in a folder and the folders in it, in the order of the names' bytes. That order is the same for each walk
-/// over the same folder.
+/// The pictures in a folder and the folders in it, in the order of the names' bytes. That order is the same for each
+/// walk over the same folder.
 ///
 /// - What begins with a dot is left out.
 /// - A file is certain to be a picture by the ending of its name. Of other files, the first bytes decide later.
-/// - Links to files are files. Links to folders are followed after all else, and each folder is walked once, whatever leads
-///   to it: so loops end, and a picture has the name that it has without links, where there is one.
+/// - Links to files are files. Links to folders are followed after all else, and each folder is walked once, whatever
+///   leads to it: so loops end, and a picture has the name that it has without links, where there is one.
 /// - A folder that cannot be read is an item that says so, since pictures may be missing.
 pub(in crate::cli) struct Walk {
     entries: walkdir::IntoIter,
