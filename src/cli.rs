@@ -1,16 +1,20 @@
 //! The command line.
 
+pub mod batch;
 pub mod classify;
 pub mod evaluate;
 mod heat;
 mod progress;
+mod sources;
 pub mod train;
 
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::Settings;
+use crate::config::{Config, Settings};
+use crate::{Classifier, StartError};
 
 /// An image classifier: an AWS Lambda function, a local HTTP server, a command line tool.
 ///
@@ -31,8 +35,14 @@ pub struct Arguments {
 pub enum Command {
     /// Serve HTTP on HOST:PORT
     Serve,
-    /// Classify image files
+    /// Classify image files and folders, for a person to read
     Classify(ClassifyArguments),
+    /// Classify any number of images on all processors: a row for each, in a file
+    ///
+    /// Rows come in the order of the sources. An image that cannot be classified has a row that says why. The exit
+    /// status is 0 if every row has labels, 3 if some rows are errors, 1 if the run could not be completed, and 130 if
+    /// it was interrupted.
+    Batch(BatchArguments),
     /// Measure top-1 and top-5 over a folder of labelled photos
     Evaluate(EvaluateArguments),
     /// Train a model of your own classes on labelled photos
@@ -42,7 +52,7 @@ pub enum Command {
 /// `image-classifier classify`.
 #[derive(Args, Debug)]
 pub struct ClassifyArguments {
-    /// Image files; `-` reads one from standard input
+    /// Image files, and folders of them; `-` reads one image from standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// One JSON object a line, rather than a table
@@ -60,6 +70,34 @@ pub struct ClassifyArguments {
     /// Write the picture, with where it shows its best label, as a PNG; takes one picture
     #[arg(long, value_name = "FILE.png", conflicts_with = "embed")]
     pub explain: Option<PathBuf>,
+}
+
+/// `image-classifier batch`.
+#[derive(Args, Debug)]
+pub struct BatchArguments {
+    /// Images, folders, `-` for a list from standard input, `s3://bucket/prefix`, a manifest (.csv) or an S3 Inventory
+    /// (manifest.json)
+    #[arg(required_unless_present = "files_from", value_name = "SOURCE")]
+    pub sources: Vec<PathBuf>,
+    /// Where the rows go: JSON lines for .jsonl and .ndjson, CSV for .csv, `-` for JSON lines on standard output; a
+    /// file, or `s3://bucket/key`
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Go on with FILE: keep its rows, but try again what may succeed now
+    #[arg(long)]
+    pub resume: bool,
+    /// A file that names images and folders, a line each; several are read one after the other
+    #[arg(long, value_name = "FILE")]
+    pub files_from: Vec<PathBuf>,
+    /// Names in lists are separated by NUL, as by `find -print0` [default: the first bytes of each list tell]
+    #[arg(short = '0', long)]
+    pub null: bool,
+    /// Everyday categories, such as `dog` for all its breeds, rather than classes
+    #[arg(long)]
+    pub basic: bool,
+    /// Images that are worked on at the same time [default: the processors available]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroU16>,
 }
 
 /// `image-classifier evaluate`.
@@ -91,4 +129,50 @@ pub struct TrainArguments {
     /// Remembers the embeddings, so that the next run is fast [default: OUT.embeddings]
     #[arg(long, value_name = "FILE")]
     pub embeddings: Option<PathBuf>,
+}
+
+/// Settings that matter to the server and to Lambda only, so that the help of other commands is not about them.
+const OF_SERVERS: &[&str] = &[
+    "max_images",
+    "s3_buckets",
+    "results",
+    "upload_bucket",
+    "cache_entries",
+    "api_token",
+    "cors_allow_origins",
+    "web_ui",
+    "host",
+    "port",
+    "max_concurrency",
+    "max_queue",
+    "max_connections",
+    "request_timeout_ms",
+    "metrics",
+];
+
+impl Arguments {
+    /// Reads the command line. Ends the process, with a message, where it is wrong or asks for help.
+    pub fn read() -> Self {
+        let mut command = Self::command();
+        // Has the settings copied to each command.
+        command.build();
+        for command in command.get_subcommands_mut().filter(|command| command.get_name() != "serve") {
+            let has_one_session = command.get_name() == "classify";
+            *command = std::mem::take(command).mut_args(|arg| {
+                let id = arg.get_id().as_str();
+                let is_hidden = OF_SERVERS.contains(&id) || (id == "intra_threads" && !has_one_session);
+                if is_hidden { arg.hide(true) } else { arg }
+            });
+        }
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// The model, with so many sessions of one thread: for many pictures that is faster than one session with many threads.
+///
+/// # Errors
+///
+/// A [`StartError`] that names the file and what is wrong with it.
+fn load_for_many(config: &Config, jobs: usize) -> Result<Classifier, StartError> {
+    Classifier::load(&Config { intra_threads: 1, ..config.clone() }, jobs)
 }

@@ -12,8 +12,9 @@
 //! - [`lambda`]: Lambda event → HTTP request → answer. The only module that knows events.
 //! - `objects`: S3, of which it reads and writes the buckets that are named. The only module that calls a network.
 //! - [`server`]: the local HTTP server.
+//! - `parallel`: many items read ahead and worked on by all processors.
 //! - `train`: photos with labels → a bundle with a head of its own.
-//! - [`cli`]: `classify`, `evaluate` and `train`.
+//! - [`cli`]: `classify`, `batch`, `evaluate` and `train`.
 //! - [`error`]: why a request was refused, or the program did not start.
 //! - [`telemetry`]: what it logs and measures.
 
@@ -26,8 +27,9 @@ pub mod http;
 pub mod image;
 pub mod lambda;
 pub mod model;
-#[allow(dead_code, reason = "the events of AWS services and the command line write and list; they come next")]
+#[allow(dead_code, reason = "the events of AWS services come next")]
 mod objects;
+mod parallel;
 pub mod server;
 pub mod telemetry;
 mod train;

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use lambda_image_classifier::cli::{self, Arguments, Command};
 use lambda_image_classifier::{Config, StartError, config, lambda, server, telemetry};
 use mimalloc::MiMalloc;
@@ -13,7 +12,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     config::prepare_environment();
-    let arguments = Arguments::parse();
+    let arguments = Arguments::read();
     telemetry::init(&arguments.settings.logging());
     match run(&arguments) {
         Ok(code) => code,
@@ -28,6 +27,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, StartError> {
     let config = Config::from_settings(&arguments.settings)?;
     match &arguments.command {
         Some(Command::Classify(classify)) => cli::classify::run(&config, classify),
+        Some(Command::Batch(batch)) => cli::batch::run(&config, batch),
         Some(Command::Evaluate(evaluate)) => cli::evaluate::run(&config, evaluate),
         Some(Command::Train(train)) => cli::train::run(&config, train),
         None if config.lambda.is_some() => lambda::run(&config).map(|()| ExitCode::SUCCESS),

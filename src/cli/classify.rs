@@ -1,11 +1,12 @@
-//! `image-classifier classify FILE…`
+//! `image-classifier classify FILE…`: pictures and folders, one after the other.
 
 use std::io::{self, Read as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::sources::{self, Item, Place, Walk};
 use super::{ClassifyArguments, heat, progress};
 use crate::classifier::{Classification, Embedding, ImageInfo, Options, Timing};
 use crate::config::Config;
@@ -22,24 +23,25 @@ pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, S
     if arguments.embed && classifier.model().embedding_len().is_none() {
         return Err(StartError::Command(Error::NoFeatures.to_string()));
     }
+    let inputs = inputs(&arguments.files);
     if let Some(out) = &arguments.explain {
-        check_explain(&classifier, arguments, out)?;
+        check_explain(&classifier, &inputs, out)?;
     }
     let level = if arguments.basic { Level::Basic } else { Level::Leaf };
     let explain = arguments.explain.is_some();
     let options =
         Options { top_k: config.top_k, min_score: config.min_score, function: None, level, explain };
-    let bar = progress::bar_for_many(arguments.files.len());
+    let bar = progress::bar_for_many(inputs.len());
     let mut failed = false;
-    for file in &arguments.files {
-        let bytes = read(file, config.limits.max_body_bytes);
+    for Input { name, place } in &inputs {
+        let bytes = place.clone().and_then(|file| read(&file, config.limits.max_body_bytes));
         let mut budget = classifier.budget();
         let mut lines = Vec::new();
         let written = if arguments.embed {
             let result =
                 bytes.and_then(|bytes| told(classifier.embed(&bytes, arguments.normalize, &mut budget)));
             failed |= result.is_err();
-            write_json(&mut lines, file, result.as_ref().map(Embedded::new))
+            write_json(&mut lines, name, result.as_ref().map(Embedded::new))
         } else {
             let result = bytes.and_then(|bytes| {
                 let found = told(classifier.classify(&bytes, options, &mut budget))?;
@@ -50,9 +52,9 @@ pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, S
             });
             failed |= result.is_err();
             if arguments.json {
-                write_json(&mut lines, file, result.as_ref().map(Classified::new))
+                write_json(&mut lines, name, result.as_ref().map(Classified::new))
             } else {
-                write_table(&mut lines, file, &result)
+                write_table(&mut lines, name, &result)
             }
         };
         let printed = written.and_then(|()| bar.suspend(|| io::stdout().write_all(&lines)));
@@ -70,15 +72,48 @@ pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, S
 /// Refuses what `--explain` cannot do, before any picture is looked at.
 fn check_explain(
     classifier: &Classifier,
-    arguments: &ClassifyArguments,
+    inputs: &[Input],
     out: &Path,
 ) -> Result<(), StartError> {
-    let [picture] = &arguments.files[..] else {
-        let what = format!("--explain takes one picture, not {}.", arguments.files.len());
-        return Err(StartError::Command(what));
+    let [Input { place, .. }] = inputs else {
+        return Err(StartError::Command(format!("--explain takes one picture, not {}.", inputs.len())));
     };
-    heat::check_apart(picture, out).map_err(StartError::Command)?;
+    if let Ok(picture) = place {
+        heat::check_apart(picture, out).map_err(StartError::Command)?;
+    }
     told(classifier.model().check_explains()).map_err(StartError::Command)
+}
+
+/// What is to be looked at, and why that cannot be done where it is known already.
+struct Input {
+    name: String,
+    place: Result<PathBuf, String>,
+}
+
+/// The files, and those in the folders.
+fn inputs(files: &[PathBuf]) -> Vec<Input> {
+    let mut inputs = Vec::new();
+    for file in files {
+        let name = sources::text(file);
+        if !file.is_dir() {
+            inputs.push(Input { name, place: Ok(file.clone()) });
+            continue;
+        }
+        let before = inputs.len();
+        inputs.extend(Walk::new(file).filter(Item::is_picture).map(|Item { name, place, .. }| Input {
+            name,
+            place: match place {
+                Place::File(file) => Ok(file),
+                // No folder holds one.
+                Place::Object(location) => Err(location.to_string()),
+                Place::Unreadable(error) => Err(error.to_string()),
+            },
+        }));
+        if inputs.len() == before {
+            inputs.push(Input { name, place: Err("There are no images in this folder.".to_owned()) });
+        }
+    }
+    inputs
 }
 
 /// An error as a person reads it.
@@ -143,18 +178,18 @@ impl<'a> Embedded<'a> {
     }
 }
 
-fn write_json(out: &mut impl Write, file: &Path, result: Result<impl Serialize, &String>) -> io::Result<()> {
+fn write_json(out: &mut impl Write, file: &str, result: Result<impl Serialize, &String>) -> io::Result<()> {
     let (answer, error) = match result {
         Ok(answer) => (Some(answer), None),
         Err(error) => (None, Some(error)),
     };
-    serde_json::to_writer(&mut *out, &Line { file: &file.to_string_lossy(), answer, error })?;
+    serde_json::to_writer(&mut *out, &Line { file, answer, error })?;
     writeln!(out)
 }
 
-fn write_table(out: &mut impl Write, file: &Path, result: &Result<Classification, String>) -> io::Result<()> {
+fn write_table(out: &mut impl Write, file: &str, result: &Result<Classification, String>) -> io::Result<()> {
     // A file name may hold anything; what a terminal would obey, or what would forge a row, is shown escaped.
-    let name: String = file.to_string_lossy().chars().flat_map(visible).collect();
+    let name: String = file.chars().flat_map(visible).collect();
     match result {
         Ok(answer) => {
             writeln!(

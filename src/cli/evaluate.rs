@@ -3,18 +3,21 @@
 mod report;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use serde::Deserialize;
 
-use super::{EvaluateArguments, progress};
+use super::{EvaluateArguments, load_for_many, progress};
+use crate::StartError;
 use crate::classifier::Options;
 use crate::config::Config;
 use crate::model::Level;
-use crate::{Classifier, StartError};
+use crate::parallel::{self, Threads};
 use report::{Photo, Report};
 
 /// One file of `reference.json`: `{"<file name>": {"class_id": 0, "top5": [[0, 0.87], …]}, …}`.
@@ -31,7 +34,7 @@ struct Reference {
 pub fn run(config: &Config, arguments: &EvaluateArguments) -> Result<ExitCode, StartError> {
     let photos = labelled_photos(&arguments.dir)?;
     let references = references(arguments)?;
-    let classifier = Classifier::load(config, 1)?;
+    let classifier = load_for_many(config, config.processors)?;
     let all = Options {
         top_k: classifier.classes(),
         min_score: 0.0,
@@ -41,23 +44,34 @@ pub fn run(config: &Config, arguments: &EvaluateArguments) -> Result<ExitCode, S
     };
     let mut report = Report::default();
     let bar = progress::bar(photos.len());
-    for (wnid, path) in &photos {
-        let class_id = classifier.class_of_wnid(wnid);
-        let answer = fs::read(path).map_err(|error| error.to_string()).and_then(|bytes| {
+    let read = |(wnid, path): (String, PathBuf)| {
+        let bytes = fs::read(&path).map_err(|error| error.to_string());
+        (wnid, path, bytes)
+    };
+    let classify = |(wnid, path, bytes): (String, PathBuf, Result<Vec<u8>, String>)| {
+        let answer = bytes.and_then(|bytes| {
             classifier.classify(&bytes, all, &mut classifier.budget()).map_err(|error| error.to_string())
         });
-        match (answer, class_id) {
-            (Ok(answer), Some(class_id)) => {
-                let name =
-                    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                let reference = references.get(&name).and_then(|reference| reference.top5.first().copied());
-                report.add(&Photo { class_id, answer: &answer, reference });
+        (wnid, path, answer)
+    };
+    let threads = Threads { readers: config.processors, workers: config.processors };
+    let never = AtomicBool::new(false);
+    let Ok(()) =
+        parallel::in_order(threads, photos.into_iter(), &never, read, classify, |(wnid, path, answer)| {
+            match (answer, classifier.class_of_wnid(&wnid)) {
+                (Ok(answer), Some(class_id)) => {
+                    let name =
+                        path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                    let reference =
+                        references.get(&name).and_then(|reference| reference.top5.first().copied());
+                    report.add(&Photo { class_id, answer: &answer, reference });
+                }
+                (Ok(_), None) => report.skip(&path, "the model has no class with this WordNet id"),
+                (Err(error), _) => report.skip(&path, &error),
             }
-            (Ok(_), None) => report.skip(path, "the model has no class with this WordNet id"),
-            (Err(error), _) => report.skip(path, &error),
-        }
-        bar.inc(1);
-    }
+            bar.inc(1);
+            Ok::<_, Infallible>(())
+        });
     bar.finish_and_clear();
     let text = if arguments.json { report.json() } else { report.text() };
     writeln!(io::stdout(), "{text}")

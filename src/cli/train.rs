@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{TrainArguments, classify, progress};
+use super::{TrainArguments, classify, load_for_many, progress};
 use crate::config::Config;
 use crate::model::Bundle;
 use crate::train::bundle::{self, Contents};
@@ -70,11 +70,10 @@ pub fn run(config: &Config, arguments: &TrainArguments) -> Result<ExitCode, Star
     Ok(ExitCode::SUCCESS)
 }
 
-/// The model, with a session of one thread for each processor: that is faster for many pictures than one session with
-/// all of them. Labels of its own classifier are of no account here.
+/// The model for all processors. Labels of its own classifier do not matter here.
 fn load(config: &Config) -> Result<Classifier, StartError> {
-    let config = Config { intra_threads: 1, deny_labels: String::new(), ..config.clone() };
-    let classifier = Classifier::load(&config, config.processors)?;
+    let config = Config { deny_labels: String::new(), ..config.clone() };
+    let classifier = load_for_many(&config, config.processors)?;
     if classifier.model().embedding_len().is_none() {
         return Err(StartError::Command(format!(
             "{}: the model has no output \"features\", so there are no embeddings to train on; `python -m ic_tools features` \

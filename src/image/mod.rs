@@ -57,7 +57,7 @@ pub use self::format::{Accepted, Format};
 pub use self::limits::{Budget, Limits};
 use self::orient::Orientation;
 pub use self::raster::Raster;
-pub(crate) use self::sniff::how_to_convert;
+pub(crate) use self::sniff::{how_to_convert, is_image};
 use crate::error::{Cause, Error};
 
 /// A decoded picture.

@@ -33,6 +33,12 @@ fn jpeg_behind(bytes: &[u8]) -> Option<&[u8]> {
     memmem::find(head, b"\xff\xd8\xff").map(|start| &bytes[start..])
 }
 
+/// Whether a file that begins with `head`, 256 bytes or all of them, is of a format that is decoded. White space before
+/// it may be there.
+pub(crate) fn is_image(head: &[u8]) -> bool {
+    format(head.trim_ascii_start()).is_some()
+}
+
 fn format(bytes: &[u8]) -> Option<Format> {
     // Each is as short as it may be and still tell the formats apart: of a file that was cut after three bytes,
     // or whose line breaks were converted on its way here, one should hear that, not that it is unknown.

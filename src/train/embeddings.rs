@@ -1,9 +1,8 @@
 //! Files → examples: an embedding of each picture, on all processors.
 
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,6 +10,7 @@ use super::dataset::Dataset;
 use super::examples::Example;
 use super::remembered;
 use crate::model::digest;
+use crate::parallel::{self, Threads};
 use crate::{Classifier, Error, StartError};
 
 /// Examples, and what did not become one.
@@ -36,43 +36,39 @@ pub(crate) fn embed(
     memory: &Path,
     read: &(dyn Fn(&Path) -> Result<Vec<u8>, String> + Sync),
     threads: usize,
-    done: &(dyn Fn() + Sync),
+    done: &dyn Fn(),
 ) -> Result<Embedded, StartError> {
     let depends_on = depends_on(classifier);
     let known = remembered::read(memory, &depends_on);
-    let next = AtomicUsize::new(0);
-    let found = Mutex::new(Vec::with_capacity(dataset.files.len()));
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((path, class)) = dataset.files.get(index) else { return };
-                    let example = read(path).and_then(|bytes| {
-                        let hash = Sha256::digest(&bytes).into();
-                        let old = known.get(&hash).cloned();
-                        let is_old = old.is_some();
-                        let embedding = old.map_or_else(|| embedding(classifier, &bytes), Ok)?;
-                        Ok((Example { path: path.clone(), hash, class: *class, embedding }, is_old))
-                    });
-                    found.lock().unwrap_or_else(PoisonError::into_inner).push((index, example));
-                    done();
-                }
-            });
-        }
-    });
-    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.sort_by_key(|&(index, _)| index);
     let mut embedded = Embedded::default();
-    for (index, example) in found {
-        match example {
+    let read_one = |index: usize| {
+        let (path, class) = &dataset.files[index];
+        (path, *class, read(path))
+    };
+    let embed_one = |(path, class, bytes): (&PathBuf, usize, Result<Vec<u8>, String>)| {
+        let example = bytes.and_then(|bytes| {
+            let hash = Sha256::digest(&bytes).into();
+            let old = known.get(&hash).cloned();
+            let is_old = old.is_some();
+            let embedding = old.map_or_else(|| embedding(classifier, &bytes), Ok)?;
+            Ok((Example { path: path.clone(), hash, class, embedding }, is_old))
+        });
+        example.map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let files = 0..dataset.files.len();
+    let threads = Threads { readers: threads, workers: threads };
+    let never = AtomicBool::new(false);
+    let Ok(()) = parallel::in_order(threads, files, &never, read_one, embed_one, |result| {
+        match result {
             Ok((example, is_old)) => {
                 embedded.remembered += usize::from(is_old);
                 embedded.examples.push(example);
             }
-            Err(error) => embedded.left_out.push(format!("{}: {error}", dataset.files[index].0.display())),
+            Err(error) => embedded.left_out.push(error),
         }
-    }
+        done();
+        Ok::<_, Infallible>(())
+    });
     let all = embedded.examples.iter().map(|example| (&example.hash, &example.embedding[..]));
     remembered::write(memory, &depends_on, all)
         .map_err(|error| StartError::Command(format!("{}: {error}", memory.display())))?;

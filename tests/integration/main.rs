@@ -4,6 +4,8 @@
 
 mod agreement;
 mod allocator;
+mod batch;
+mod batch_s3;
 mod cache;
 mod cargo_lambda;
 mod cases;
