@@ -70,11 +70,7 @@ pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, S
 }
 
 /// Refuses what `--explain` cannot do, before any picture is looked at.
-fn check_explain(
-    classifier: &Classifier,
-    inputs: &[Input],
-    out: &Path,
-) -> Result<(), StartError> {
+fn check_explain(classifier: &Classifier, inputs: &[Input], out: &Path) -> Result<(), StartError> {
     let [Input { place, .. }] = inputs else {
         return Err(StartError::Command(format!("--explain takes one picture, not {}.", inputs.len())));
     };

@@ -161,7 +161,8 @@ pub struct Moto {
 
 impl Moto {
     pub fn start() -> Self {
-        let program = std::env::var_os("MOTO_SERVER").map_or(repository(".venv/bin/moto_server"), PathBuf::from);
+        let program =
+            std::env::var_os("MOTO_SERVER").map_or(repository(".venv/bin/moto_server"), PathBuf::from);
         assert!(program.exists(), "moto is missing: run make .venv/stamp-s3");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process =

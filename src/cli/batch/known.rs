@@ -150,7 +150,7 @@ pub(super) fn copy_without(
     file.seek(SeekFrom::Start(0))?;
     let mut file = BufReader::new(file);
     let mut at = 0;
-    for part in without.iter().cloned().chain([end..end]) {
+    for part in without.iter().cloned().chain(std::iter::once(end..end)) {
         io::copy(&mut file.by_ref().take(part.start - at), to)?;
         io::copy(&mut file.by_ref().take(part.end - part.start), &mut io::sink())?;
         at = part.end;

@@ -142,7 +142,7 @@ impl Format {
             Self::Csv { labels } => {
                 let predictions = result.map_or(&[][..], |found| &found.predictions);
                 let columns = (0..labels).flat_map(|rank| match predictions.get(rank) {
-                    Some(Prediction { label, score, class_id }) => [
+                    Some(Prediction { label, score, class_id, .. }) => [
                         label.name.clone(),
                         score.to_string(),
                         class_id.map(|class_id| class_id.to_string()).unwrap_or_default(),
@@ -172,7 +172,12 @@ mod tests {
     fn found() -> Classification {
         let label = Label { name: "cup, \"hot\"".to_owned(), ..Label::default() };
         Classification {
-            predictions: vec![Prediction { class_id: Some(968), score: 0.25, label: label.into() }],
+            predictions: vec![Prediction {
+                class_id: Some(968),
+                score: 0.25,
+                label: label.into(),
+                heat_map: None,
+            }],
             image: ImageInfo { format: crate::image::Format::Png, width: 2, height: 1 },
             timing: Timing::default(),
             cached: false,
