@@ -194,11 +194,11 @@ fn a_fault_of_the_storage_is_told_from_one_of_the_request() {
 }
 
 /// What a storage answers to a request, and to which one of them.
-type Answer = fn(&Asked, usize) -> Reply;
+type Behaviour = fn(&Asked, usize) -> Reply;
 
 #[test]
 fn what_passes_is_tried_again() {
-    let cases: &[(&str, Answer)] = &[
+    let cases: &[(&str, Behaviour)] = &[
         ("it is busy twice", |_, earlier| match earlier {
             0 | 1 => Reply::error(503, "SlowDown"),
             _ => Reply::object(&fixture("coffee.png")),
