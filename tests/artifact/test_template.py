@@ -1,44 +1,18 @@
 """template.yaml fits the program, and what SAM builds of it is the package."""
 
 import hashlib
-import json
-import os
 import pathlib
 import re
-import subprocess
 
 import pytest
-import yaml
 
 from conftest import ROOT
-
-# Read by glibc and by ONNX Runtime, before the program begins.
-NOT_OURS = {"MIMALLOC_PURGE_DELAY", "ORT_DISABLE_TELEMETRY"}
-
-
-LONG_FORM = """
-import json, pathlib
-from samcli.yamlhelper import yaml_parse
-print(json.dumps(yaml_parse(pathlib.Path("template.yaml").read_text())))
-"""
-
-
-class Loader(yaml.SafeLoader):
-    """Takes CloudFormation's short forms, `!Ref X` and the like, as {"!Ref": X}."""
-
-
-def short_form(loader: Loader, tag: str, node: yaml.Node):
-    construct = {yaml.ScalarNode: loader.construct_scalar, yaml.SequenceNode: loader.construct_sequence}
-    value = construct[type(node)](node, *([True] if isinstance(node, yaml.SequenceNode) else []))
-    return {f"!{tag}": value}
-
-
-Loader.add_multi_constructor("!", short_form)
+from templates import NOT_OURS, load, sam, told_variables, translate
 
 
 @pytest.fixture(scope="module")
 def template() -> dict:
-    return yaml.load((ROOT / "template.yaml").read_text(), Loader)
+    return load(ROOT / "template.yaml")
 
 
 def function(template: dict) -> dict:
@@ -46,7 +20,7 @@ def function(template: dict) -> dict:
 
 
 def test_every_variable_is_one_that_the_program_reads(template, package):
-    told = subprocess.run([package / "bootstrap", "--help"], check=True, capture_output=True, text=True).stdout
+    told = told_variables(package / "bootstrap")
     known = set(re.findall(r"\[env: (\w+)", told))
     variables = set(function(template)["Environment"]["Variables"])
     assert variables - NOT_OURS <= known
@@ -68,7 +42,7 @@ def test_every_parameter_is_used_and_shown_in_a_group(template):
 
 
 def test_the_defaults_are_those_of_the_program(template, package):
-    told = subprocess.run([package / "bootstrap", "--help"], check=True, capture_output=True, text=True).stdout
+    told = told_variables(package / "bootstrap")
     variables = function(template)["Environment"]["Variables"]
     defaults = {name: default for default, name in re.findall(r"\[default: (\d+)\]\s*\[env: (\w+)", told)}
     both = defaults.keys() & variables.keys()
@@ -93,30 +67,8 @@ def test_the_role_may_write_its_own_log_and_nothing_else(template):
     assert statement["Resource"] == {"!GetAtt": "ClassifierLogs.Arn"}
 
 
-def sam(*arguments: str) -> str:
-    # SAM asks for a region even where it calls nobody.
-    variables = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-central-1"}
-    command = [ROOT / ".venv/bin/sam", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def test_what_sam_makes_of_the_rest_api_has_one_stage(monkeypatch):
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    from samtranslator.translator.transform import transform
-
-    class NoPolicies:
-        def load(self):
-            return {}
-
-    # The translator wants long forms, and so does this test.
-    text = subprocess.run(
-        [ROOT / ".venv/bin/python", "-c", LONG_FORM], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
-    document = json.loads(text)
-    document["Resources"]["ClassifierFunction"]["Properties"]["CodeUri"] = "s3://bucket/key"
-    resources = transform(document, {}, NoPolicies())["Resources"]
+def test_what_sam_makes_of_the_rest_api_has_one_stage():
+    resources = translate(ROOT / "template.yaml")["Resources"]
     stages = [
         (name, resource["Properties"]["StageName"])
         for name, resource in resources.items()
