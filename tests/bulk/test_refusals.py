@@ -1,0 +1,140 @@
+"""What must not be read is not read, and what must not be followed is not followed."""
+
+import json
+import socketserver
+import threading
+
+import pytest
+
+from answers import batch, told
+from conftest import PHOTOS, Account
+from pictures import png
+from proxies import Request, cut_off, redirect, say_it_has
+
+
+def ask(account: Account, bucket: str, key: str) -> dict:
+    """The answer about one object, invoked directly."""
+    outcome = account.function.invoke(json.dumps({"s3": {"bucket": bucket, "key": key}}).encode())
+    assert not outcome.is_error, outcome
+    return outcome.json()
+
+
+def ask_as_batch(account: Account, bucket: str, key: str) -> dict:
+    """The same, as a batch of one."""
+    outcome = account.function.invoke(batch(bucket, [key]))
+    assert not outcome.is_error, outcome
+    (answer,) = outcome.json()
+    return answer
+
+
+BOTH_WAYS = pytest.mark.parametrize("ask", [ask, ask_as_batch])
+
+
+def buckets_asked(account: Account) -> set[str]:
+    return {bucket for _, bucket, _ in account.storage.requests}
+
+
+@BOTH_WAYS
+def test_a_bucket_that_is_not_named_is_not_asked(account: Account, ask):
+    account.put("secret.png", png(1), "private")
+    assert told(ask(account, "private", "secret.png")) == "bucket_not_allowed"
+    assert account.storage.requests == {}
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    "key",
+    [
+        "../private/secret.png",
+        "a/../../private/secret.png",
+        "/../private/secret.png",
+        "..%2fprivate/secret.png",
+        "%2e%2e/private/secret.png",
+        "..\\private\\secret.png",
+        "./../private/secret.png",
+        "?/../../private/secret.png",
+        "#/../../private/secret.png",
+        "x?list-type=2",
+    ],
+)
+def test_no_key_leads_out_of_its_bucket(account: Account, ask, key):
+    account.put("secret.png", png(1), "private")
+    answer = ask(account, PHOTOS, key)
+    assert "predictions" not in answer, answer
+    assert answer["status"] < 500, answer
+    assert buckets_asked(account) <= {PHOTOS}
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("bucket", ["photos/../private", "photos/", "../private", "private?", "photos,private", "", "."])
+def test_no_name_of_a_bucket_leads_to_another_one(account: Account, ask, bucket):
+    account.put("secret.png", png(1), "private")
+    answer = ask(account, bucket, "secret.png")
+    assert "predictions" not in answer and answer["status"] < 500, answer
+    assert account.storage.requests == {}
+
+
+class Trap(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.server.visits.append(self.request.recv(1000))
+
+
+@pytest.fixture
+def elsewhere():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Trap) as server:
+        server.visits = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_redirect_to_another_host_is_not_followed(account: Account, elsewhere):
+    account.put("moved.png", png(2))
+    port = elsewhere.server_address[1]
+    account.storage.fault = lambda _: redirect(f"http://localhost:{port}/photos/moved.png")
+    outcome = account.function.invoke(batch(PHOTOS, ["moved.png"]))
+    assert "predictions" not in outcome.payload.decode()
+    assert elsewhere.visits == []
+    # It lives on.
+    account.storage.fault = None
+    assert told(ask(account, PHOTOS, "moved.png")) is None
+
+
+def test_an_object_of_10_gb_is_refused_by_its_head(account: Account):
+    account.put("huge.png", png(3))
+    account.storage.fault = lambda request: say_it_has(10 * 2**30) if request.method == "HEAD" else None
+    assert told(ask(account, PHOTOS, "huge.png")) == "object_too_large"
+    assert not any(method == "GET" for method, *_ in account.storage.requests)
+
+
+def test_an_object_that_is_missing_is_an_answer(account: Account):
+    assert told(ask(account, PHOTOS, "nothing.png")) == "object_not_found"
+    assert told(ask_as_batch(account, PHOTOS, "nothing.png")) == "object_not_found"
+
+
+def test_an_object_whose_bytes_stop_coming_is_never_classified_in_part(account: Account):
+    """The connection ends in the middle once; the client goes on, or the function says that it should be tried again."""
+    account.put("cut.png", png(4))
+
+    def once(request: Request):
+        return cut_off if request.method == "GET" and request.before == 0 else None
+
+    account.storage.fault = once
+    outcome = account.function.invoke(batch(PHOTOS, ["cut.png"]))
+    if outcome.is_error:
+        assert outcome.json()["errorType"] == "TryAgain"
+        outcome = account.function.invoke(batch(PHOTOS, ["cut.png"]))
+    assert told(outcome.json()[0]) is None
+
+
+def test_an_object_that_changes_while_it_is_read_is_noticed(account: Account):
+    account.put("changing.png", png(5))
+
+    def replace(request: Request):
+        if request.method == "GET" and request.before == 0:
+            account.put("changing.png", png(6))
+
+    account.storage.fault = replace
+    outcome = account.function.invoke(batch(PHOTOS, ["changing.png"]))
+    assert outcome.is_error and outcome.json()["errorType"] == "TryAgain", outcome
+    assert told(ask(account, PHOTOS, "changing.png")) is None
