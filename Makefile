@@ -8,6 +8,7 @@ LIBRARY := lib/libonnxruntime.so
 CARGO_LAMBDA := .venv/stamp-dev
 ZIG := .venv/stamp-package
 SAM := .venv/stamp-sam
+S3 := .venv/stamp-s3
 API := .venv/stamp-api
 TOOLS := .venv-tools/stamp
 BENCH := .venv-bench/stamp
@@ -39,7 +40,7 @@ run: $(LIBRARY) ## Serve http://127.0.0.1:5000 (PORT=… for another port)
 	cargo run --release --locked -- serve
 
 .PHONY: test
-test: setup ## Run the tests (PHOTOS=DIR for those over labelled photos)
+test: setup $(S3) ## Run the tests (PHOTOS=DIR for those over labelled photos)
 	PHOTOS="$(abspath $(PHOTOS))" cargo test --locked
 	@if scripts/has-browser; then $(MAKE) --no-print-directory test-page; else echo "The tests of the page are left out."; fi
 
@@ -48,7 +49,7 @@ $(BROWSER): tests/browser/package-lock.json
 	touch $@
 
 .PHONY: test-page
-test-page: $(LIBRARY) $(BROWSER) ## Test the web page in Chromium (CHROMIUM=FILE for another than Debian's)
+test-page: $(LIBRARY) $(BROWSER) $(S3) ## Test the web page in Chromium (CHROMIUM=FILE for another than Debian's)
 	cargo build --locked
 	cd tests/browser && node --test --test-reporter=spec
 

@@ -3,6 +3,7 @@
 //! Nothing else in the crate reads the environment. A flag wins over the variable of the same name; an empty
 //! variable counts as unset, because deployment templates pass empty parameters on as empty strings.
 
+mod aws;
 mod check;
 mod environment;
 mod executable;
@@ -10,15 +11,19 @@ mod lambda;
 mod origin;
 mod paths;
 mod settings;
+mod storage;
 mod token;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use aws::AwsEnvironment;
 use check::Check;
 pub use environment::prepare as prepare_environment;
 pub use lambda::LambdaEnvironment;
 pub use settings::Settings;
+pub(crate) use storage::is_bucket;
+pub use storage::{Prefix, Storage};
 pub use token::ApiToken;
 
 use crate::StartError;
@@ -73,6 +78,8 @@ pub struct Config {
     pub deny_labels: String,
     /// What a request may ask for at most.
     pub limits: Limits,
+    /// Which buckets of S3 may be read and written.
+    pub storage: Storage,
     /// Images whose answers are remembered.
     pub cache_entries: usize,
     /// Threads of ONNX Runtime within one run.
@@ -126,6 +133,7 @@ impl Config {
                 max_pixels: check.number("MAX_PIXELS", &settings.max_pixels, 64_000_000, 1..=1_000_000_000),
                 max_images: check.number("MAX_IMAGES", &settings.max_images, 16, 1..=1024),
             },
+            storage: Storage::checked(settings, &mut check),
             cache_entries: check.number("CACHE_ENTRIES", &settings.cache_entries, 256, 0..=1_000_000),
             intra_threads: check.number("INTRA_THREADS", &settings.intra_threads, processors, 1..=256),
             api_token: check.token(given(&settings.api_token)),

@@ -65,11 +65,23 @@ pub enum Error {
     #[error("{0}")]
     Unauthorized(&'static str),
 
+    /// 403: the bucket is not one that may be read.
+    #[error("{0}")]
+    BucketNotAllowed(String),
+
+    /// 403: this caller may not name objects, or nobody may.
+    #[error("{0}")]
+    ReferenceNotAllowed(&'static str),
+
     /// 404: no such route.
     #[error(
         "There is nothing at this path. POST an image to /classify, /predict or /embed; GET /health and /info."
     )]
     NotFound,
+
+    /// 404: no such object, no such version of it, or no such bucket.
+    #[error("{0}")]
+    ObjectNotFound(&'static str),
 
     /// 405: the route exists, for other methods.
     #[error(
@@ -88,6 +100,10 @@ pub enum Error {
         /// `REQUEST_TIMEOUT_MS`, in seconds.
         seconds: f64,
     },
+
+    /// 409: the object was replaced while it was read.
+    #[error("The object was replaced while it was read. Send the request again.")]
+    ObjectChanged,
 
     /// 413: more bytes than `MAX_BODY_BYTES`, after base64 is undone.
     #[error(
@@ -111,6 +127,17 @@ pub enum Error {
         max: u64,
         /// Empty, or ` for …` where the limit is that of one kind of file.
         of_kind: &'static str,
+    },
+
+    /// 413: an object of more bytes than `MAX_OBJECT_BYTES`.
+    #[error(
+        "The object has {size} bytes; at most {max} are accepted. Store a smaller picture: 1000 pixels on the long side are plenty."
+    )]
+    ObjectTooLarge {
+        /// Its size by the storage, in bytes.
+        size: u64,
+        /// `MAX_OBJECT_BYTES`.
+        max: usize,
     },
 
     /// 415: not one of the formats that are decoded.
@@ -152,6 +179,16 @@ pub enum Error {
         "The request could not be answered because of a fault in this service. Its log names the cause under the same request id."
     )]
     Internal(#[source] Cause),
+
+    /// 502: the storage refuses this service.
+    #[error(
+        "The storage does not let this service do that. Ask whoever runs the service: its log names the reason under the same request id."
+    )]
+    StorageDenied(#[source] Cause),
+
+    /// 503: the storage has no time, or cannot be reached.
+    #[error("The storage did not answer, or not completely. Try again in a second.")]
+    StorageUnavailable(#[source] Cause),
 
     /// 503: too many requests wait already.
     #[error("The service has more requests than it can answer just now. Try again in a second.")]
@@ -228,16 +265,23 @@ kinds! {
     Self::TooManyImages { .. } => (400, "too_many_images", "Too many images"),
     Self::InvalidEvent(_) => (400, "invalid_event", "Invalid event"),
     Self::Unauthorized(_) => (401, "unauthorized", "Unauthorized"),
+    Self::BucketNotAllowed(_) => (403, "bucket_not_allowed", "Bucket not allowed"),
+    Self::ReferenceNotAllowed(_) => (403, "reference_not_allowed", "Reference not allowed"),
     Self::NotFound => (404, "not_found", "Not found"),
     Self::NoFeatures => (404, "no_features", "No embeddings"),
+    Self::ObjectNotFound(_) => (404, "object_not_found", "No such object"),
     Self::MethodNotAllowed { .. } => (405, "method_not_allowed", "Method not allowed"),
     Self::RequestTimeout { .. } => (408, "request_timeout", "Request timeout"),
+    Self::ObjectChanged => (409, "object_changed", "Object changed"),
     Self::BodyTooLarge { .. } => (413, "body_too_large", "Body too large"),
     Self::ImageTooLarge { .. } => (413, "image_too_large", "Image too large"),
+    Self::ObjectTooLarge { .. } => (413, "object_too_large", "Object too large"),
     Self::UnsupportedFormat { .. } => (415, "unsupported_format", "Unsupported format"),
     Self::UndecodableImage { .. } => (422, "undecodable_image", "Undecodable image"),
     Self::TruncatedImage { .. } => (422, "truncated_image", "Truncated image"),
     Self::Internal(_) => (500, "internal", "Internal error"),
+    Self::StorageDenied(_) => (502, "storage_denied", "Storage denied"),
+    Self::StorageUnavailable(_) => (503, "storage_unavailable", "Storage unavailable"),
     Self::Overloaded => (503, "overloaded", "Overloaded"),
 }
 

@@ -10,6 +10,7 @@
 //! - [`classifier`]: joins the two and takes the times.
 //! - [`http`]: request body → images, the routes, the answers.
 //! - [`lambda`]: Lambda event → HTTP request → answer. The only module that knows events.
+//! - `objects`: S3, of which it reads and writes the buckets that are named. The only module that calls a network.
 //! - [`server`]: the local HTTP server.
 //! - `train`: photos with labels → a bundle with a head of its own.
 //! - [`cli`]: `classify`, `evaluate` and `train`.
@@ -25,6 +26,8 @@ pub mod http;
 pub mod image;
 pub mod lambda;
 pub mod model;
+#[allow(dead_code, reason = "the events of AWS services and the command line write and list; they come next")]
+mod objects;
 pub mod server;
 pub mod telemetry;
 mod train;

@@ -2,7 +2,7 @@
 
 import { names, percent, show } from "./card.js";
 import { FORMATS, prepare, read } from "./picture.js";
-import { classify, info, isPassing, pause } from "./service.js";
+import { classify, info, isPassing, json, pause, upload } from "./service.js";
 import { firstLanguage, remember, textsOf } from "./texts.js";
 
 /** Pictures that are worked on at the same time; more would only wait in the service. */
@@ -101,7 +101,7 @@ async function look(picture) {
   let outcome;
   try {
     const bytes = await bytesOf(picture);
-    const { body, notice, preview } = await prepare(bytes, picture.file.name, service?.limits);
+    const { body, notice, preview } = await prepare(bytes, picture.file.name, allowed());
     if (signal.aborted) return;
     picture.notice = notice;
     if (preview) picture.preview ??= URL.createObjectURL(preview);
@@ -122,6 +122,15 @@ async function look(picture) {
   announce(picture);
 }
 
+/** Whether a picture is put elsewhere first, since no request takes it. */
+const isTooLarge = ({ size }) => Boolean(service?.uploads) && size > service.limits.max_body_bytes;
+
+/** What a picture may have: where it can be put elsewhere, more than a request. */
+function allowed() {
+  if (!service?.uploads) return service?.limits;
+  return { ...service.limits, max_body_bytes: Math.max(service.limits.max_body_bytes, service.limits.max_object_bytes) };
+}
+
 /** Whether a person wants classes or everyday categories. */
 const level = () => (element("basic").checked ? "basic" : "leaf");
 
@@ -131,7 +140,8 @@ async function send(picture, body) {
   for (let left = RETRIES; ; left -= 1) {
     refresh(picture, "sending");
     const sentWith = token;
-    const outcome = await classify(body, level(), sentWith, signal);
+    const named = isTooLarge(body) ? await upload(body, sentWith, signal) : null;
+    const outcome = named?.error ? named : await classify(named ? json(named) : body, level(), sentWith, signal);
     const seconds = outcome.error?.retryAfter;
     if (signal.aborted || left === 0 || !seconds) return { ...outcome, sentWith };
     refresh(picture, "busy");
@@ -212,7 +222,8 @@ function changeLevel() {
 
 function showService() {
   if (!service) return;
-  const { model, limits } = service;
+  const { model } = service;
+  const limits = allowed();
   element("levels").hidden = !model.levels?.includes("basic");
   const number = (value) => value.toLocaleString(language, { maximumFractionDigits: 1 });
   element("model").textContent = texts.model(

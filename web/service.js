@@ -8,6 +8,17 @@ const PATIENCE = 60_000;
 /** How long pictures wait for the limits of the service, in milliseconds. */
 const PATIENCE_FOR_INFO = 5_000;
 
+/** The same for a picture that is put elsewhere first, which is larger. */
+const PATIENCE_FOR_UPLOADS = 600_000;
+
+/** Types that a picture may be put as. */
+const TYPE = /^image\/(?!svg)[a-z0-9][a-z0-9.+-]{0,62}$/;
+
+const UNKNOWN_TYPE = "application/octet-stream";
+
+/** Codes after which the same picture is sent again by itself. */
+const PASSING = ["overloaded", "storage_unavailable"];
+
 /** The longest pause before another try, in seconds. Where the service asks for a longer one, a person is told. */
 const LONGEST_PAUSE = 30;
 
@@ -54,28 +65,60 @@ export async function info() {
  * gateways have answers of their own. `retryAfter` are the seconds after which it should come again by itself, or 0.
  */
 export async function classify(body, level, token, end) {
-  const headers = { "Content-Type": body.type || "application/octet-stream" };
+  const sent = await send(`classify?top_k=3&level=${level}`, body, token, end);
+  return sent.error ? sent : Array.isArray(sent.json?.predictions) ? { answer: sent.json } : refusal(sent);
+}
+
+/**
+ * Puts a picture that is too large for a request where the service says: `{ upload }`, the id to have it classified by, or
+ * an error as `classify` has it. Never throws.
+ */
+export async function upload(body, token, end) {
+  const wanted = { content_type: TYPE.test(body.type) ? body.type : UNKNOWN_TYPE, content_length: body.size };
+  const sent = await send("uploads", json(wanted), token, end);
+  const offer = sent.json;
+  if (sent.error || !offer?.url) return sent.error ? sent : refusal(sent);
+  const { url, method } = offer;
+  // The browser writes the length itself, and takes it from nobody.
+  const headers = { "Content-Type": offer.headers["content-type"] };
+  const put = await ask(url, { method, body, headers }, PATIENCE_FOR_UPLOADS, end);
+  return put.error ? put : put.response.ok ? { upload: offer.upload } : refusal(put);
+}
+
+/** What is sent as JSON. */
+export const json = (value) => new Blob([JSON.stringify(value)], { type: "application/json" });
+
+/** Sends something to a path of the service. */
+function send(path, body, token, end) {
+  const headers = { "Content-Type": body.type || UNKNOWN_TYPE };
   if (token) headers.Authorization = `Bearer ${token}`;
+  return ask(new URL(path, BASE), { method: "POST", body, headers }, PATIENCE, end);
+}
+
+/** What an address answers: `{ response, json }`, where `json` is null if it is something else; or an error. */
+async function ask(address, options, patience, end) {
   let response, text;
   try {
-    const address = new URL(`classify?top_k=3&level=${level}`, BASE);
-    await within(PATIENCE, async (signal) => {
-      response = await fetch(address, { method: "POST", body, headers, signal });
+    await within(patience, async (signal) => {
+      response = await fetch(address, { ...options, signal });
       text = await response.text();
     }, end);
   } catch (error) {
     return { error: { code: error.name === "TimeoutError" ? "timeout" : "network", detail: null } };
   }
-  let json = null;
   try {
-    json = JSON.parse(text);
+    return { response, json: JSON.parse(text) };
   } catch {
     // Not of this service.
+    return { response, json: null };
   }
-  if (response.ok && Array.isArray(json?.predictions)) return { answer: json };
+}
+
+/** The error of an answer. */
+function refusal({ response, json }) {
   const { status } = response;
   const code = typeof json?.code === "string" ? json.code : `status_${status}`;
-  const seconds = code === "overloaded" ? Number(response.headers.get("Retry-After")) : 0;
+  const seconds = PASSING.includes(code) ? Number(response.headers.get("Retry-After")) : 0;
   const retryAfter = seconds <= LONGEST_PAUSE ? seconds : 0;
   return { error: { code, detail: json?.detail ?? null, status, retryAfter } };
 }

@@ -53,6 +53,22 @@ pub struct Settings {
     #[arg(long, env = "INTRA_THREADS", global = true, value_name = "N")]
     pub(super) intra_threads: Option<String>,
 
+    /// Buckets of S3 whose objects may be read, separated by commas [default: none]
+    #[arg(long, env = "S3_BUCKETS", global = true, value_name = "BUCKETS")]
+    pub(super) s3_buckets: Option<String>,
+
+    /// Largest object that is read from S3, in bytes [default: 52428800]
+    #[arg(long, env = "MAX_OBJECT_BYTES", global = true, value_name = "BYTES")]
+    pub(super) max_object_bytes: Option<String>,
+
+    /// Where events leave their answers: `s3://bucket/prefix` [default: nowhere]
+    #[arg(long, env = "RESULTS", global = true, value_name = "PREFIX")]
+    pub(super) results: Option<String>,
+
+    /// The bucket that `POST /uploads` lets callers put photos into [default: none]
+    #[arg(long, env = "UPLOAD_BUCKET", global = true, value_name = "BUCKET")]
+    pub(super) upload_bucket: Option<String>,
+
     /// Answer only who sends this token as `Authorization: Bearer …` [default: everyone]
     #[arg(long, env = "API_TOKEN", global = true, value_name = "TOKEN", hide_env_values = true)]
     pub(super) api_token: Option<String>,

@@ -12,6 +12,7 @@ use super::App;
 use super::answer::{self, Full, OneOf};
 use super::body::RawOptions;
 use super::images::{self, Outcome, Request, Task};
+use super::references::Authenticated;
 use crate::classifier::{Classification, Options};
 use crate::model::Function;
 use crate::telemetry::Notes;
@@ -22,12 +23,13 @@ pub(super) async fn classify(
     State(app): State<Arc<App>>,
     Extension(notes): Extension<Notes>,
     RawQuery(query): RawQuery,
+    caller: Option<Extension<Authenticated>>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Error> {
     let task =
         task(query, |app, _, outcome, id| outcome.full(app.classifier.card(), id, Full::whole, Full::part))?;
-    images::answer(Request { app, notes, headers, bytes }, task).await
+    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some() }, task).await
 }
 
 /// The bare list, `[{"label", "score"}, …]`; a list of such lists for several images.
@@ -35,6 +37,7 @@ pub(super) async fn predict(
     State(app): State<Arc<App>>,
     Extension(notes): Extension<Notes>,
     RawQuery(query): RawQuery,
+    caller: Option<Extension<Authenticated>>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Error> {
@@ -45,7 +48,7 @@ pub(super) async fn predict(
             answer::json(&lists)
         }
     })?;
-    images::answer(Request { app, notes, headers, bytes }, task).await
+    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some() }, task).await
 }
 
 /// Classifies images by the options of the query string and of the body.

@@ -16,6 +16,7 @@ use super::App;
 use super::answer::ModelName;
 use super::body::shown;
 use super::images::{self, Request, Task};
+use super::references::Authenticated;
 use crate::classifier::{Embedding, ImageInfo, Timing};
 use crate::model::Card;
 use crate::telemetry::Notes;
@@ -26,6 +27,7 @@ pub(super) async fn embed(
     State(app): State<Arc<App>>,
     Extension(notes): Extension<Notes>,
     RawQuery(query): RawQuery,
+    caller: Option<Extension<Authenticated>>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Error> {
@@ -47,7 +49,7 @@ pub(super) async fn embed(
             )
         },
     };
-    images::answer(Request { app, notes, headers, bytes }, task).await
+    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some() }, task).await
 }
 
 /// The options of the query string. Those of labels, such as `top_k`, mean nothing here.

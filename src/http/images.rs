@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::App;
 use super::answer::{self, OneOf, Results};
 use super::body::{self, RawOptions, Upload};
+use super::references;
 use crate::classifier::milliseconds;
 use crate::image::Budget;
 use crate::model::Card;
@@ -26,6 +27,8 @@ pub(super) struct Request {
     pub(super) notes: Notes,
     pub(super) headers: HeaderMap,
     pub(super) bytes: Bytes,
+    /// The caller showed who they are, and may name objects.
+    pub(super) is_authenticated: bool,
 }
 
 /// Makes the options of a request from those in its body; what stands in its query string is in here already.
@@ -69,37 +72,69 @@ impl<T> Outcome<T> {
 }
 
 /// Has the images of a body worked on and the answer written, off the async thread.
+///
+/// A request that only has images of its own passes to a blocking thread once. One that names objects gives its place back
+/// while it waits for the storage, and takes one anew for each image.
 pub(super) async fn answer<O, T>(request: Request, task: Task<O, T>) -> Result<Response, Error>
 where
-    O: Copy + 'static,
-    T: 'static,
+    O: Copy + Send + 'static,
+    T: Send + 'static,
     for<'a> Found: From<&'a T>,
 {
-    let Request { app, notes, headers, bytes } = request;
-    let start = Instant::now();
-    let place = app.places.take().await?;
-    notes.record().queue_ms = Some(milliseconds(start.elapsed()));
+    let Request { app, notes, headers, bytes, is_authenticated } = request;
     // Goes with this future, which is dropped when the client goes away.
     let client = Arc::new(());
     let asked = Arc::downgrade(&client);
+    let (first_app, first_notes) = (Arc::clone(&app), notes.clone());
+    let step = on_a_place(&app, &notes, move || {
+        let content_type = text_of(&headers, header::CONTENT_TYPE);
+        begin(first_app, first_notes, asked, content_type, bytes.clone(), task)
+            .and_then(Batch::whole)
+            .map_err(|error| blame_encoding(error, text_of(&headers, header::CONTENT_ENCODING), &bytes))
+    })
+    .await?;
+    let mut batch = match step {
+        Step::Answered(response) => return Ok(response),
+        Step::Refers(batch) => *batch,
+    };
+    let _memory = app.reading.take().await?;
+    while let Some(image) = batch.next() {
+        let upload = match image {
+            Ok(body::Image::Sent(upload)) => Ok(upload),
+            Ok(body::Image::Elsewhere(reference)) => {
+                references::read(&app, &notes, reference, is_authenticated).await
+            }
+            Err(error) => Err(error),
+        };
+        batch = on_a_place(&app, &notes, move || {
+            batch.add(upload);
+            Ok(batch)
+        })
+        .await?;
+    }
+    let response = batch.finish();
+    drop(client);
+    response
+}
+
+/// Waits for a place, and works on a blocking thread.
+async fn on_a_place<T: Send + 'static>(
+    app: &App,
+    notes: &Notes,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let start = Instant::now();
+    let place = app.places.take().await?;
+    let waited = milliseconds(start.elapsed());
+    {
+        let mut record = notes.record();
+        record.queue_ms = Some(record.queue_ms.unwrap_or_default() + waited);
+    }
     let done = tokio::task::spawn_blocking(move || {
         let _place = place;
-        let content_type = text_of(&headers, header::CONTENT_TYPE);
-        let written = task.written;
-        let (options, outcome) = work(&app, &notes, &asked, content_type, bytes.clone(), task)
-            .map_err(|error| blame_encoding(error, text_of(&headers, header::CONTENT_ENCODING), &bytes))?;
-        let (id, is_cached) = {
-            let record = notes.record();
-            (Arc::clone(&record.request_id), record.cache_hits() == record.images.len())
-        };
-        let mut response = written(&app, options, &outcome, &id)?;
-        let value = HeaderValue::from_static(if is_cached { "hit" } else { "miss" });
-        response.headers_mut().insert(CACHE, value);
-        Ok(response)
-    })
-    .await;
-    drop(client);
-    done.map_err(Error::internal)?
+        work()
+    });
+    done.await.map_err(Error::internal)?
 }
 
 fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -126,36 +161,105 @@ fn blame_encoding(error: Error, encoding: Option<&str>, bytes: &[u8]) -> Error {
     }
 }
 
-/// Works on the images of a body, one after the other, as long as somebody asks.
-fn work<O: Copy, T>(
-    app: &App,
-    notes: &Notes,
-    asked: &Weak<()>,
+/// The images of a request on their way to an answer.
+struct Batch<O, T> {
+    app: Arc<App>,
+    notes: Notes,
+    /// Alive as long as somebody waits for the answer.
+    asked: Weak<()>,
+    options: O,
+    images: std::vec::IntoIter<Result<body::Image, Error>>,
+    several: bool,
+    budget: Budget,
+    work: fn(&Classifier, &[u8], O, &mut Budget) -> Result<T, Error>,
+    written: fn(&App, O, &Outcome<T>, &str) -> Result<Response, Error>,
+    results: Vec<Result<T, Error>>,
+}
+
+/// How far a request comes without the storage.
+enum Step<O, T> {
+    Answered(Response),
+    Refers(Box<Batch<O, T>>),
+}
+
+/// Reads a body.
+fn begin<O: Copy, T>(
+    app: Arc<App>,
+    notes: Notes,
+    asked: Weak<()>,
     content_type: Option<&str>,
     bytes: Bytes,
     task: Task<O, T>,
-) -> Result<(O, Outcome<T>), Error>
+) -> Result<Batch<O, T>, Error> {
+    let submission = body::parse(content_type, bytes, app.body_limits)?;
+    let options = (task.options)(&app, submission.options)?;
+    let budget = app.classifier.budget();
+    Ok(Batch {
+        app,
+        notes,
+        asked,
+        options,
+        images: submission.images.into_iter(),
+        several: submission.several,
+        budget,
+        work: task.work,
+        written: task.written,
+        results: Vec::new(),
+    })
+}
+
+impl<O: Copy, T> Batch<O, T>
 where
     for<'a> Found: From<&'a T>,
 {
-    let submission = body::parse(content_type, bytes, app.body_limits)?;
-    let options = (task.options)(app, submission.options)?;
-    let mut budget = app.classifier.budget();
-    let each = |upload: Result<Upload, Error>| {
+    /// Works on all images, if none of them must be read from the storage first.
+    fn whole(mut self) -> Result<Step<O, T>, Error> {
+        if self.images.as_slice().iter().flatten().any(|image| image.sent().is_none()) {
+            return Ok(Step::Refers(Box::new(self)));
+        }
+        while let Some(image) = self.next() {
+            let upload = image.and_then(|image| match image {
+                body::Image::Sent(upload) => Ok(upload),
+                body::Image::Elsewhere(_) => Err(Error::internal("a reference was overlooked")),
+            });
+            self.add(upload);
+        }
+        self.finish().map(Step::Answered)
+    }
+
+    /// The next image, as long as somebody asks.
+    fn next(&mut self) -> Option<Result<body::Image, Error>> {
+        if self.asked.strong_count() > 0 { self.images.next() } else { None }
+    }
+
+    /// Works on an image, and keeps what it came to.
+    fn add(&mut self, upload: Result<Upload, Error>) {
         let (file_name, result) = match upload {
             Ok(Upload { bytes, file_name }) => {
-                (file_name, (task.work)(&app.classifier, &bytes, options, &mut budget))
+                (file_name, (self.work)(&self.app.classifier, &bytes, self.options, &mut self.budget))
             }
             Err(error) => (None, Err(error)),
         };
-        notes.record().images.push(Image::new(file_name.as_deref(), &result));
-        result
-    };
-    let images = submission.images.into_iter().take_while(|_| asked.strong_count() > 0);
-    let mut results = images.map(each);
-    if submission.several {
-        return Ok((options, Outcome::Several(results.collect())));
+        self.notes.record().images.push(Image::new(file_name.as_deref(), &result));
+        self.results.push(result);
     }
-    let one = results.next().unwrap_or_else(|| Err(Error::internal("a body without images")))?;
-    Ok((options, Outcome::One(one)))
+
+    /// Writes the answer.
+    fn finish(self) -> Result<Response, Error> {
+        let Self { app, notes, options, several, written, results, .. } = self;
+        let mut results = results.into_iter();
+        let outcome = if several {
+            Outcome::Several(results.collect())
+        } else {
+            Outcome::One(results.next().unwrap_or_else(|| Err(Error::internal("a body without images")))?)
+        };
+        let (id, is_cached) = {
+            let record = notes.record();
+            (Arc::clone(&record.request_id), record.cache_hits() == record.images.len())
+        };
+        let mut response = written(&app, options, &outcome, &id)?;
+        let value = HeaderValue::from_static(if is_cached { "hit" } else { "miss" });
+        response.headers_mut().insert(CACHE, value);
+        Ok(response)
+    }
 }

@@ -27,6 +27,8 @@ pub(super) struct Info<'a> {
     model: ModelInfo<'a>,
     /// What a request may hold at most.
     limits: LimitsInfo,
+    /// `POST /uploads` takes photos that a request is too small for.
+    uploads: bool,
     /// Of this program.
     version: &'static str,
     /// Of ONNX Runtime.
@@ -93,6 +95,8 @@ struct LimitsInfo {
     max_pixels: u64,
     /// Images.
     max_images: usize,
+    /// Bytes of an image that is read from S3.
+    max_object_bytes: usize,
 }
 
 pub(super) const HEALTH: Health = Health { status: "ok" };
@@ -129,7 +133,9 @@ impl<'a> Info<'a> {
                 max_body_bytes: limits.max_body_bytes,
                 max_pixels: limits.max_pixels,
                 max_images: limits.max_images,
+                max_object_bytes: app.config.storage.max_object_bytes,
             },
+            uploads: app.config.storage.upload_bucket.is_some(),
             version: env!("CARGO_PKG_VERSION"),
             onnxruntime_version: app.classifier.runtime_version(),
         }

@@ -22,8 +22,10 @@ mod path;
 mod places;
 mod problem;
 mod receive;
+mod references;
 mod refused;
 mod token;
+mod uploads;
 
 use std::sync::{Arc, OnceLock};
 
@@ -34,14 +36,17 @@ use axum::middleware;
 use axum::routing::{get, post};
 use bytes::Bytes;
 
+pub(crate) use body::shown;
 pub use envelope::{REQUEST_ID, TRACE_ID};
 pub(crate) use images::CACHE;
 pub use page::PublicPath;
 pub(crate) use path::without_repeated_slashes;
+pub use references::Authenticated;
 pub use refused::Refused;
 pub use token::Trusted;
 
 use crate::config::Config;
+use crate::objects::Objects;
 use crate::telemetry::Observer;
 use crate::{Classifier, Error};
 use places::Places;
@@ -52,6 +57,9 @@ pub(crate) struct App {
     config: Config,
     body_limits: body::Limits,
     places: Places,
+    /// Of the requests whose images are read from the storage.
+    reading: Places,
+    objects: Objects,
     observer: Arc<Observer>,
     /// The OpenAPI document, from when it is first asked for.
     openapi: OnceLock<Bytes>,
@@ -67,6 +75,8 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         config: config.clone(),
         body_limits,
         places: Places::new(config),
+        reading: Places::for_reading(config),
+        objects: Objects::new(config),
         observer: Arc::clone(&observer),
         openapi: OnceLock::new(),
     });
@@ -75,9 +85,14 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
         .route("/classify", post(classify::classify).put(classify::classify))
         .route("/predict", post(classify::predict).put(classify::predict))
         .route("/embed", post(embed::embed).put(embed::embed))
+        .merge(uploads::routes(config))
         .route("/health", get(info::health))
         .route("/info", get(info::info))
-        .merge(if config.web_ui { page::routes() } else { Router::new() })
+        .merge(if config.web_ui {
+            page::routes(app.objects.upload_origin().as_deref())
+        } else {
+            Router::new()
+        })
         .route("/openapi.json", get(openapi::answer))
         .merge(if config.serves_metrics() { metrics::routes() } else { Router::new() })
         .method_not_allowed_fallback(async |method: Method| Error::MethodNotAllowed {
@@ -95,7 +110,11 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
 pub(crate) fn is_route(path: &str) -> bool {
     const READ: [&str; 4] = ["/health", "/info", "/openapi.json", "/metrics"];
     let path = path::without_trailing_slash(path);
-    IMAGES.contains(&path) || READ.contains(&path) || page::has(path) || habits::has(path)
+    IMAGES.contains(&path)
+        || path == uploads::PATH
+        || READ.contains(&path)
+        || page::has(path)
+        || habits::has(path)
 }
 
 /// Whether a path other than `/` leads to a route. With `PUT` the name of a file may stand behind it.

@@ -18,9 +18,18 @@ use super::App;
 pub struct PublicPath(pub String);
 
 /// The page needs nothing but its own files, and must not be shown within another one, which could have its visitors
-/// click on what they do not see.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-     img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// click on what they do not see. It calls its own service, and the storage that uploads go to.
+fn content_security_policy(uploads: Option<&str>) -> HeaderValue {
+    let policy = |connect: &str| {
+        HeaderValue::from_str(&format!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src {connect}; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ))
+    };
+    let with_uploads = uploads.map(|origin| policy(&format!("'self' {origin}")));
+    let only_own = || policy("'self'").unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    with_uploads.and_then(Result::ok).unwrap_or_else(only_own)
+}
 
 /// What a segment of a path must not hold as it is (the path percent-encode set of the WHATWG URL standard). Browsers
 /// read a backslash as a slash.
@@ -69,10 +78,16 @@ static ASSETS: [Asset; 9] = [
     asset!("/icon.svg" is "icon.svg", "image/svg+xml"),
 ];
 
-/// The routes of the page and its assets.
-pub(super) fn routes() -> Router<Arc<App>> {
+/// The routes of the page and its assets. `uploads` is the origin of the storage that the page may put pictures to.
+pub(super) fn routes(uploads: Option<&str>) -> Router<Arc<App>> {
+    let policy = content_security_policy(uploads);
     ASSETS.iter().fold(Router::new(), |routes, asset| {
-        routes.route(asset.path, get(async move |request: Request| answer(asset, &request)))
+        let policy = policy.clone();
+        let handler = move |request: Request| {
+            let answer = answer(asset, &policy, &request);
+            async move { answer }
+        };
+        routes.route(asset.path, get(handler))
     })
 }
 
@@ -81,7 +96,7 @@ pub(super) fn has(path: &str) -> bool {
     ASSETS.iter().any(|asset| asset.path == path)
 }
 
-fn answer(asset: &Asset, request: &Request) -> Response {
+fn answer(asset: &Asset, policy: &HeaderValue, request: &Request) -> Response {
     if let Some(location) = with_slash(request) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
@@ -98,11 +113,11 @@ fn answer(asset: &Asset, request: &Request) -> Response {
     if let Ok(etag) = HeaderValue::from_str(&asset.etag) {
         headers.insert(header::ETAG, etag);
     }
-    let fixed: [(HeaderName, &'static str); 4] = [
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+    let fixed: [(HeaderName, &'static str); 3] = [
         (header::CONTENT_TYPE, asset.content_type),
         // Kept, but asked for each time: a new version is seen at once, and an old one costs no transfer.
         (header::CACHE_CONTROL, "no-cache"),
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
     headers.extend(fixed.map(|(name, value)| (name, HeaderValue::from_static(value))));

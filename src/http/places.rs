@@ -7,6 +7,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Config, Error};
 
+/// Requests that hold an object for each that may be worked on: a read takes longer than the work on what it brings.
+const READERS: usize = 2;
+
 /// So many requests are worked on at the same time, and so many wait for it.
 pub(super) struct Places {
     /// A permit for each request that may be worked on.
@@ -27,9 +30,19 @@ pub(super) struct Place {
 
 impl Places {
     pub(super) fn new(config: &Config) -> Self {
+        Self::of(config.max_concurrency, config)
+    }
+
+    /// For the requests that hold an object in memory: while it comes, while it waits for a processor, and while it is
+    /// worked on. So many more than processors work that these need not wait for the storage.
+    pub(super) fn for_reading(config: &Config) -> Self {
+        Self::of(config.max_concurrency.saturating_mul(READERS), config)
+    }
+
+    fn of(working: usize, config: &Config) -> Self {
         // Lambda sends no more than it has said, and what waits here it cannot send elsewhere.
         let waiting = config.lambda.as_ref().map_or(config.max_queue, |lambda| lambda.concurrency);
-        let all = (config.max_concurrency, config.max_concurrency + waiting);
+        let all = (working, working + waiting);
         let [work, queue] = [all.0, all.1].map(|permits| Arc::new(Semaphore::new(permits)));
         Self { work, queue, all, patience: config.request_timeout }
     }

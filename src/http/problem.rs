@@ -53,7 +53,7 @@ pub(super) fn response(error: Arc<Error>) -> Response {
     *response.status_mut() =
         StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let header = match *error {
-        Error::Overloaded => Some((header::RETRY_AFTER, RETRY_AFTER)),
+        Error::Overloaded | Error::StorageUnavailable(_) => Some((header::RETRY_AFTER, RETRY_AFTER)),
         // What is left of the request may still come, and is no next one.
         Error::RequestTimeout { .. } => Some((header::CONNECTION, "close")),
         _ => None,

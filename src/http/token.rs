@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::receive::Intake;
+use super::references::Authenticated;
 use crate::Error;
 use crate::config::ApiToken;
 
@@ -21,16 +22,23 @@ pub struct Trusted;
 /// Refuses a `POST` or `PUT` without the token. Its body is read to the end, so that the answer arrives, and not kept.
 pub(super) async fn check(
     State((token, intake)): State<(Option<ApiToken>, Arc<Intake>)>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    if request.extensions().get::<Trusted>().is_some() {
+        request.extensions_mut().insert(Authenticated);
+        return next.run(request).await;
+    }
     let Some(token) = token else { return next.run(request).await };
     let is_guarded = matches!(*request.method(), Method::POST | Method::PUT);
-    if !is_guarded || request.extensions().get::<Trusted>().is_some() {
+    if !is_guarded {
         return next.run(request).await;
     }
     let reason = match bearer(request.headers()) {
-        Some(sent) if token.matches(sent) => return next.run(request).await,
+        Some(sent) if token.matches(sent) => {
+            request.extensions_mut().insert(Authenticated);
+            return next.run(request).await;
+        }
         Some(_) => {
             "The token in the Authorization header is not the right one. Ask whoever runs this service for it."
         }

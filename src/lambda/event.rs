@@ -18,7 +18,7 @@ use super::front_door::FrontDoor;
 use super::{other, path, uri};
 use crate::Error;
 use crate::http::body::decode_base64;
-use crate::http::{PublicPath, REQUEST_ID, Refused, TRACE_ID, Trusted};
+use crate::http::{Authenticated, PublicPath, REQUEST_ID, Refused, TRACE_ID, Trusted};
 
 /// What an event turned out to be.
 pub enum Event {
@@ -60,6 +60,9 @@ impl Event {
                     request.extensions_mut().insert(Refused::from(Error::InvalidEvent(detail)));
                     request
                 });
+            if door.has_checked_caller(&envelope) {
+                request.extensions_mut().insert(Authenticated);
+            }
             set_ids(&mut request, context);
             return Ok(Self::Http { request: Box::new(request), door });
         }

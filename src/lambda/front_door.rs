@@ -11,6 +11,8 @@ pub struct FrontDoor {
     pub(super) method: &'static [&'static str],
     /// Where the path is.
     pub(super) path: &'static [&'static str],
+    /// Marks of a caller whose signature AWS has checked (AWS_IAM). No client can set them.
+    pub(super) signed: &'static [&'static str],
     /// The parameters of the query are as they were in the URL, not decoded.
     pub(super) is_query_encoded: bool,
     /// What an answer looks like.
@@ -37,6 +39,7 @@ static FRONT_DOORS: [FrontDoor; 5] = [
         marks: &[&["/requestContext/elb"]],
         method: &["/httpMethod", "/requestContext/httpMethod"],
         path: &["/path"],
+        signed: &[],
         is_query_encoded: true,
         reply: ReplyForm::LoadBalancer,
     },
@@ -49,6 +52,7 @@ static FRONT_DOORS: [FrontDoor; 5] = [
         ],
         method: &["/method"],
         path: &["/path"],
+        signed: &["/requestContext/identity/type=AWS_IAM"],
         is_query_encoded: true,
         reply: ReplyForm::Lattice,
     },
@@ -57,6 +61,7 @@ static FRONT_DOORS: [FrontDoor; 5] = [
         marks: &[&["/raw_path"]],
         method: &["/method"],
         path: &["/raw_path"],
+        signed: &[],
         is_query_encoded: true,
         reply: ReplyForm::Lattice,
     },
@@ -65,6 +70,7 @@ static FRONT_DOORS: [FrontDoor; 5] = [
         marks: &[&["/requestContext/http"], &["/rawPath"], &["/version=2.0", "/requestContext"]],
         method: &["/requestContext/http/method"],
         path: &["/rawPath", "/path"],
+        signed: &["/requestContext/authorizer/iam/userArn"],
         is_query_encoded: false,
         reply: ReplyForm::ApiGatewayV2,
     },
@@ -73,6 +79,7 @@ static FRONT_DOORS: [FrontDoor; 5] = [
         marks: &[&["/httpMethod"], &["/requestContext"]],
         method: &["/httpMethod", "/requestContext/httpMethod"],
         path: &["/path"],
+        signed: &["/requestContext/identity/userArn", "/requestContext/authorizer/iam/userArn"],
         is_query_encoded: false,
         reply: ReplyForm::ApiGatewayV1,
     },
@@ -100,6 +107,12 @@ pub(super) const FIELDS: [&str; 17] = [
 ];
 
 impl FrontDoor {
+    /// Whether AWS has checked who the caller is. Guests of a Cognito identity pool sign, too, but they may be anybody.
+    pub(super) fn has_checked_caller(&self, envelope: &Envelope<'_>) -> bool {
+        let is_guest = envelope.has("/requestContext/identity/cognitoAuthenticationType=unauthenticated");
+        !is_guest && self.signed.iter().any(|mark| envelope.has(mark))
+    }
+
     /// The front door through which an event came, if any.
     pub(super) fn of(envelope: &Envelope<'_>) -> Option<&'static Self> {
         FRONT_DOORS

@@ -42,6 +42,7 @@ pub(super) fn write(record: &Record) {
                 cache_hit = is_answered.then(|| record.cache_hits() == record.images.len()),
                 body_ms = record.body_ms,
                 queue_ms = record.queue_ms,
+                storage_ms = record.storage_ms,
                 decode_ms = times.map(|times| times.decode),
                 preprocess_ms = times.map(|times| times.preprocess),
                 inference_ms = times.map(|times| times.inference),

@@ -37,6 +37,8 @@ pub(crate) struct Record {
     pub(crate) body_ms: Option<f64>,
     /// Milliseconds that it waited while others were worked on.
     pub(crate) queue_ms: Option<f64>,
+    /// Milliseconds that its images took to come from the storage.
+    pub(crate) storage_ms: Option<f64>,
     /// Milliseconds from its head to its answer.
     pub(crate) total_ms: f64,
 }

@@ -42,6 +42,13 @@ UNPROVOKED = {
     "invalid_event": "only an event of Lambda can be one; tests/integration/openapi.rs provokes it there",
     "internal": "a fault of this service, and none is known",
     "request_timeout": "takes a client that is slow; tests/integration/overload.rs has some",
+    "bucket_not_allowed": "takes a bucket; tests/integration/references.rs has one, and the next ones, too",
+    "reference_not_allowed": "takes a caller without a token",
+    "object_not_found": "takes a storage",
+    "object_changed": "takes a storage",
+    "object_too_large": "takes a storage",
+    "storage_denied": "takes a storage",
+    "storage_unavailable": "takes a storage",
     "overloaded": "takes many clients at a time; tests/integration/overload.rs has them",
 }
 

@@ -46,7 +46,7 @@ def test_the_defaults_are_those_of_the_program(template, package):
     variables = function(template)["Environment"]["Variables"]
     defaults = {name: default for default, name in re.findall(r"\[default: (\d+)\]\s*\[env: (\w+)", told)}
     both = defaults.keys() & variables.keys()
-    assert both == {"CACHE_ENTRIES", "TOP_K", "MIN_SCORE", "MAX_BODY_BYTES", "MAX_PIXELS", "MAX_IMAGES"}
+    assert both == {"CACHE_ENTRIES", "TOP_K", "MIN_SCORE", "MAX_BODY_BYTES", "MAX_PIXELS", "MAX_IMAGES", "MAX_OBJECT_BYTES"}
     for name in both:
         assert str(template["Parameters"][variables[name]["!Ref"]]["Default"]) == defaults[name], name
 
@@ -65,6 +65,28 @@ def test_the_role_may_write_its_own_log_and_nothing_else(template):
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
     assert statement["Resource"] == {"!GetAtt": "ClassifierLogs.Arn"}
+
+
+def test_rights_in_s3_are_for_the_buckets_of_the_parameters_and_come_with_these(template):
+    resources = template["Resources"]
+    conditions = {"ReadPolicy": "ReadsBuckets", "ResultsPolicy": "HasResults", "UploadPolicy": "HasUploads"}
+    assert {name for name, each in resources.items() if each["Type"] == "AWS::IAM::Policy"} == conditions.keys()
+    actions = {}
+    for name, condition in conditions.items():
+        assert resources[name]["Condition"] == condition
+        for statement in resources[name]["Properties"]["PolicyDocument"]["Statement"]:
+            assert statement["Resource"] != "*"
+            listed = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            actions.setdefault(name, set()).update(listed)
+    assert actions == {
+        "ReadPolicy": {"s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"},
+        "ResultsPolicy": {"s3:PutObject"},
+        "UploadPolicy": {"s3:GetObject", "s3:PutObject", "s3:ListBucket"},
+    }
+    for name, default in {"S3Buckets": "", "Results": "", "Uploads": "false"}.items():
+        assert template["Parameters"][name]["Default"] == default
+    (uploads, _) = resources["UploadBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert (uploads["Prefix"], uploads["ExpirationInDays"]) == ("uploads/", 1)
 
 
 def test_what_sam_makes_of_the_rest_api_has_one_stage():

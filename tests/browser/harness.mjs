@@ -87,10 +87,11 @@ export async function stage(environment) {
 }
 
 /**
- * Opens the page for the length of `work`. Afterwards nothing may have been asked of another origin, and nothing may
- * have been reported on the console, violations of the page's security policy among it; `mayReport` names exceptions.
+ * Opens the page for the length of `work`. Afterwards nothing may have been asked of another origin than that of
+ * `uploads`, and nothing may have been reported on the console, violations of the page's security policy among it;
+ * `mayReport` names exceptions.
  */
-export async function visit(browser, { url, work, context: options = {}, mayReport = /$^/ }) {
+export async function visit(browser, { url, work, context: options = {}, mayReport = /$^/, uploads = null }) {
   const context = await browser.newContext({ locale: "en-GB", ...options });
   const page = await context.newPage();
   // With a listener from the start no chooser can be opened before it is waited for.
@@ -100,6 +101,7 @@ export async function visit(browser, { url, work, context: options = {}, mayRepo
   const { origin } = new URL(url);
   page.on("request", (request) => {
     const address = request.url();
+    if (uploads && address.startsWith(`${uploads}/`)) return;
     if (!address.startsWith(`${origin}/`) && !address.startsWith(`blob:${origin}/`)) elsewhere.push(address);
   });
   page.on("console", (message) => {

@@ -155,7 +155,9 @@ fn health_and_info_tell_what_runs() {
     assert_eq!(info["model"]["input"], json!({"width": 224, "height": 224}));
     assert_eq!(
         info["limits"],
-        json!({"max_body_bytes": 10 << 20, "max_pixels": 64_000_000, "max_images": 16})
+        json!({
+            "max_body_bytes": 10 << 20, "max_pixels": 64_000_000, "max_images": 16, "max_object_bytes": 50 << 20
+        })
     );
     assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
     assert!(info["onnxruntime_version"].as_str().unwrap().starts_with("1."), "{info}");

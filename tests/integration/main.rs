@@ -23,9 +23,11 @@ mod overload;
 mod page;
 mod privacy;
 mod process;
+mod references;
 mod regressions;
 mod server;
 mod start_up;
+mod storage;
 mod train;
 
 use std::path::PathBuf;

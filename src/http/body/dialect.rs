@@ -1,7 +1,7 @@
 //! An image as other services have it in JSON: numbers, objects around base64, lists of these.
 //!
 //! Requests that were written for another service are taken where they can mean only one thing. What such a service reads
-//! from an address or a bucket is refused, since nothing is fetched here.
+//! from an address is refused, since nothing is fetched from addresses. An object of S3 becomes a reference.
 
 use std::fmt;
 
@@ -13,6 +13,7 @@ use super::Upload;
 use super::disposition::shown;
 use super::intake::Intake;
 use super::numbers::{self, is_numbered, is_numbers};
+use super::reference;
 use super::text::{self, Origin, Spaces};
 use super::value::{self, List, wrong_type};
 use crate::error::Error;
@@ -82,12 +83,16 @@ fn add_within(intake: &mut Intake, value: &str, what: &str, depth: usize) -> Res
         Some(b'{') => {
             let found = Known::read(value)?;
             match found.holders[..] {
+                [(ref name, inner)] if reference::is_one(name, inner.get()) => {
+                    reference::add(intake, name, inner.get(), &format!("{} of the {what}", shown(name)))
+                }
                 [(ref name, inner)] => {
                     add_within(intake, inner.get(), &format!("{} of the {what}", shown(name)), depth + 1)
                 }
                 [] if found.is_reference => intake.add(Err(Error::MissingImage(format!(
-                    "The {what} says where an image is. Nothing is fetched from addresses or buckets: send its bytes, as \
-                     {{\"image\": \"<base64>\"}}."
+                    "The {what} says where an image is. Nothing is fetched from addresses: send its bytes, as \
+                     {{\"image\": \"<base64>\"}}. An object of S3 is named as {{\"s3\": {{\"bucket\": \"…\", \"key\": \
+                     \"…\"}}}}, where this service may read the bucket."
                 )))),
                 [] => intake.add(refused("a string that holds base64 or a data URL, or a list of bytes")),
                 [(ref one, _), (ref other, _), ..] => intake.add(Err(Error::InvalidJson(format!(
@@ -173,7 +178,7 @@ impl<'de> Visitor<'de> for Known<'de> {
         let mut inputs = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
             let Some(value) = map.next_value::<Option<&RawValue>>()? else { continue };
-            let found = if HOLDERS.contains(&&*name) {
+            let found = if HOLDERS.contains(&&*name) || reference::is_one(&name, value.get()) {
                 &mut self.holders
             } else if REFERENCES.contains(&&*name) {
                 if is_elsewhere(value.get()) {

@@ -1,6 +1,6 @@
 //! The images found so far, held against the limits.
 
-use super::{Limits, RawOptions, Submission, Upload};
+use super::{Image, Limits, RawOptions, Reference, Submission, Upload};
 use crate::error::Error;
 
 pub(super) struct Intake {
@@ -8,7 +8,7 @@ pub(super) struct Intake {
     pub options: RawOptions,
     /// A list was sent, whatever its length.
     pub list: bool,
-    images: Vec<Result<Upload, Error>>,
+    images: Vec<Result<Image, Error>>,
     bytes: usize,
 }
 
@@ -34,8 +34,15 @@ impl Intake {
         match image {
             Err(error @ Error::BodyTooLarge { .. }) => return Err(error),
             _ if self.bytes > max => return Err(Error::BodyTooLarge { max }),
-            image => self.images.push(image),
+            image => self.images.push(image.map(Image::Sent)),
         }
+        Ok(())
+    }
+
+    /// Adds an image that is named, or what is wrong with its name.
+    pub fn add_reference(&mut self, reference: Result<Reference, Error>) -> Result<(), Error> {
+        self.announce(1)?;
+        self.images.push(reference.map(Image::Elsewhere));
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use super::intake::Intake;
 use super::options::RawOptions;
 use super::parameters::{self, Parameters};
 use super::value::{List, syntax, wrong_type};
-use super::{Limits, Submission, dialect, numbers};
+use super::{Limits, Submission, dialect, numbers, reference};
 use crate::error::Error;
 
 /// All fields that mean something; others are ignored, and `null` is as good as absent.
@@ -70,7 +70,16 @@ pub(in crate::http) struct Document<'a> {
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     file: Option<&'a RawValue>,
-    /// An image as Rekognition has it: `{"Bytes": "…"}`.
+    /// An image that is an object of S3: `{"bucket": "…", "key": "…", "version_id": "…"}`, the version where it is not the
+    /// latest. Only from callers who were authenticated, and only of the buckets that the service may read.
+    #[serde(borrow)]
+    #[schema(value_type = Option<Object>)]
+    s3: Option<&'a RawValue>,
+    /// An image that was put to the address that `POST /uploads` answered, by its id.
+    #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
+    upload: Option<&'a RawValue>,
+    /// An image as Rekognition has it: `{"Bytes": "…"}`, or `{"S3Object": {"Bucket": "…", "Name": "…"}}`.
     #[serde(borrow, rename = "Image")]
     #[schema(value_type = Option<Object>)]
     rekognition: Option<&'a RawValue>,
@@ -85,8 +94,8 @@ pub(in crate::http) struct Document<'a> {
 }
 
 /// The names of the fields that hold images.
-pub(super) const IMAGE_FIELDS: [&str; 8] =
-    ["image", "images", "inputs", "instances", "requests", "data", "file", "Image"];
+pub(super) const IMAGE_FIELDS: [&str; 10] =
+    ["image", "images", "inputs", "s3", "upload", "instances", "requests", "data", "file", "Image"];
 
 /// What `inputs` may hold.
 #[derive(ToSchema)]
@@ -99,7 +108,7 @@ enum OneOrMany {
 
 /// Reads a body that begins with `{` or `[`.
 ///
-/// `image`, `images` and `inputs` may stand together: all of them count, in this order.
+/// `image`, `images`, `inputs`, `s3` and `upload` may stand together: all of them count, in this order.
 pub(super) fn read(text: &str, limits: Limits) -> Result<Submission, Error> {
     match read_strictly(text, limits) {
         // A shell puts the lines of `base64` into a string as they are.
@@ -178,12 +187,18 @@ impl Document<'_> {
     }
 
     fn has_own(&self) -> bool {
-        self.image.is_some() || self.images.is_some() || self.inputs.is_some()
+        [self.image, self.images, self.inputs, self.s3, self.upload].iter().any(Option::is_some)
     }
 
     fn add_own(&self, intake: &mut Intake) -> Result<(), Error> {
         intake.list = self.images.is_some();
-        let fields = [("image", self.image), ("images", self.images), ("inputs", self.inputs)];
+        let fields = [
+            ("image", self.image),
+            ("images", self.images),
+            ("inputs", self.inputs),
+            ("s3", self.s3),
+            ("upload", self.upload),
+        ];
         for (name, value) in fields {
             let Some(value) = value.map(RawValue::get) else { continue };
             let what = format!("field \"{name}\"");
@@ -197,6 +212,7 @@ impl Document<'_> {
                 "inputs" if dialect::is_strings(value) => {
                     add_list(intake, value, Some(name))?;
                 }
+                "s3" | "upload" => reference::add(intake, name, value, &what)?,
                 _ => dialect::add(intake, value, &what)?,
             }
         }

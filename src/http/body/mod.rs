@@ -21,6 +21,7 @@ mod numbers;
 mod options;
 mod parameters;
 mod parts;
+mod reference;
 mod sniff;
 mod text;
 mod value;
@@ -38,7 +39,8 @@ use crate::error::Error;
 
 pub(super) use self::json::Document;
 pub use self::options::RawOptions;
-pub(super) use self::options::shown;
+pub(crate) use self::options::shown;
+pub use self::reference::Reference;
 
 /// Whether JSON may hold images in a field of this name.
 pub(crate) fn is_image_field(name: &str) -> bool {
@@ -85,12 +87,31 @@ pub struct Upload {
     pub file_name: Option<String>,
 }
 
+/// One image of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Image {
+    /// Its bytes.
+    Sent(Upload),
+    /// Where it lies.
+    Elsewhere(Reference),
+}
+
+impl Image {
+    /// The image that was sent, if it was.
+    pub fn sent(&self) -> Option<&Upload> {
+        match self {
+            Self::Sent(upload) => Some(upload),
+            Self::Elsewhere(_) => None,
+        }
+    }
+}
+
 /// The content of one request body.
 #[derive(Debug)]
 pub struct Submission {
     /// At least one, in the order of the body. An `Err` is the fault of that image alone, and there is none
     /// unless `several` is set.
-    pub images: Vec<Result<Upload, Error>>,
+    pub images: Vec<Result<Image, Error>>,
     /// The answer has the form `{"results": […]}`: a list of images was sent, if only with one entry, or more
     /// than one part or field with an image.
     pub several: bool,

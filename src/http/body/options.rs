@@ -162,7 +162,7 @@ fn decimal(text: &str) -> Option<f64> {
 }
 
 /// What the caller wrote, short enough to be answered and free of control characters.
-pub(in crate::http) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let text = text.trim();
     let mut shown: String = text.chars().take(32).flat_map(char::escape_debug).collect();
     if text.chars().nth(32).is_some() {

@@ -33,8 +33,10 @@ fn found(content_type: &str, body: &[u8]) -> Result<Found, &'static str> {
         parse(content_type, Bytes::copy_from_slice(body), LIMITS).map_err(|error| error.code())?;
     let options = submission.options.check().map_err(|error| error.code())?;
     assert!(!submission.images.is_empty());
-    let image = |image: Result<Upload, Error>| {
-        image.map(|upload| upload.bytes.to_vec()).map_err(|error| error.code())
+    let image = |image: Result<Image, Error>| match image {
+        Ok(Image::Sent(upload)) => Ok(upload.bytes.to_vec()),
+        Ok(Image::Elsewhere(reference)) => Ok(format!("{reference:?}").into_bytes()),
+        Err(error) => Err(error.code()),
     };
     Ok(Found {
         images: submission.images.into_iter().map(image).collect(),

@@ -17,6 +17,7 @@ use super::super::envelope;
 use super::super::images::CACHE;
 use super::super::info::{Health, Info};
 use super::super::problem::Problem;
+use super::super::uploads::Offer;
 use super::{Facts, examples};
 use crate::Error;
 use crate::config::CorsOrigins;
@@ -49,6 +50,8 @@ pub(super) enum Route {
     Image,
     /// It sends an image for its embedding.
     Embed,
+    /// It asks where to put an image.
+    Upload,
     /// It reads.
     Read,
     /// It asks for what is not there.
@@ -61,9 +64,14 @@ impl Route {
             "not_found" | "method_not_allowed" => &[Self::Nowhere],
             // What comes before any route.
             "invalid_event" | "request_timeout" | "body_too_large" | "internal" | "overloaded" => {
-                &[Self::Image, Self::Embed, Self::Read]
+                &[Self::Image, Self::Embed, Self::Upload, Self::Read]
             }
             "no_features" => &[Self::Embed],
+            "invalid_json"
+            | "invalid_parameter"
+            | "unauthorized"
+            | "object_too_large"
+            | "storage_unavailable" => &[Self::Image, Self::Embed, Self::Upload],
             _ => &[Self::Image, Self::Embed],
         }
     }
@@ -87,6 +95,9 @@ impl Route {
             // A read has fewer reasons to be refused with these.
             Self::Read if status != 500 => format!("{words}OfRead"),
             Self::Embed if status == 404 => format!("{words}OfEmbed"),
+            // Nor is an object that is not there a path that leads nowhere.
+            Self::Image if status == 404 => format!("{words}OfImage"),
+            Self::Upload if status != 401 && status != 500 => format!("{words}OfUpload"),
             _ => words,
         }
     }
@@ -111,7 +122,7 @@ pub(super) fn shared(facts: &Facts<'_>) -> Result<BTreeMap<String, Response>, Er
         (EMBEDDED.to_owned(), embedded()),
     ]);
     let examples = examples::problems(facts)?;
-    for route in [Route::Image, Route::Embed, Route::Read, Route::Nowhere] {
+    for route in [Route::Image, Route::Embed, Route::Upload, Route::Read, Route::Nowhere] {
         for (status, kinds) in route.kinds(facts) {
             shared.insert(route.name(status), problem(status, &kinds, &examples)?);
         }
@@ -190,6 +201,14 @@ fn one_or_several<T: ToSchema>(results: impl Into<RefOr<Schema>>) -> OneOfBuilde
         .item(Ref::from_schema_name(T::name()))
         .item(ObjectBuilder::new().required("model").required("request_id"));
     OneOfBuilder::new().item(whole).item(results)
+}
+
+/// `POST /uploads`.
+pub(super) fn offered() -> Response {
+    let schema = Ref::from_schema_name(Offer::name());
+    answer("Where to put the photo, and how.")
+        .content(JSON, ContentBuilder::new().schema(Some(schema)).build())
+        .build()
 }
 
 /// `GET /health`.

@@ -8,7 +8,7 @@ use utoipa::openapi::example::ExampleBuilder;
 
 use super::super::answer::{self, Full, OneOf, Results};
 use super::super::problem::Problem;
-use super::super::{body, classify, token};
+use super::super::{body, classify, references, token};
 use super::Facts;
 use crate::Error;
 use crate::classifier::{Classification, ImageInfo, Timing};
@@ -43,7 +43,17 @@ pub(super) fn problems(facts: &Facts<'_>) -> Result<Vec<Error>, Error> {
                 .to_owned(),
         ),
         Error::Unauthorized(token::MISSING),
+        Error::BucketNotAllowed(
+            "The bucket \"private\" is not one that may be read. Whoever runs this service can name it in S3_BUCKETS."
+                .to_owned(),
+        ),
+        Error::ReferenceNotAllowed(references::UNKNOWN_CALLER),
         Error::NotFound,
+        Error::ObjectNotFound("There is no such object, or no such version of it. Check bucket, key and version."),
+        Error::ObjectChanged,
+        Error::ObjectTooLarge { size: 10_000_000_000, max: facts.config.storage.max_object_bytes },
+        Error::StorageDenied("the storage answered 403: AccessDenied".into()),
+        Error::StorageUnavailable("the storage answered 503: SlowDown".into()),
         Error::MethodNotAllowed { method: "DELETE".to_owned() },
         Error::RequestTimeout { seconds: facts.config.request_timeout.as_secs_f64() },
         Error::BodyTooLarge { max: limits.max_body_bytes },

@@ -34,6 +34,7 @@ use super::body::Document;
 use super::embed::Embedded;
 use super::info::{Health, Info};
 use super::problem::Problem;
+use super::uploads::{Offer, Wanted};
 use crate::Error;
 use crate::config::Config;
 use crate::model::Card;
@@ -149,6 +150,8 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     with_parts::<Health>(&mut schemas);
     with_parts::<Info<'_>>(&mut schemas);
     with_parts::<Document<'_>>(&mut schemas);
+    with_parts::<Wanted>(&mut schemas);
+    with_parts::<Offer>(&mut schemas);
     schemas
 }
 

@@ -4,6 +4,7 @@ use utoipa::openapi::path::{HttpMethod, OperationBuilder};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Paths, Ref, RefOr, Response};
 
+use super::super::uploads;
 use super::answers::{self, Route};
 use super::{Facts, request};
 use crate::Error;
@@ -30,6 +31,9 @@ pub(super) fn paths(facts: &Facts<'_>) -> Result<Paths, Error> {
     let summary = ("Embed images", vector);
     const EMBEDDING: (Route, &[&str]) = (Route::Embed, &["Normalize", "Encoding"]);
     upload(&mut paths, facts, "/embed", "embed", summary, EMBEDDING, answers::EMBEDDED);
+    if facts.config.storage.upload_bucket.is_some() {
+        offer(&mut paths, facts);
+    }
     let ok = |response| vec![("200", RefOr::T(response))];
     if facts.config.web_ui {
         get(&mut paths, facts, "/", "page", "The web page, unless `WEB_UI` is false", answers::page());
@@ -41,6 +45,9 @@ pub(super) fn paths(facts: &Facts<'_>) -> Result<Paths, Error> {
     if facts.config.serves_metrics() {
         get(&mut paths, facts, "/metrics", "metrics", "Read the metrics", ok(answers::metrics()));
         all.push("/metrics");
+    }
+    if facts.config.storage.upload_bucket.is_some() {
+        all.push(uploads::PATH);
     }
     for path in all {
         options(&mut paths, path);
@@ -76,6 +83,23 @@ fn upload(
     put.operation_id = Some(format!("{id}ByPut"));
     paths.add_path_operation(path, vec![HttpMethod::Post], operation);
     paths.add_path_operation(path, vec![HttpMethod::Put], put);
+}
+
+/// `POST /uploads`, where there is a bucket for them.
+fn offer(paths: &mut Paths, facts: &Facts<'_>) {
+    let description = "Answers a presigned address for a photo that the front door is too small for. Put the photo there, and \
+                       then send `{\"upload\": …}` to a route that takes images.";
+    let mut operation = operation("offerUpload", "Ask where to put a photo")
+        .description(Some(description))
+        .request_body(Some(request::upload()))
+        .response("200", answers::offered());
+    for (status, response) in answers::refusals(facts, Route::Upload) {
+        operation = operation.response(status, response);
+    }
+    if facts.config.api_token.is_some() {
+        operation = operation.security(SecurityRequirement::new(TOKEN, [""; 0]));
+    }
+    paths.add_path_operation(uploads::PATH, vec![HttpMethod::Post], operation);
 }
 
 /// `GET`, and `HEAD` with it: the same without a body.

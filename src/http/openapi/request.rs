@@ -11,6 +11,7 @@ use utoipa::openapi::{Object, Ref, Required, Type};
 
 use super::super::body::Document;
 use super::super::envelope;
+use super::super::uploads::Wanted;
 use super::{Facts, examples};
 use crate::image::{Accepted, Format};
 use crate::model::{Function, Level};
@@ -131,6 +132,15 @@ pub(super) fn body(facts: &Facts<'_>) -> RequestBody {
             "application/x-www-form-urlencoded",
             example(ContentBuilder::new().schema(Some(form(base64()))), "application/x-www-form-urlencoded"),
         )
+        .build()
+}
+
+/// The body of `POST /uploads`.
+pub(super) fn upload() -> RequestBody {
+    let schema = Ref::from_schema_name(Wanted::name());
+    RequestBodyBuilder::new()
+        .required(Some(Required::True))
+        .content("application/json", ContentBuilder::new().schema(Some(schema)).build())
         .build()
 }
 

@@ -155,7 +155,6 @@ fn images_of_other_services_are_read_where_they_can_mean_one_thing() {
             format!("{{\"image\":{{\"b64\":\"{jpeg}\",\"data\":\"{png}\"}}}}"),
             Err("invalid_json"),
         ),
-        ("S3", "{\"Image\":{\"S3Object\":{\"Bucket\":\"b\",\"Name\":\"n\"}}}".into(), Err("missing_image")),
         (
             "an address",
             "{\"requests\":[{\"image\":{\"source\":{\"imageUri\":\"https://a.example/a.jpg\"}}}]}".into(),
@@ -224,5 +223,8 @@ fn a_list_of_numbers_is_not_read_beyond_the_limit() {
         assert!(matches!(error.code(), "body_too_large" | "invalid_json"), "{error}");
     }
     let largest = format!("[{}]", ["255"; 1000].join(","));
-    assert_eq!(parse(None, largest.into(), limits).unwrap().images[0].as_ref().unwrap().bytes.len(), 1000);
+    assert_eq!(
+        parse(None, largest.into(), limits).unwrap().images[0].as_ref().unwrap().sent().unwrap().bytes.len(),
+        1000
+    );
 }

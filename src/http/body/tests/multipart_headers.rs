@@ -65,12 +65,19 @@ fn file_names_are_kept_but_cannot_forge_a_log_line() {
     for (header, expected) in cases {
         let body = body(&[part(&format!("Content-Disposition: form-data; name=\"image\"; {header}"), JPEG)]);
         let submission = parse(Some(TYPE), body.into(), LIMITS).unwrap();
-        assert_eq!(submission.images[0].as_ref().unwrap().file_name.as_deref(), expected, "{header}");
+        assert_eq!(
+            submission.images[0].as_ref().unwrap().sent().unwrap().file_name.as_deref(),
+            expected,
+            "{header}"
+        );
     }
     let long =
         body(&[part(&format!("Content-Disposition: form-data; filename=\"{}\"", "é".repeat(5000)), JPEG)]);
     let submission = parse(Some(TYPE), long.into(), LIMITS).unwrap();
-    assert_eq!(submission.images[0].as_ref().unwrap().file_name.as_ref().unwrap().chars().count(), 255);
+    assert_eq!(
+        submission.images[0].as_ref().unwrap().sent().unwrap().file_name.as_ref().unwrap().chars().count(),
+        255
+    );
 }
 
 #[test]

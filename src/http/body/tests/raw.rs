@@ -30,7 +30,7 @@ fn raw_bytes_are_the_image_whatever_the_content_type_says() {
 fn raw_bytes_are_not_copied() {
     let body = Bytes::from_static(PNG);
     let submission = parse(None, body.clone(), LIMITS).unwrap();
-    assert_eq!(submission.images[0].as_ref().unwrap().bytes.as_ptr(), body.as_ptr());
+    assert_eq!(submission.images[0].as_ref().unwrap().sent().unwrap().bytes.as_ptr(), body.as_ptr());
 }
 
 #[test]

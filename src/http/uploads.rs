@@ -1,0 +1,104 @@
+//! `POST /uploads`: the address that a photo can be put to which the front door is too small for.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::post;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::body::shown;
+use super::{App, answer};
+use crate::objects::UPLOAD_VALID;
+use crate::{Config, Error};
+
+pub(super) const PATH: &str = "/uploads";
+
+/// The route, where there is a bucket for uploads.
+pub(super) fn routes(config: &Config) -> Router<Arc<App>> {
+    match config.storage.upload_bucket {
+        Some(_) => Router::new().route(PATH, post(offer)),
+        None => Router::new(),
+    }
+}
+
+/// What is to be put.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = UploadRequest, description = "What is to be put.")]
+pub(super) struct Wanted {
+    /// The type of the photo: `image/…`, or `application/octet-stream` where it is not known.
+    #[schema(pattern = "^(image/[a-z0-9][a-z0-9.+-]{0,62}|application/octet-stream)$")]
+    content_type: String,
+    /// Its size in bytes.
+    #[schema(minimum = 1)]
+    content_length: u64,
+}
+
+/// Where to put it, and how.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Upload, description = "Where to put a photo, and how.")]
+pub(super) struct Offer {
+    /// What the photo is asked for by: `{"upload": …}` in the body of a request.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    upload: String,
+    /// The address to send the photo to. It is a secret until it expires.
+    url: String,
+    /// The method of that request.
+    #[schema(pattern = "^PUT$")]
+    method: &'static str,
+    /// The headers of that request. They are signed: with others it is refused.
+    headers: Headers,
+    /// Seconds in which that request must have begun.
+    #[schema(minimum = 1)]
+    expires_in: u64,
+}
+
+/// The headers of the request that puts the photo.
+#[derive(Serialize, ToSchema)]
+#[schema(as = UploadHeaders)]
+struct Headers {
+    #[serde(rename = "content-type")]
+    content_type: String,
+    #[serde(rename = "content-length")]
+    content_length: String,
+}
+
+/// Answers a presigned address.
+async fn offer(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, Error> {
+    let Wanted { content_type, content_length } = serde_json::from_slice(&body).map_err(|_| {
+        Error::InvalidJson(
+            "The body must say what is to be put, as {\"content_type\": \"image/jpeg\", \"content_length\": 8000000}."
+                .to_owned(),
+        )
+    })?;
+    if !is_type(&content_type) {
+        return Err(Error::InvalidParameter(format!(
+            "content_type must be image/… or application/octet-stream, in lower case; {} was found.",
+            shown(&content_type)
+        )));
+    }
+    if content_length == 0 {
+        return Err(Error::InvalidParameter("content_length must be at least 1; 0 was found.".to_owned()));
+    }
+    let ticket = app.objects.offer(&content_type, content_length).await?;
+    answer::json(&Offer {
+        upload: ticket.id,
+        url: ticket.url,
+        method: "PUT",
+        headers: Headers { content_type, content_length: content_length.to_string() },
+        expires_in: UPLOAD_VALID.as_secs(),
+    })
+}
+
+/// Whether a photo may have this type. No page and no script can be put, whoever may read the bucket later.
+fn is_type(text: &str) -> bool {
+    let Some(kind) = text.strip_prefix("image/") else { return text == "application/octet-stream" };
+    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'+' | b'-');
+    (1..=63).contains(&kind.len())
+        && kind.bytes().all(is_plain)
+        && kind.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && !kind.starts_with("svg")
+}

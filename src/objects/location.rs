@@ -1,0 +1,120 @@
+//! Where an object lies.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Error;
+use crate::config::is_bucket;
+use crate::http::shown;
+
+/// Bytes that a key may have in S3.
+const MAX_KEY: usize = 1024;
+
+/// An object: `s3://bucket/key`, and which version of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Location {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The key as it is, not percent-encoded.
+    pub key: String,
+    /// The version, or the latest one if it is `None`.
+    pub version_id: Option<String>,
+}
+
+impl Location {
+    /// The latest version of an object.
+    pub(crate) fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { bucket: bucket.into(), key: key.into(), version_id: None }
+    }
+
+    /// Checks what can be checked without asking the storage.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidParameter`] if no bucket can be called so, if the key is empty or longer than 1024 bytes, has control
+    /// characters, or has parts between slashes that are empty, `.` or `..`: the libraries that a key passes through take such
+    /// parts away, and would read another object.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let Self { bucket, key, .. } = self;
+        if !is_bucket(bucket) {
+            return Err(Error::InvalidParameter(format!(
+                "{} cannot be the name of a bucket. Send the name alone, such as \"my-bucket\".",
+                shown(bucket)
+            )));
+        }
+        let fault = if key.is_empty() {
+            "it is empty"
+        } else if key.len() > MAX_KEY {
+            "it is longer than 1024 bytes"
+        } else if key.contains(|character: char| character.is_ascii_control()) {
+            "it has control characters"
+        } else if key.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            "it has an empty part, \".\" or \"..\" between slashes"
+        } else {
+            return Ok(());
+        };
+        Err(Error::InvalidParameter(format!(
+            "The key {} cannot be read: {fault}. Store the object under another key.",
+            shown(key)
+        )))
+    }
+}
+
+impl FromStr for Location {
+    type Err = Error;
+
+    /// Reads `s3://bucket/key`. The key is taken as it stands.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let path = text.strip_prefix("s3://").and_then(|path| path.split_once('/'));
+        let Some((bucket, key)) = path else {
+            return Err(Error::InvalidParameter(format!(
+                "{} is not the address of an object. Write s3://bucket/key.",
+                shown(text)
+            )));
+        };
+        let location = Self::new(bucket, key);
+        location.check()?;
+        Ok(location)
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_bucket_and_a_key_as_it_stands() {
+        let location: Location = "s3://photos-2026/a b/c+d%20é.jpg".parse().unwrap();
+        assert_eq!(location, Location::new("photos-2026", "a b/c+d%20é.jpg"));
+        assert_eq!(location.to_string(), "s3://photos-2026/a b/c+d%20é.jpg");
+    }
+
+    #[test]
+    fn what_another_object_could_be_read_for_is_refused() {
+        let long = format!("s3://photos/{}", "k".repeat(1025));
+        for text in [
+            "photos/a.jpg",
+            "https://photos/a.jpg",
+            "s3://photos",
+            "s3://photos/",
+            "s3://Photos/a.jpg",
+            "s3://ab/a.jpg",
+            "s3://photos/../secret",
+            "s3://photos/a/./b",
+            "s3://photos/a//b",
+            "s3://photos//a",
+            "s3://photos/a/",
+            "s3://photos/a\nb",
+            &long,
+        ] {
+            let error = text.parse::<Location>().unwrap_err();
+            assert_eq!((error.status(), error.code()), (400, "invalid_parameter"), "{text}");
+        }
+    }
+}
