@@ -60,7 +60,8 @@ KEYS = [
 
 BROKEN = [
     Photo("broken/empty.png", b"", "empty_body"),
-    Photo("broken/folder/", b"", "empty_body"),
+    # What consoles make to show a folder.
+    Photo("broken/folder/", b"", "invalid_parameter"),
     Photo("broken/bomb.png", (FIXTURES / "bomb.png").read_bytes(), "image_too_large"),
     Photo("broken/truncated.png", (FIXTURES / "cases/trunc.png").read_bytes(), "truncated_image"),
     Photo("broken/page.html", b"<!doctype html><title>Not a photo</title>", "unsupported_format"),

@@ -21,8 +21,8 @@ class Forwarder(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, upstream: int, handler: type) -> None:
-        super().__init__(("127.0.0.1", 0), handler)
+    def __init__(self, upstream: int, handler: type, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), handler)
         self.upstream = upstream
 
     @property
@@ -121,8 +121,8 @@ class FrontHandler(Handler):
 class Front(Forwarder):
     """What the interpreter of Step Functions takes for all of AWS."""
 
-    def __init__(self, upstream: int) -> None:
-        super().__init__(upstream, FrontHandler)
+    def __init__(self, upstream: int, port: int = 0) -> None:
+        super().__init__(upstream, FrontHandler, port)
         self.function: Function | None = None
         self.ledger = Ledger()
         # Called with the payload of an invocation: "throttled", or nothing.
@@ -180,29 +180,43 @@ def redirect(location: str) -> Callable[[StorageHandler, bytes], None]:
     return lambda handler, _: handler.reply(307, [("location", location)], b"")
 
 
-def say_it_has(size: int) -> Callable[[StorageHandler, bytes], None]:
-    """Says that the object has this many bytes. A body never comes."""
+class Endless:
+    """An object that says that it has so many bytes, and sends zeros until the client goes away."""
 
-    def act(handler: StorageHandler, _: bytes) -> None:
-        headers = [("content-length", str(size)), ("etag", '"1"'), ("content-type", "image/png")]
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.sent = 0
+
+    def __call__(self, handler: StorageHandler, _: bytes) -> None:
+        headers = [("content-length", str(self.size)), ("etag", '"1"'), ("content-type", "image/png")]
         headers += [("last-modified", "Mon, 01 Jan 2024 00:00:00 GMT"), ("accept-ranges", "bytes")]
         handler.send_response_only(200)
         for name, value in headers:
             handler.send_header(name, value)
         handler.end_headers()
         handler.close_connection = True
+        zeros = bytes(64 * 1024)
+        while handler.command == "GET" and self.sent < self.size:
+            try:
+                handler.wfile.write(zeros)
+            except OSError:
+                return
+            self.sent += len(zeros)
+
+
+def cut_off(after: Callable[[], None]) -> Callable[[StorageHandler, bytes], None]:
+    """Ends the connection in the middle of the body, after something has happened."""
+
+    def act(handler: StorageHandler, body: bytes) -> None:
+        status, headers, content = handler.ask(body)
+        after()
+        handler.send_response_only(status)
+        for name, value in headers:
+            handler.send_header(name, value)
+        handler.send_header("content-length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content[: len(content) // 2])
+        handler.wfile.flush()
+        handler.close_connection = True
 
     return act
-
-
-def cut_off(handler: StorageHandler, body: bytes) -> None:
-    """Ends the connection in the middle of the body."""
-    status, headers, content = handler.ask(body)
-    handler.send_response_only(status)
-    for name, value in headers:
-        handler.send_header(name, value)
-    handler.send_header("content-length", str(len(content)))
-    handler.end_headers()
-    handler.wfile.write(content[: len(content) // 2])
-    handler.wfile.flush()
-    handler.close_connection = True

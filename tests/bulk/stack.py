@@ -122,13 +122,16 @@ class Stack:
             state["MaxConcurrency"] = concurrency
         return definition
 
-    def run(self, given: dict, concurrency: int = 8, with_writer: bool = False, seconds: float = 180) -> dict:
+    def create_machine(self, name: str, concurrency: int = 8, with_writer: bool = False) -> str:
+        """Makes the state machine again: the interpreter does not know those that moto's CloudFormation has made."""
+        definition, role = json.dumps(self.for_moto(concurrency, with_writer)), "arn:aws:iam::123456789012:role/run"
+        states = self.aws.client("stepfunctions")
+        return states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+
+    def run(self, given: dict, with_writer: bool = False, seconds: float = 180) -> dict:
         """Starts an execution of the state machine, and waits for its end."""
         states = self.aws.client("stepfunctions")
-        definition = json.dumps(self.for_moto(concurrency, with_writer))
-        # The interpreter does not know the state machines that moto's CloudFormation has made.
-        name, role = f"run-{uuid.uuid4()}", "arn:aws:iam::123456789012:role/run"
-        machine = states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+        machine = self.create_machine(f"run-{uuid.uuid4()}", with_writer=with_writer)
         arn = states.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from account import PHOTOS, RESULTS, Account
 from answers import told
-from conftest import PHOTOS, RESULTS, Account
 from pictures import BROKEN, KEYS, Photo, png
 from proxies import Request, refuse
 from queue_to_function import QueueToFunction

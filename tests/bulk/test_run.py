@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
+from account import PHOTOS, RESULTS, Account
 from answers import batch, by_key, key_of, told
-from conftest import PHOTOS, RESULTS, Account
 from pictures import BROKEN, KEYS, PREFIX, Photo, objects
 from proxies import Request, refuse
 
