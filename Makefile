@@ -138,11 +138,11 @@ test-package: package $(SAM) ## Test the package, the template, and what SAM bui
 	tests/artifact/sandbox .aws-sam/build/ClassifierFunction
 
 .PHONY: test-bulk
-test-bulk: package $(SAM) $(S3) ## Test deploy/bulk.yaml with moto and the package (BINARY=FILE for another program)
+test-bulk: $(if $(BINARY),,package) $(SAM) $(S3) ## Test deploy/bulk.yaml with moto and the package (BINARY=FILE for another program)
 	.venv/bin/python -m pytest -p no:cacheprovider --basetemp=.build/pytest-bulk --durations=5 -q tests/bulk
 
 .PHONY: bulk-here
-bulk-here: package $(SAM) $(S3) ## Have moto label a bucket on this machine, until Ctrl-C (BINARY=FILE for another program)
+bulk-here: $(if $(BINARY),,package) $(SAM) $(S3) ## Have moto label a bucket on this machine, until Ctrl-C (BINARY=FILE for another program)
 	.venv/bin/python tests/bulk/laptop.py
 
 .PHONY: bench-cold
