@@ -4,6 +4,7 @@ Like Lambda, a function answers an invocation in an environment that is idle, an
 has ended. Uses the part of the API that a function needs (AWS Lambda Developer Guide, "Using the Lambda runtime API").
 """
 
+import atexit
 import http.server
 import json
 import os
@@ -51,6 +52,7 @@ class Environment(http.server.ThreadingHTTPServer):
         api = f"127.0.0.1:{self.server_address[1]}"
         variables = runtime_api.environment(api) | variables
         self.process = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        atexit.register(self.process.kill)
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:

@@ -37,7 +37,7 @@ def serve(account: Account) -> None:
     print("In another terminal:\n")
     print(f"export AWS_ENDPOINT_URL=http://127.0.0.1:{PORT} AWS_DEFAULT_REGION=us-east-1")
     print("export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test")
-    print(f"export RUN={machine} QUEUE={url}\n")
+    print(f"export RUN={machine}\n")
     print("Ctrl-C ends it.", flush=True)
     # Waits for either signal. The handler must exist, or the signal ends the process at once.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

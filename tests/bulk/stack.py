@@ -1,5 +1,6 @@
 """deploy/bulk.yaml as SAM translates it, deployed by moto's CloudFormation, with what moto's interpreter lacks taken out."""
 
+import atexit
 import copy
 import itertools
 import json
@@ -32,6 +33,8 @@ class Aws:
         # The interpreter of Step Functions calls S3 and Lambda at this port.
         variables = os.environ | {"MOTO_PORT": str(front), "AWS_DEFAULT_REGION": REGION}
         self.process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
+        # Also where the set-up that follows fails.
+        atexit.register(self.process.kill)
 
     def wait(self) -> None:
         for attempt in itertools.count():
