@@ -237,7 +237,7 @@ def test_both_ways_into_a_run_do_the_same_with_their_batches(translated):
     prefix, manifest = (run(translated)["States"][name] for name in ("Prefix", "Manifest"))
     for field in set(prefix) - {"ItemReader", "Label"}:
         assert prefix[field] == manifest[field], field
-    assert prefix["ItemBatcher"]["BatchInput"] == {"Bucket": "photos"}
+    assert prefix["ItemBatcher"]["BatchInput"] == {"bucket": "photos"}
     assert prefix["ResultWriter"]["Parameters"] == {"Bucket": "answers", "Prefix": "labels/_runs"}
 
 

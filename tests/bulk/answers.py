@@ -32,4 +32,4 @@ def by_key(answers: list[dict]) -> dict[str, dict]:
 
 def batch(bucket: str, keys: list[str]) -> bytes:
     """The input of a batch, as `ItemBatcher` makes it."""
-    return json.dumps({"Items": [{"Key": key} for key in keys], "BatchInput": {"Bucket": bucket}}).encode()
+    return json.dumps({"Items": [{"Key": key} for key in keys], "BatchInput": {"bucket": bucket}}).encode()
