@@ -15,7 +15,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
-use lambda_image_classifier::{http, lambda};
+use lambda_image_classifier::http;
+use lambda_image_classifier::lambda::Function;
 use lambda_runtime::Context;
 use serde_json::json;
 use tokio::runtime::Builder;
@@ -23,7 +24,7 @@ use tokio::runtime::Builder;
 fn handler(criterion: &mut Criterion) {
     let (config, classifier) = common::load();
     let classifier = Arc::new(classifier);
-    let router = http::router(Arc::clone(&classifier), &config);
+    let function = Function::new(http::router(Arc::clone(&classifier), &config), &config);
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let event = json!({
         "version": "2.0",
@@ -37,7 +38,7 @@ fn handler(criterion: &mut Criterion) {
     .to_string();
     let event = Bytes::from(event);
     let invoke = || {
-        let answer = runtime.block_on(lambda::invoke(router.clone(), event.clone(), Context::default()));
+        let answer = runtime.block_on(function.invoke(event.clone(), Context::default()));
         serde_json::to_vec(&answer.expect("an answer")).expect("JSON")
     };
     assert!(String::from_utf8_lossy(&invoke()).contains("espresso"));

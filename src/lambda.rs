@@ -3,11 +3,13 @@
 //! Events of API Gateway (HTTP and REST API), Function URLs, load balancers and VPC Lattice become requests to the same
 //! router that the local server has. Any other event that is itself a body, `{"image": …}`, is a direct invocation: it
 //! is answered with the plain JSON, without an HTTP envelope. So are pings that keep the function warm, and they run
-//! nothing.
+//! nothing. Events that tell of objects in S3 become a direct invocation for each object, and are answered in the form of
+//! the service that sent them.
 
 mod envelope;
 mod event;
 mod front_door;
+mod objects;
 mod other;
 mod path;
 mod payload;
@@ -28,6 +30,8 @@ use tower::ServiceExt as _;
 
 pub use event::Event;
 pub use front_door::FrontDoor;
+use objects::Runner;
+pub use objects::Sender;
 use payload::Untouched;
 use reply::Reply;
 
@@ -45,13 +49,16 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let concurrency = config.lambda.as_ref().map_or(1, |lambda| lambda.concurrency);
     let sessions = concurrency.min(config.sessions());
     let classifier = Arc::new(Classifier::load(config, sessions)?.remembering(config.cache_entries));
-    let router = http::router(classifier, config);
+    let function = Function::new(http::router(classifier, config), config);
     let broken = |error: std::io::Error| StartError::Lambda(error.into());
     let runtime = workers::start(concurrency.min(config.max_concurrency))?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
-        let handler =
-            service_fn(move |event: LambdaEvent<()>| invoke(router.clone(), payload::take(), event.context));
+        let handler = service_fn(move |event: LambdaEvent<()>| {
+            // Only while the handler is called the payload is there.
+            let (function, payload) = (function.clone(), payload::take());
+            async move { function.invoke(payload, event.context).await }
+        });
         let invocations = Runtime::new(handler).layer(TracingLayer::new()).layer(Untouched).run_concurrent();
         tokio::select! {
             ended = invocations => ended.map_err(StartError::Lambda),
@@ -60,26 +67,49 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     })
 }
 
-/// Answers one invocation: takes the event as it arrived, and returns the answer that is sent as JSON.
-///
-/// # Errors
-///
-/// A [`Diagnostic`], which Lambda reports as a function error, if the event is neither a request nor a body nor a ping.
-pub async fn invoke(
+/// What answers invocations.
+#[derive(Clone)]
+pub struct Function {
     router: Router,
-    payload: Bytes,
-    context: Context,
-) -> Result<impl Serialize + use<>, Diagnostic> {
-    match Event::read(payload, &context)? {
-        Event::Http { request, door } => {
-            let (parts, body) = answer(router, *request).await;
-            Ok(Reply::http(door, parts, body))
+    /// Serves events that tell of objects in S3, where `S3_BUCKETS` is set.
+    objects: Option<Arc<Runner>>,
+}
+
+impl Function {
+    /// A function that answers by this router.
+    pub fn new(router: Router, config: &Config) -> Self {
+        let reads = !config.storage.buckets.is_empty();
+        let objects = reads.then(|| Arc::new(Runner::new(router.clone(), config)));
+        Self { router, objects }
+    }
+
+    /// Answers one invocation: takes the event as it arrived, and returns the answer that is sent as JSON.
+    ///
+    /// # Errors
+    ///
+    /// A [`Diagnostic`], which Lambda reports as a function error, if the event is none that is served, or if it tells of
+    /// objects and the service that sent it is to send it again.
+    pub async fn invoke(
+        &self,
+        payload: Bytes,
+        context: Context,
+    ) -> Result<impl Serialize + use<>, Diagnostic> {
+        match Event::read(payload, &context)? {
+            Event::Http { request, door } => {
+                let (parts, body) = answer(self.router.clone(), *request).await;
+                Ok(Reply::http(door, parts, body))
+            }
+            Event::Direct { request } => {
+                let (_, body) = answer(self.router.clone(), *request).await;
+                Reply::plain(body)
+            }
+            Event::Objects { sender, payload } => {
+                let runner = self.objects.as_ref().ok_or_else(|| other::objects_are_off(sender.service))?;
+                let reply = runner.run(sender, &payload, &context).await?;
+                Ok(reply.map_or(Reply::PING, Reply::Objects))
+            }
+            Event::Ping => Ok(Reply::PING),
         }
-        Event::Direct { request } => {
-            let (_, body) = answer(router, *request).await;
-            Reply::plain(body)
-        }
-        Event::Ping => Ok(Reply::PING),
     }
 }
 

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use super::envelope::Envelope;
 use super::front_door::FrontDoor;
+use super::objects::Sender;
 use super::{other, path, uri};
 use crate::Error;
 use crate::http::body::decode_base64;
@@ -36,6 +37,14 @@ pub enum Event {
         request: Box<Request>,
     },
 
+    /// Something that tells of objects in S3. It is read when it is served.
+    Objects {
+        /// The service that sent it.
+        sender: &'static Sender,
+        /// As it came.
+        payload: Bytes,
+    },
+
     /// Something that only keeps the function warm. Nothing is to be run.
     Ping,
 }
@@ -45,7 +54,7 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// A [`Diagnostic`] if it is neither a request of a front door nor a body nor a ping.
+    /// A [`Diagnostic`] if it is none of these.
     pub fn read(payload: Bytes, context: &Context) -> Result<Self, Diagnostic> {
         let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(&payload) else {
             return Err(other::unknown());
@@ -63,29 +72,37 @@ impl Event {
             if door.has_checked_caller(&envelope) {
                 request.extensions_mut().insert(Authenticated);
             }
-            set_ids(&mut request, context);
+            set_ids(&mut request, &context.request_id, trace_id(context));
             return Ok(Self::Http { request: Box::new(request), door });
         }
         if envelope.has_images {
             let mut request = direct(payload.clone());
-            set_ids(&mut request, context);
+            set_ids(&mut request, &context.request_id, trace_id(context));
             return Ok(Self::Direct { request: Box::new(request) });
+        }
+        if let Some(sender) = Sender::of(&envelope) {
+            return Ok(Self::Objects { sender, payload: payload.clone() });
         }
         if other::wants_nothing(&envelope) { Ok(Self::Ping) } else { Err(other::refuse(&envelope)) }
     }
 }
 
-/// The invocation's, whatever the client sent.
-fn set_ids(request: &mut Request, context: &Context) {
-    let trace = context.xray_trace_id.as_deref().unwrap_or_default();
-    for (name, id) in [(REQUEST_ID, context.request_id.as_str()), (TRACE_ID, trace)] {
+/// The invocation's trace in X-Ray.
+pub(super) fn trace_id(context: &Context) -> &str {
+    context.xray_trace_id.as_deref().unwrap_or_default()
+}
+
+/// Sets the ids of a request, whatever the client sent.
+pub(super) fn set_ids(request: &mut Request, request_id: &str, trace_id: &str) {
+    for (name, id) in [(REQUEST_ID, request_id), (TRACE_ID, trace_id)] {
         if let Ok(id) = HeaderValue::from_str(id) {
             request.headers_mut().insert(name, id);
         }
     }
 }
 
-fn direct(payload: Bytes) -> Request {
+/// A direct invocation with this body.
+pub(super) fn direct(payload: Bytes) -> Request {
     let mut request = Request::new(Body::from(payload));
     *request.method_mut() = Method::POST;
     request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

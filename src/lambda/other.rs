@@ -39,14 +39,8 @@ const LOOKALIKES: [(&str, &str); 3] = [
 ];
 
 /// The marks of services, and what they are called.
-const SERVICES: [(&str, &str); 43] = [
-    ("/Records/0/source=aws:s3", S3),
-    ("/Event=s3:TestEvent", S3),
-    ("/source=aws.s3", S3),
-    ("/invocationSchemaVersion", "Amazon S3 Batch Operations"),
+const SERVICES: [(&str, &str); 37] = [
     ("/getObjectContext", "Amazon S3 Object Lambda"),
-    ("/Records/0/source=aws:sqs", "Amazon SQS"),
-    ("/Records/0/source=aws:sns", "Amazon SNS"),
     ("/Records/0/source=aws:dynamodb", "Amazon DynamoDB"),
     ("/Records/0/source=aws:kinesis", "Amazon Kinesis"),
     ("/Records/0/source=aws:ses", "Amazon SES"),
@@ -85,8 +79,6 @@ const SERVICES: [(&str, &str); 43] = [
     ("/detail-type", "Amazon EventBridge"),
 ];
 
-const S3: &str = "Amazon S3";
-
 /// Whether a field of this name is a mark by being there.
 pub(super) fn is_mark(name: &str) -> bool {
     LOOKALIKES.iter().chain(&SERVICES).any(|(mark, _)| mark.strip_prefix('/') == Some(name))
@@ -122,12 +114,24 @@ pub(super) fn lookalike(envelope: &Envelope<'_>) -> Option<Diagnostic> {
 /// Why a payload is refused, by the service that sent it, if that is known.
 pub(super) fn refuse(envelope: &Envelope<'_>) -> Diagnostic {
     match service(envelope) {
-        Some(service) if service.starts_with(S3) => refusal(&format!(
-            "an event of {service}. The setting S3_BUCKETS, which names the buckets that may be read, does not exist in \
-             this version, so no object is read from S3"
-        )),
         Some(service) => refusal(&format!("an event of {service}, which this function does not serve")),
         None => unknown(),
+    }
+}
+
+/// Why an event that tells of objects in S3 is refused where none may be read.
+pub(super) fn objects_are_off(service: &str) -> Diagnostic {
+    refusal(&format!(
+        "an event of {service}. Such events are served where the setting S3_BUCKETS names the buckets whose objects may be \
+         read, and it is not set. Set it, or let this service send its events elsewhere"
+    ))
+}
+
+/// Why an event of a known service is refused that is not as the service sends it.
+pub(super) fn broken(service: &str, fault: &str) -> Diagnostic {
+    Diagnostic {
+        error_type: INVALID_EVENT.to_owned(),
+        error_message: format!("The payload is an event of {service} that cannot be read. {fault}"),
     }
 }
 
@@ -136,9 +140,12 @@ pub(super) fn unknown() -> Diagnostic {
     refusal("not one that this function accepts")
 }
 
+/// The name of the error by which a payload is refused.
+const INVALID_EVENT: &str = "InvalidEvent";
+
 fn refusal(what: &str) -> Diagnostic {
     Diagnostic {
-        error_type: "InvalidEvent".to_owned(),
+        error_type: INVALID_EVENT.to_owned(),
         error_message: format!(
             "The payload is {what}. Send an event of API Gateway (HTTP API or REST API), a Function URL, an \
              Application Load Balancer or VPC Lattice, or invoke the function directly with a {Accepted} image as \

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::front_door::{FrontDoor, ReplyForm};
+use super::objects;
 
 /// The payload that goes back to Lambda. A body is text and never base64: it is JSON or the page.
 #[derive(Serialize)]
@@ -20,6 +21,7 @@ pub(super) enum Reply {
     LoadBalancer(Box<AlbTargetGroupResponse>),
     Lattice(Box<Lattice>),
     Plain(Box<RawValue>),
+    Objects(objects::Reply),
     Ping { warm: bool },
 }
 

@@ -1,4 +1,4 @@
-"""One AWS account on this machine: moto, the proxies before it, the deployed template, and the real program as its function."""
+"""One AWS account on this machine: moto, proxies before it, the deployed template, and the program as its function."""
 
 import pathlib
 import platform

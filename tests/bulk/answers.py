@@ -16,7 +16,9 @@ def key_of(answer: dict) -> str:
 
 
 def told(answer: dict) -> str | None:
-    """The code of an error, or nothing where there are labels."""
+    """The code of an error, `skipped` where nothing was read, or nothing where there are labels."""
+    if "skipped" in answer:
+        return "skipped"
     if "predictions" in answer:
         assert answer["predictions"], answer
         return None

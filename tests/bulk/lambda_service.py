@@ -67,7 +67,8 @@ class Environment(http.server.ThreadingHTTPServer):
             # Lambda ends an environment whose time is over.
             self.process.kill()
             message = f"Task timed out after {seconds:.2f} seconds"
-            return Outcome(json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": message}).encode(), is_error=True)
+            error = {"errorType": "Sandbox.Timedout", "errorMessage": message}
+            return Outcome(json.dumps(error).encode(), is_error=True)
 
     def is_alive(self) -> bool:
         return self.process.poll() is None

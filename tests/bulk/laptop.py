@@ -1,7 +1,7 @@
 """A bucket that is labelled on this machine: `make bulk-here`.
 
-Starts moto, deploys deploy/bulk.yaml into it, and answers for S3, SQS, Step Functions and Lambda at one port until it is
-interrupted. docs/bulk.md says what to do with it. A batch of the run has one photo here: moto knows no other.
+Starts moto, deploys deploy/bulk.yaml into it, and answers for S3, SQS, Step Functions and Lambda at one port until it
+is interrupted. docs/bulk.md says what to do with it. A batch of the run has one photo here: moto knows no other.
 """
 
 import json

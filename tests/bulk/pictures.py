@@ -10,7 +10,10 @@ FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures"
 
 @dataclass(frozen=True)
 class Photo:
-    """An object, and the code of the error that is its answer, or nothing where labels are."""
+    """An object, and the code of the error that is its answer, or nothing where labels are.
+
+    `skipped` is what is no photo, and has no result.
+    """
 
     key: str
     body: bytes
@@ -61,7 +64,8 @@ KEYS = [
 BROKEN = [
     Photo("broken/empty.png", b"", "empty_body"),
     # What consoles make to show a folder.
-    Photo("broken/folder/", b"", "invalid_parameter"),
+    Photo("broken/folder/", b"", "skipped"),
+    Photo("broken//slashes.png", png(1 << 20), "invalid_parameter"),
     Photo("broken/bomb.png", (FIXTURES / "bomb.png").read_bytes(), "image_too_large"),
     Photo("broken/truncated.png", (FIXTURES / "cases/trunc.png").read_bytes(), "truncated_image"),
     Photo("broken/page.html", b"<!doctype html><title>Not a photo</title>", "unsupported_format"),
@@ -73,8 +77,8 @@ PREFIX = "photos/"
 
 def objects(count: int) -> list[Photo]:
     """So many objects, all below one prefix."""
-    real = {f"real/{name}": (FIXTURES / name).read_bytes() for name in ("coffee_500x375.jpg", "chelsea.png", "rocket.jpg")}
-    photos = [Photo(PREFIX + key, body) for key, body in real.items()]
+    real = ["coffee_500x375.jpg", "chelsea.png", "rocket.jpg"]
+    photos = [Photo(f"{PREFIX}real/{name}", (FIXTURES / name).read_bytes()) for name in real]
     photos += [Photo(PREFIX + photo.key, photo.body, photo.code) for photo in BROKEN]
     photos += [Photo(PREFIX + key, png(number)) for number, key in enumerate(KEYS)]
     photos += [Photo(f"{PREFIX}plain/{number:04}.png", png(number)) for number in range(len(photos), count)]

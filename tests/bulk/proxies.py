@@ -1,4 +1,4 @@
-"""What stands before moto: Lambda's invocations for the interpreter of Step Functions, and a storage that has faults."""
+"""What stands before moto: Lambda for the interpreter of Step Functions, and a storage that has faults."""
 
 import http.client
 import http.server

@@ -1,4 +1,4 @@
-"""deploy/bulk.yaml as SAM translates it, deployed by moto's CloudFormation, with what moto's interpreter lacks taken out."""
+"""deploy/bulk.yaml as SAM translates it, deployed by moto, without what moto's interpreter does not know."""
 
 import atexit
 import copy

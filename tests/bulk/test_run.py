@@ -89,7 +89,7 @@ def test_a_run_gives_every_object_one_answer_beside_faults(account: Account, pho
     # The faults did happen.
     assert account.function.starts >= starts + len(killed)
     errors = [answer["errorType"] for _, answer, is_error in account.front.ledger.entries if is_error]
-    assert {"Runtime.ExitError", "TemporaryFailure"} <= set(errors)
+    assert {"Runtime.ExitError", "TryAgain"} <= set(errors)
     assert all(account.attempts[key] > 1 for key in longer | set(plain[300:310]))
 
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -49,6 +49,8 @@ struct Api {
     under_way: Mutex<HashMap<String, String>>,
     /// The most that were under way at the same time.
     most: AtomicUsize,
+    /// Milliseconds that the next invocations have; 0 for as long as they need.
+    time_ms: AtomicU64,
     outcomes: Sender<(String, Outcome)>,
 }
 
@@ -66,6 +68,7 @@ impl Function {
             events: Mutex::new(to_hand_out),
             under_way: Mutex::default(),
             most: AtomicUsize::new(0),
+            time_ms: AtomicU64::new(0),
             outcomes: taken,
         };
         let api = Arc::new(api);
@@ -90,6 +93,11 @@ impl Function {
     pub fn invoke(&self, event: &str) -> Outcome {
         self.send(event);
         self.receive().1
+    }
+
+    /// Sets the time that each of the next invocations has.
+    pub fn set_time(&self, time: Duration) {
+        self.api.time_ms.store(u64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
     }
 
     /// The most invocations that were under way at the same time.
@@ -117,7 +125,7 @@ static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
 fn serve(stream: TcpStream, api: &Api) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut writer = stream;
-    while let Some((path, body)) = read_request(&mut reader) {
+    while let Some((_, path, body)) = read_request(&mut reader) {
         if path.ends_with("/invocation/next") {
             // The test is over when no event can come any more.
             let Ok(event) = api.events.lock().unwrap().recv() else { return };
@@ -126,9 +134,13 @@ fn serve(stream: TcpStream, api: &Api) {
             under_way.insert(id.clone(), event.clone());
             api.most.fetch_max(under_way.len(), Ordering::Relaxed);
             drop(under_way);
+            let deadline = match api.time_ms.load(Ordering::Relaxed) {
+                0 => 4_102_444_800_000,
+                time => u128::from(time) + SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis(),
+            };
             let headers = format!(
                 "lambda-runtime-aws-request-id: {id}\r\n\
-                 lambda-runtime-deadline-ms: 4102444800000\r\n\
+                 lambda-runtime-deadline-ms: {deadline}\r\n\
                  lambda-runtime-trace-id: Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1\r\n\
                  lambda-runtime-invoked-function-arn: arn:aws:lambda:eu-central-1:123456789012:function:classifier\r\n"
             );
@@ -150,10 +162,12 @@ fn serve(stream: TcpStream, api: &Api) {
     }
 }
 
-fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+/// The method, the path and the body of the next request on a connection.
+pub fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, String, Vec<u8>)> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|&read| read > 0)?;
-    let path = line.split(' ').nth(1)?.to_owned();
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
     let mut headers = HashMap::new();
     loop {
         let mut line = String::new();
@@ -178,7 +192,7 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> 
             body.extend_from_slice(&chunk[..size]);
         }
     }
-    Some((path, body))
+    Some((method, path, body))
 }
 
 fn respond(writer: &mut TcpStream, status: &str, headers: &str, body: &[u8]) {

@@ -11,6 +11,7 @@ mod command_line;
 mod cors;
 mod embed;
 mod emulator;
+mod events;
 mod http;
 mod lambda;
 mod layouts;
@@ -28,6 +29,7 @@ mod regressions;
 mod server;
 mod start_up;
 mod storage;
+mod store;
 mod train;
 
 use std::path::PathBuf;

@@ -31,7 +31,7 @@ impl RawOptions {
     ];
 
     /// A form's field of this name is an option.
-    pub(super) fn has(name: &str) -> bool {
+    pub(crate) fn has(name: &str) -> bool {
         Self::NAMES.contains(&name)
     }
 

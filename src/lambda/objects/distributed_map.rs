@@ -1,0 +1,114 @@
+//! Items of a Distributed Map of Step Functions: one by itself, or a batch.
+//!
+//! The shapes are those of the AWS Step Functions Developer Guide, "ItemBatcher" and "ItemReader": the objects of a
+//! bucket have a `Key`, the rows of an S3 Inventory a `Bucket`, too. A list of keys or of `s3://` addresses is taken
+//! as well.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Expects, Job, Notice, Work, given, key};
+use crate::http::body::RawOptions;
+use crate::objects::Location;
+
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(rename = "Items")]
+    items: Vec<Item>,
+    #[serde(default, rename = "BatchInput")]
+    input: Input,
+}
+
+/// What holds for every item: the bucket, where items do not name it, and the options of a request.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Input {
+    #[serde(alias = "Bucket")]
+    bucket: Option<String>,
+    /// The keys are encoded as in a URL, as S3 Inventory writes them in CSV files.
+    url_encoded_keys: bool,
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Item {
+    Text(String),
+    Object(Object),
+}
+
+#[derive(Deserialize)]
+struct Object {
+    #[serde(alias = "Bucket")]
+    bucket: Option<String>,
+    #[serde(alias = "Key")]
+    key: String,
+    #[serde(alias = "VersionId")]
+    version_id: Option<String>,
+    /// In an inventory of versions: there is nothing to be read.
+    #[serde(default, rename = "IsDeleteMarker")]
+    is_delete_marker: Value,
+}
+
+/// Reads a batch.
+pub(super) fn read_batch(payload: &[u8]) -> Result<Work, String> {
+    let batch: Batch = serde_json::from_slice(payload).map_err(|_| {
+        "An item of the batch is neither an object with a \"Key\" nor a text, or \"BatchInput\" is not an object."
+            .to_owned()
+    })?;
+    let jobs = batch.items.into_iter().map(|item| batch.input.job(item)).collect();
+    Ok(Work { jobs, options: batch.input.options(), expects: Expects::Items })
+}
+
+/// Reads one item, which has the options of the request beside its key.
+pub(super) fn read_item(payload: &[u8]) -> Result<Work, String> {
+    let fault = |_| "The item's \"Key\" or \"Bucket\" is not a text.".to_owned();
+    let item: Object = serde_json::from_slice(payload).map_err(fault)?;
+    let input: Input = serde_json::from_slice(payload).map_err(fault)?;
+    let jobs = vec![input.job(Item::Object(item))];
+    Ok(Work { jobs, options: input.options(), expects: Expects::Item })
+}
+
+impl Input {
+    fn job(&self, item: Item) -> Job {
+        Job::of(String::new(), self.notice(item))
+    }
+
+    fn notice(&self, item: Item) -> Result<Notice, String> {
+        let object = match item {
+            Item::Text(address) if address.starts_with("s3://") => {
+                return address
+                    .parse()
+                    .map(Notice::Object)
+                    .map_err(|_| "An item begins with s3:// and is not s3://bucket/key.".to_owned());
+            }
+            Item::Text(key) => Object { bucket: None, key, version_id: None, is_delete_marker: Value::Null },
+            Item::Object(object) => object,
+        };
+        // Rows of a CSV file have texts only.
+        if matches!(&object.is_delete_marker, Value::Bool(true))
+            || object.is_delete_marker.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true"))
+        {
+            return Ok(Notice::Other("delete marker".to_owned()));
+        }
+        let bucket = given(object.bucket).or_else(|| self.bucket.clone()).ok_or_else(|| {
+            "No bucket is named. Put \"bucket\" into BatchInput, or \"Bucket\" into each item.".to_owned()
+        })?;
+        let key = if self.url_encoded_keys { key::decoded(&object.key)? } else { object.key };
+        Ok(Notice::Object(Location { bucket, key, version_id: given(object.version_id) }))
+    }
+
+    /// Texts and numbers that have the name of an option.
+    fn options(&self) -> Vec<(String, String)> {
+        let text = |value: &Value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let named = self.others.iter().filter(|(name, _)| RawOptions::has(name));
+        named.filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect()
+    }
+}

@@ -1,0 +1,260 @@
+//! Runs the jobs of an event: every object is a direct request to the router, and so many are under way at the same
+//! time.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Uri;
+use futures_util::{StreamExt as _, stream};
+use lambda_runtime::{Context, Diagnostic};
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use super::outcome::Outcome;
+use super::replies::{Done, Reply};
+use super::results::Results;
+use super::{Expects, Job, Notice, Sender, Work, order};
+use crate::Config;
+use crate::lambda::{answer, event};
+use crate::objects::{Location, Objects};
+use crate::telemetry::clean;
+
+/// Left of an invocation's time to send the reply.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// Serves the events of all invocations.
+pub(in crate::lambda) struct Runner {
+    router: Router,
+    /// Writes the results. The router reads.
+    objects: Objects,
+    /// Where the answers go that no service waits for.
+    results: Option<Results>,
+    /// A permit for each object that may be under way.
+    places: Semaphore,
+    at_a_time: usize,
+}
+
+impl Runner {
+    /// A runner of requests to this router. One object is read while another is worked on.
+    pub(in crate::lambda) fn new(router: Router, config: &Config) -> Self {
+        let results = config.storage.results.clone().map(Results::new);
+        // No more than the router has places for: it would refuse them as too many.
+        let at_a_time = config.max_concurrency;
+        let objects = Objects::new(config);
+        Self { router, objects, results, places: Semaphore::new(at_a_time), at_a_time }
+    }
+
+    /// Serves an event: `None` if there was nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// A [`Diagnostic`] if the event cannot be read, if `RESULTS` is missing where it is needed, or if an object has
+    /// no answer and the service is told so by a failed invocation.
+    pub(in crate::lambda) async fn run(
+        &self,
+        sender: &Sender,
+        payload: &[u8],
+        context: &Context,
+    ) -> Result<Option<Reply>, Diagnostic> {
+        let Work { jobs, options, expects } = sender.work(payload)?;
+        if jobs.is_empty() && expects == Expects::Nothing {
+            return Ok(None);
+        }
+        let mut results = None;
+        if expects.leaves_results() && jobs.iter().any(Job::has_objects) {
+            results = Some(self.results.as_ref().ok_or_else(|| no_results(sender.service))?);
+        }
+        let errand =
+            Errand { runner: self, context, uri: uri(&options), deadline: deadline(context), results };
+        let done = errand.all(jobs).await;
+        Reply::new(expects, done).map(Some)
+    }
+}
+
+/// What is the same for all objects of an event.
+struct Errand<'a> {
+    runner: &'a Runner,
+    context: &'a Context,
+    uri: Uri,
+    /// What is not done by then fails, and is tried again.
+    deadline: Option<Instant>,
+    /// Where the answers are left, if they are.
+    results: Option<&'a Results>,
+}
+
+impl Errand<'_> {
+    /// Does all jobs, and returns them in their order.
+    async fn all(&self, jobs: Vec<Job>) -> Vec<Done> {
+        let mut done: Vec<(usize, Done)> = stream::iter(order::in_queues(jobs))
+            .map(|queue| self.in_order(queue))
+            .buffer_unordered(self.runner.at_a_time)
+            .flat_map(stream::iter)
+            .collect()
+            .await;
+        done.sort_unstable_by_key(|(number, _)| *number);
+        done.into_iter().map(|(_, done)| done).collect()
+    }
+
+    /// Does jobs one after the other, until one fails. Those that are left fail, too.
+    async fn in_order(&self, jobs: Vec<(usize, Job)>) -> Vec<(usize, Done)> {
+        let mut all = Vec::with_capacity(jobs.len());
+        let mut has_failed = false;
+        for (number, job) in jobs {
+            let outcome = if has_failed {
+                Outcome::Failed("An earlier message of its group failed.".to_owned())
+            } else {
+                self.job(number, job.notices).await
+            };
+            has_failed |= matches!(outcome, Outcome::Refused { .. } | Outcome::Failed(_));
+            all.push((number, Done { id: job.id, outcome }));
+        }
+        all
+    }
+
+    /// Does a job: what became of its last object, or of the first one that failed.
+    async fn job(&self, number: usize, notices: Result<Vec<Notice>, String>) -> Outcome {
+        let request_id = self.context.request_id.as_str();
+        let notices = match notices {
+            Ok(notices) => notices,
+            Err(why) => {
+                tracing::warn!(request_id, number, why, "a part of the event is not understood");
+                return Outcome::not_understood(why);
+            }
+        };
+        let mut last = Outcome::skipped("nothing to be read", None);
+        for notice in notices {
+            last = match notice {
+                Notice::Other(what) => {
+                    let what = clean(&what);
+                    tracing::info!(request_id, number, what, "skipped: no object to be read");
+                    Outcome::skipped(&what, None)
+                }
+                Notice::Object(object) => self.object(number, &object).await,
+            };
+            if let Outcome::Refused { why, .. } | Outcome::Failed(why) = &last {
+                let tried_again = matches!(last, Outcome::Failed(_));
+                tracing::warn!(request_id, number, tried_again, why = clean(why), "an object has no answer");
+                break;
+            }
+        }
+        last
+    }
+
+    async fn object(&self, number: usize, object: &Location) -> Outcome {
+        if self.runner.results.as_ref().is_some_and(|results| results.holds(object)) {
+            let (request_id, object_name) = (self.context.request_id.as_str(), clean(&object.to_string()));
+            tracing::info!(request_id, number, object_name, "skipped: it lies below RESULTS");
+            return Outcome::skipped("it lies below RESULTS", Some(object));
+        }
+        // Consoles make such an object to show a folder.
+        if object.key.ends_with('/') {
+            return Outcome::skipped("it is a folder", Some(object));
+        }
+        match self.deadline {
+            None => self.attempt(number, object).await,
+            Some(deadline) => timeout_at(deadline, self.attempt(number, object))
+                .await
+                .unwrap_or_else(|_| Outcome::failed(object, "the time of the invocation is used up")),
+        }
+    }
+
+    async fn attempt(&self, number: usize, object: &Location) -> Outcome {
+        let Ok(_place) = self.runner.places.acquire().await else {
+            return Outcome::failed(object, "the function ends");
+        };
+        let (parts, body) = answer(self.runner.router.clone(), self.request(number, object)).await;
+        let outcome = Outcome::of(parts.status, &body, object);
+        match (&outcome, self.results) {
+            (Outcome::Answer(json), Some(results)) => match self.leave(json, object, results).await {
+                Ok(()) => outcome,
+                Err(failure) => failure,
+            },
+            _ => outcome,
+        }
+    }
+
+    /// A body that names the object, as if it were invoked directly.
+    fn request(&self, number: usize, object: &Location) -> Request {
+        let Location { bucket, key, version_id } = object;
+        let body = json!({"s3": {"bucket": bucket, "key": key, "version_id": version_id}});
+        let mut request = event::direct(body.to_string().into());
+        *request.uri_mut() = self.uri.clone();
+        // Each request has an id of its own, in which that of the invocation is found.
+        let request_id = format!("{}:{number}", self.context.request_id);
+        event::set_ids(&mut request, &request_id, event::trace_id(self.context));
+        request
+    }
+
+    /// Leaves an answer in S3.
+    async fn leave(&self, json: &str, object: &Location, results: &Results) -> Result<(), Outcome> {
+        let place = results.place_of(object);
+        let written = self.runner.objects.write(&place, json.to_owned().into(), "application/json").await;
+        written.map_err(|error| {
+            let why = format!("its result cannot be written to RESULTS: {}: {error}", error.code());
+            Outcome::failed(object, &why)
+        })
+    }
+}
+
+impl Job {
+    fn has_objects(&self) -> bool {
+        let notices = self.notices.as_deref().unwrap_or_default();
+        notices.iter().any(|notice| matches!(notice, Notice::Object(_)))
+    }
+}
+
+/// Where every request of an event goes.
+fn uri(options: &[(String, String)]) -> Uri {
+    if options.is_empty() {
+        return Uri::default();
+    }
+    const PATH: &str = "/?";
+    let mut query = form_urlencoded::Serializer::for_suffix(PATH.to_owned(), PATH.len());
+    query.extend_pairs(options);
+    // Nothing but ASCII is in it.
+    query.finish().parse().unwrap_or_default()
+}
+
+/// When the objects of an invocation must be done. An invocation outside Lambda has no such time.
+fn deadline(context: &Context) -> Option<Instant> {
+    let end = Duration::from_millis(context.deadline).checked_sub(RESERVE)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Instant::now().checked_add(end.saturating_sub(now))
+}
+
+fn no_results(service: &str) -> Diagnostic {
+    Diagnostic {
+        error_type: "MissingSetting".to_owned(),
+        error_message: format!(
+            "{service} takes no answer, and the setting RESULTS, which says where to leave the answers, is not set. Set \
+             it to a place in S3, such as s3://bucket/labels."
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_become_the_query() {
+        assert_eq!(uri(&[]), "/");
+        let options = [("top_k".into(), "5".into()), ("level".into(), "a b&c".into())];
+        assert_eq!(uri(&options), "/?top_k=5&level=a+b%26c");
+    }
+
+    #[test]
+    fn an_invocation_ends_before_lambda_ends_it() {
+        let mut context = Context::default();
+        assert_eq!(deadline(&context), None);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        context.deadline = u64::try_from(now.as_millis()).unwrap() + 3000;
+        let left = deadline(&context).unwrap().duration_since(Instant::now());
+        assert!((Duration::from_millis(2000)..=Duration::from_millis(2500)).contains(&left), "{left:?}");
+        // It is over already.
+        context.deadline = 1000;
+        assert!(deadline(&context).unwrap() <= Instant::now());
+    }
+}
