@@ -137,6 +137,14 @@ test-package: package $(SAM) ## Test the package, the template, and what SAM bui
 	.venv/bin/python -m pytest -p no:cacheprovider --basetemp=.build/pytest -rP tests/artifact
 	tests/artifact/sandbox .aws-sam/build/ClassifierFunction
 
+.PHONY: test-bulk
+test-bulk: $(if $(BINARY),,package) $(SAM) $(S3) ## Test deploy/bulk.yaml with moto and the package (BINARY=FILE for another program)
+	.venv/bin/python -m pytest -p no:cacheprovider --basetemp=.build/pytest-bulk --durations=5 -q tests/bulk
+
+.PHONY: bulk-here
+bulk-here: $(if $(BINARY),,package) $(SAM) $(S3) ## Have moto label a bucket on this machine, until Ctrl-C (BINARY=FILE for another program)
+	.venv/bin/python tests/bulk/laptop.py
+
 .PHONY: bench-cold
 bench-cold: package ## Measure cold starts of the package
 	.venv/bin/python benches/cold_start.py
