@@ -154,7 +154,7 @@ def write(name, made, config, preprocessing):
         onnx.save(made, path, save_as_external_data=True, location="model.onnx_data", size_threshold=0)
     else:
         onnx.save(made, path)
-    classes = made.graph.output[0].type.tensor_type.shape.dim[-1].dim_value or 3
+    classes = made.graph.output[-1].type.tensor_type.shape.dim[-1].dim_value or 3
     labels = {"id2label": {str(number): f"class {number}" for number in range(classes)}}
     text(folder / "config.json", labels | config)
     plain = {"size": {"height": SIDE, "width": SIDE}, "do_normalize": False}
@@ -177,7 +177,9 @@ def expected(name, path, made, config, preprocessing):
     if "nhwc" in name:
         pixels = pixels.transpose(0, 2, 3, 1)
     pixels = pixels.astype({F32: np.float32, F16: np.float16, U8: np.uint8}[element])
-    (output,) = session.run(["output"], {"image": pixels})
+    # Models with a feature map call the other output `logits`, and so do those that are quantised.
+    outputs = {output.name for output in made.graph.output}
+    (output,) = session.run(["logits" if "logits" in outputs else "output"], {made.graph.input[0].name: pixels})
     output = output[0].astype(np.float64)
     ends = made.graph.node[-1].op_type in {"Softmax", "Sigmoid"} or config == PROBABILITIES
     if not ends or config.get("graph_output") == "logits":

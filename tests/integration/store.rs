@@ -18,7 +18,7 @@ use crate::process::binary;
 use crate::storage::Moto;
 
 /// Any signature will do, but there must be one.
-const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=test/20260301/eu-central-1/s3/aws4_request, SignedHeaders=host, \
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=test/20260301/us-east-1/s3/aws4_request, SignedHeaders=host, \
      Signature=none";
 
 /// An S3 server by its address.
