@@ -12,6 +12,7 @@ use rusty_s3::UrlStyle;
 use url::Url;
 
 use super::fault::Watched;
+use super::names::Resolver;
 use crate::Error;
 use crate::config::AwsEnvironment;
 use crate::error::Cause;
@@ -70,6 +71,7 @@ impl Clients {
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
+            .dns_resolver(Resolver)
             .http1_only();
         if self.is_plain() {
             // Without TLS no certificates are needed, and a small container may have none.

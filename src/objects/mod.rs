@@ -11,6 +11,8 @@ mod fault;
 mod list;
 mod location;
 #[cfg(feature = "s3")]
+mod names;
+#[cfg(feature = "s3")]
 mod store;
 #[cfg(not(feature = "s3"))]
 #[path = "without.rs"]
