@@ -156,6 +156,7 @@ fn a_fault_of_the_storage_is_told_from_one_of_the_request() {
         ("it denies", |_, _| Reply::error(403, "AccessDenied"), 502, "storage_denied"),
         ("it wants another region", |_, _| Reply::error(301, "PermanentRedirect"), 502, "storage_denied"),
         ("the credentials are old", |_, _| Reply::error(400, "ExpiredToken"), 502, "storage_denied"),
+        ("the object is archived", |_, _| Reply::error(403, "InvalidObjectState"), 404, "object_archived"),
         ("it has no such object", |_, _| Reply::error(404, "NoSuchKey"), 404, "object_not_found"),
         (
             "the object has 10 GB by its head",
@@ -188,7 +189,8 @@ fn a_fault_of_the_storage_is_told_from_one_of_the_request() {
         if *status >= 500 {
             let log = server.process.log_with(code, 1);
             assert!(
-                log.contains(storage.address.trim_start_matches("http://")) || log.contains("<Code>"),
+                log.contains(storage.address.trim_start_matches("http://"))
+                    || log.contains("the storage answered"),
                 "{what}: {log}"
             );
         }
