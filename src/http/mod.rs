@@ -41,7 +41,7 @@ pub use envelope::{REQUEST_ID, TRACE_ID};
 pub(crate) use images::CACHE;
 pub use page::PublicPath;
 pub(crate) use path::without_repeated_slashes;
-pub use references::Authenticated;
+pub use references::{Authenticated, Deadline};
 pub use refused::Refused;
 pub use token::Trusted;
 

@@ -265,6 +265,33 @@ fn requests_are_answered_while_others_wait_for_the_storage() {
 }
 
 #[test]
+fn a_request_is_answered_in_its_time_however_many_objects_do_not_come() {
+    let storage = Storage::start(|asked, _| {
+        if asked.target != "/photos/quick" {
+            std::thread::sleep(Duration::from_secs(8));
+        }
+        Reply::object(&fixture("coffee.png"))
+    });
+    let keys = ["quick", "slow", "quick", "slow"].map(|key| named(key));
+    let images = json!({"images": keys});
+    let server = Server::start_with(with_storage(&storage.address).env("REQUEST_TIMEOUT_MS", "3000"));
+    let start = Instant::now();
+    let results = send(&server, "/classify", &images).json()["results"].clone();
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert_eq!(results[0]["predictions"][0]["label"], "espresso", "{results}");
+    for number in 1..4 {
+        assert_eq!(results[number]["error"]["code"], "storage_unavailable", "{results}");
+    }
+    // Lambda ends an invocation that takes too long: the answer must come before.
+    let function = Function::start_with(&mut with_storage(&storage.address));
+    function.set_time(Duration::from_secs(3));
+    let start = Instant::now();
+    let answer = function.invoke(&named("slow").to_string()).response();
+    assert_eq!(answer["code"], "storage_unavailable", "{answer}");
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
+#[test]
 fn a_real_storage_finds_keys_of_every_form_and_older_versions() {
     let moto = Moto::start();
     moto.put("/photos", b"");

@@ -1,7 +1,7 @@
 //! Runs the jobs of an event: every object is a direct request to the router, and so many are under way at the same
 //! time.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::Request;
@@ -10,19 +10,16 @@ use futures_util::{StreamExt as _, stream};
 use lambda_runtime::{Context, Diagnostic};
 use serde_json::json;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::outcome::Outcome;
 use super::replies::{Done, Reply};
 use super::results::Results;
 use super::{Expects, Job, Notice, Sender, Work, order};
 use crate::Config;
-use crate::lambda::{answer, event};
+use crate::lambda::{answer, deadline, event};
 use crate::objects::{Location, Objects};
 use crate::telemetry::clean;
-
-/// Left of an invocation's time to send the reply.
-const RESERVE: Duration = Duration::from_millis(500);
 
 /// Serves the events of all invocations.
 pub(in crate::lambda) struct Runner {
@@ -67,7 +64,7 @@ impl Runner {
             results = Some(self.results.as_ref().ok_or_else(|| no_results(sender.service))?);
         }
         let errand =
-            Errand { runner: self, context, uri: uri(&options), deadline: deadline(context), results };
+            Errand { runner: self, context, uri: uri(&options), deadline: deadline::of(context), results };
         let done = errand.all(jobs).await;
         Reply::new(expects, done).map(Some)
     }
@@ -154,7 +151,7 @@ impl Errand<'_> {
         }
         match self.deadline {
             None => self.attempt(number, object).await,
-            Some(deadline) => timeout_at(deadline, self.attempt(number, object))
+            Some(deadline) => timeout_at(deadline.into(), self.attempt(number, object))
                 .await
                 .unwrap_or_else(|_| Outcome::failed(object, "the time of the invocation is used up")),
         }
@@ -217,13 +214,6 @@ fn uri(options: &[(String, String)]) -> Uri {
     query.finish().parse().unwrap_or_default()
 }
 
-/// When the objects of an invocation must be done. An invocation outside Lambda has no such time.
-fn deadline(context: &Context) -> Option<Instant> {
-    let end = Duration::from_millis(context.deadline).checked_sub(RESERVE)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    Instant::now().checked_add(end.saturating_sub(now))
-}
-
 fn no_results(service: &str) -> Diagnostic {
     Diagnostic {
         error_type: "MissingSetting".to_owned(),
@@ -243,18 +233,5 @@ mod tests {
         assert_eq!(uri(&[]), "/");
         let options = [("top_k".into(), "5".into()), ("level".into(), "a b&c".into())];
         assert_eq!(uri(&options), "/?top_k=5&level=a+b%26c");
-    }
-
-    #[test]
-    fn an_invocation_ends_before_lambda_ends_it() {
-        let mut context = Context::default();
-        assert_eq!(deadline(&context), None);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        context.deadline = u64::try_from(now.as_millis()).unwrap() + 3000;
-        let left = deadline(&context).unwrap().duration_since(Instant::now());
-        assert!((Duration::from_millis(2000)..=Duration::from_millis(2500)).contains(&left), "{left:?}");
-        // It is over already.
-        context.deadline = 1000;
-        assert!(deadline(&context).unwrap() <= Instant::now());
     }
 }
