@@ -19,7 +19,7 @@ use super::{Expects, Job, Notice, Sender, Work, order};
 use crate::Config;
 use crate::lambda::{answer, deadline, event};
 use crate::objects::{Location, Objects};
-use crate::telemetry::clean;
+use crate::telemetry::{cause_chain, clean};
 
 /// Serves the events of all invocations.
 pub(in crate::lambda) struct Runner {
@@ -63,8 +63,14 @@ impl Runner {
         if expects.leaves_results() && jobs.iter().any(Job::has_objects) {
             results = Some(self.results.as_ref().ok_or_else(|| no_results(sender.service))?);
         }
-        let errand =
-            Errand { runner: self, context, uri: uri(&options), deadline: deadline::of(context), results };
+        let errand = Errand {
+            runner: self,
+            context,
+            uri: uri(&options),
+            deadline: deadline::of(context),
+            retries_refusals: expects.leaves_results(),
+            results,
+        };
         let done = errand.all(jobs).await;
         Reply::new(expects, done).map(Some)
     }
@@ -77,6 +83,8 @@ struct Errand<'a> {
     uri: Uri,
     /// What is not done by then fails, and is tried again.
     deadline: Option<Instant>,
+    /// The service tries again what is refused, too: it takes no answer that would tell a refusal from a failure.
+    retries_refusals: bool,
     /// Where the answers are left, if they are.
     results: Option<&'a Results>,
 }
@@ -94,7 +102,7 @@ impl Errand<'_> {
         done.into_iter().map(|(_, done)| done).collect()
     }
 
-    /// Does jobs one after the other, until one fails. Those that are left fail, too.
+    /// Does jobs one after the other, until one has a failure that may pass. Those that are left fail, too.
     async fn in_order(&self, jobs: Vec<(usize, Job)>) -> Vec<(usize, Done)> {
         let mut all = Vec::with_capacity(jobs.len());
         let mut has_failed = false;
@@ -104,7 +112,8 @@ impl Errand<'_> {
             } else {
                 self.job(number, job.notices).await
             };
-            has_failed |= matches!(outcome, Outcome::Refused { .. } | Outcome::Failed(_));
+            // What is refused will be refused again: whoever waits for it waits in vain.
+            has_failed |= matches!(outcome, Outcome::Failed(_));
             all.push((number, Done { id: job.id, outcome }));
         }
         all
@@ -115,9 +124,10 @@ impl Errand<'_> {
         let request_id = self.context.request_id.as_str();
         let notices = match notices {
             Ok(notices) => notices,
-            Err(why) => {
-                tracing::warn!(request_id, number, why, "a part of the event is not understood");
-                return Outcome::not_understood(why);
+            Err(reason) => {
+                let (tried_again, why) = (self.retries_refusals, clean(&reason));
+                tracing::warn!(request_id, number, tried_again, why, "a part of the event is not understood");
+                return Outcome::not_understood(reason);
             }
         };
         let mut last = Outcome::skipped("nothing to be read", None);
@@ -128,15 +138,28 @@ impl Errand<'_> {
                     tracing::info!(request_id, number, what, "skipped: no object to be read");
                     Outcome::skipped(&what, None)
                 }
-                Notice::Object(object) => self.object(number, &object).await,
+                Notice::Object(object) => {
+                    let outcome = self.object(number, &object).await;
+                    self.log(number, &object, &outcome);
+                    outcome
+                }
             };
-            if let Outcome::Refused { why, .. } | Outcome::Failed(why) = &last {
-                let tried_again = matches!(last, Outcome::Failed(_));
-                tracing::warn!(request_id, number, tried_again, why = clean(why), "an object has no answer");
+            if matches!(last, Outcome::Refused { .. } | Outcome::Failed(_)) {
                 break;
             }
         }
         last
+    }
+
+    /// Says in the log that an object has no answer, and why, if that is so.
+    fn log(&self, number: usize, object: &Location, outcome: &Outcome) {
+        let (Outcome::Refused { why, .. } | Outcome::Failed(why)) = outcome else { return };
+        let (request_id, object) = (self.context.request_id.as_str(), object.to_string());
+        // For the service the reason begins with the object. A long key would leave no room for the rest in a field of the log.
+        let why = why.strip_prefix(&object).and_then(|why| why.strip_prefix(": ")).unwrap_or(why);
+        let tried_again = self.retries_refusals || matches!(outcome, Outcome::Failed(_));
+        let (object, why) = (clean(&object), clean(why));
+        tracing::warn!(request_id, number, tried_again, object, why, "an object has no answer");
     }
 
     async fn object(&self, number: usize, object: &Location) -> Outcome {
@@ -164,7 +187,7 @@ impl Errand<'_> {
         let (parts, body) = answer(self.runner.router.clone(), self.request(number, object)).await;
         let outcome = Outcome::of(parts.status, &body, object);
         match (&outcome, self.results) {
-            (Outcome::Answer(json), Some(results)) => match self.leave(json, object, results).await {
+            (Outcome::Answer(json), Some(results)) => match self.leave(number, json, object, results).await {
                 Ok(()) => outcome,
                 Err(failure) => failure,
             },
@@ -185,10 +208,19 @@ impl Errand<'_> {
     }
 
     /// Leaves an answer in S3.
-    async fn leave(&self, json: &str, object: &Location, results: &Results) -> Result<(), Outcome> {
+    async fn leave(
+        &self,
+        number: usize,
+        json: &str,
+        object: &Location,
+        results: &Results,
+    ) -> Result<(), Outcome> {
         let place = results.place_of(object);
         let written = self.runner.objects.write(&place, json.to_owned().into(), "application/json").await;
         written.map_err(|error| {
+            let (request_id, place) = (self.context.request_id.as_str(), clean(&place.to_string()));
+            let cause = cause_chain(&error);
+            tracing::warn!(request_id, number, place, cause, "a result cannot be written");
             let why = format!("its result cannot be written to RESULTS: {}: {error}", error.code());
             Outcome::failed(object, &why)
         })
