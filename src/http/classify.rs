@@ -32,7 +32,8 @@ pub(super) async fn classify(
         outcome.full(app.classifier.card(), id, Full::whole, Full::part)
     })?;
     let deadline = deadline.map(|Extension(Deadline(deadline))| deadline);
-    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some(), deadline }, task).await
+    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some(), deadline }, task)
+        .await
 }
 
 /// The bare list, `[{"label", "score"}, …]`; a list of such lists for several images.
@@ -53,7 +54,8 @@ pub(super) async fn predict(
         }
     })?;
     let deadline = deadline.map(|Extension(Deadline(deadline))| deadline);
-    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some(), deadline }, task).await
+    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some(), deadline }, task)
+        .await
 }
 
 /// What a route answers.

@@ -36,7 +36,6 @@ use axum::middleware;
 use axum::routing::{get, post};
 use bytes::Bytes;
 
-pub(crate) use body::shown;
 pub use envelope::{REQUEST_ID, TRACE_ID};
 pub(crate) use images::CACHE;
 pub use page::PublicPath;

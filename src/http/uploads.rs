@@ -10,9 +10,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::body::shown;
 use super::{App, answer};
 use crate::objects::UPLOAD_VALID;
+use crate::text::shown;
 use crate::{Config, Error};
 
 pub(super) const PATH: &str = "/uploads";

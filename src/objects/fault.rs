@@ -116,7 +116,8 @@ pub(super) async fn of_response(response: reqwest::Response) -> Error {
 
 /// The text of an element of XML, or an empty text if it is not there.
 fn field(xml: &str, name: &str) -> String {
-    let text = xml.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
+    let text =
+        xml.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
     text.map(|(text, _)| text.to_owned()).unwrap_or_default()
 }
 
@@ -132,7 +133,11 @@ mod tests {
 
     #[tokio::test]
     async fn code_and_message_of_a_refusal_are_kept_and_its_token_is_not() {
-        let body = ["<Error><Code>Expired", "Token</Code><Message>It has expired.</Message>", "<Token-0>s3cret</Token-0></Error>"];
+        let body = [
+            "<Error><Code>Expired",
+            "Token</Code><Message>It has expired.</Message>",
+            "<Token-0>s3cret</Token-0></Error>",
+        ];
         assert_eq!(told(&body).await, "the storage answered 400: ExpiredToken: It has expired.");
         assert_eq!(told(&["s3cret"]).await, "the storage answered 400: : ");
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::Error;
 use crate::config::is_bucket;
-use crate::http::shown;
+use crate::text::shown;
 
 /// Bytes that a key may have in S3.
 const MAX_KEY: usize = 1024;

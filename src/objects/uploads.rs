@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Location, Objects};
 use crate::Error;
-use crate::http;
+use crate::text::shown;
 
 /// Under which all uploads lie: a lifecycle rule on it lets them expire, and nothing else can be read by an id.
 const PREFIX: &str = "uploads/";
@@ -53,7 +53,7 @@ impl Objects {
         if !is_id(id) {
             return Err(Error::InvalidParameter(format!(
                 "{} is not the id of an upload. Send the \"upload\" that POST /uploads answered.",
-                http::shown(id)
+                shown(id)
             )));
         }
         let location = Location::new(bucket, format!("{PREFIX}{id}"));

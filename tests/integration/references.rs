@@ -129,7 +129,8 @@ fn objects_are_for_callers_who_show_who_they_are() {
     assert_eq!(status(http(json!({"jwt": {"claims": {"sub": "a"}}}))), 403);
     assert_eq!(status(rest(json!({"sourceIp": "192.0.2.1", "userArn": null}))), 403);
     assert_eq!(status(rest(json!({"userArn": arn, "cognitoAuthenticationType": "unauthenticated"}))), 403);
-    let cognito = |way: &str| json!({"iam": {"userArn": arn, "cognitoIdentity": {"amr": [way], "identityId": "i"}}});
+    let cognito =
+        |way: &str| json!({"iam": {"userArn": arn, "cognitoIdentity": {"amr": [way], "identityId": "i"}}});
     assert_eq!(status(http(cognito("unauthenticated"))), 403);
     assert_eq!(storage.asked().len(), 0, "{:?}", storage.asked());
     assert_eq!(status(http(cognito("authenticated"))), 200);

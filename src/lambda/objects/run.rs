@@ -166,7 +166,10 @@ impl Errand<'_> {
         if self.runner.results.as_ref().is_some_and(|results| results.holds(object)) {
             let (request_id, object_name) = (self.context.request_id.as_str(), clean(&object.to_string()));
             tracing::info!(request_id, number, object_name, "skipped: it is a result");
-            return Outcome::skipped("it is a result: it lies below RESULTS, or ends in .json beside it", Some(object));
+            return Outcome::skipped(
+                "it is a result: it lies below RESULTS, or ends in .json beside it",
+                Some(object),
+            );
         }
         // Consoles make such an object to show a folder.
         if object.key.ends_with('/') {

@@ -126,7 +126,11 @@ fn items_may_have_many_forms() {
         (json!([{"key": "k", "version_id": ""}]), bucket(), ": b | k"),
         (json!([{"Key": "a+b%2B.jpg"}]), json!({"bucket": "b", "url_encoded_keys": true}), ": b | a b+.jpg"),
         (json!(["a+b"]), json!({"bucket": "b", "url_encoded_keys": "true"}), ": b | a b"),
-        (json!(["k", {"Size": 1}, 7, null, {"Key": 7}]), bucket(), ": b | k\n: a fault\n: a fault\n: a fault\n: a fault"),
+        (
+            json!(["k", {"Size": 1}, 7, null, {"Key": 7}]),
+            bucket(),
+            ": b | k\n: a fault\n: a fault\n: a fault\n: a fault",
+        ),
         (json!(["k"]), json!({"bucket": "b", "explain": true}), ": b | k\nexplain=true"),
         (json!([{"Key": "k", "IsDeleteMarker": ""}]), bucket(), ": b | k"),
         (json!([{"Key": "k", "IsDeleteMarker": "TRUE"}]), bucket(), ": no object: delete marker"),
