@@ -56,7 +56,7 @@ pub(crate) struct App {
     config: Config,
     body_limits: body::Limits,
     places: Places,
-    /// Of the requests whose images are read from the storage.
+    /// The places of the requests whose images are read from the storage.
     reading: Places,
     objects: Objects,
     observer: Arc<Observer>,

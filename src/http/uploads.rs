@@ -1,4 +1,4 @@
-//! `POST /uploads`: the address that a photo can be put to which the front door is too small for.
+//! `POST /uploads`: answers an address for a photo that is too large for the front door. The caller puts the photo there.
 
 use std::sync::Arc;
 

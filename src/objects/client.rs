@@ -26,7 +26,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Attempts after the first one.
 const MAX_RETRIES: usize = 3;
 
-/// From the first attempt on, in which another one may begin.
+/// The time, from the first attempt on, in which another attempt may begin.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// The region that a client takes where none is named.

@@ -15,10 +15,10 @@ use super::client::Clients;
 use super::{Listed, Location, fault};
 use crate::Error;
 
-/// For which the address of a page is valid.
+/// The time for which the address of a page is valid.
 const VALID: Duration = Duration::from_secs(300);
 
-/// In which a page must have come.
+/// The time in which a page must have come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often a page is asked for.

@@ -9,10 +9,10 @@ use super::{Location, Objects};
 use crate::Error;
 use crate::text::shown;
 
-/// Under which all uploads lie: a lifecycle rule on it lets them expire, and nothing else can be read by an id.
+/// The beginning of the keys of all uploads. A lifecycle rule lets these keys expire, and an id leads to no other key.
 const PREFIX: &str = "uploads/";
 
-/// In which an upload must have begun.
+/// The time in which an upload must have begun.
 pub(crate) const VALID: Duration = Duration::from_secs(600);
 
 /// Leave to put one object.

@@ -34,7 +34,7 @@ pub(in crate::lambda) struct Runner {
 }
 
 impl Runner {
-    /// A runner of requests to this router. One object is read while another is worked on.
+    /// Makes a runner that sends its requests to this router. It reads one object while it works on another.
     pub(in crate::lambda) fn new(router: Router, config: &Config) -> Self {
         let results = config.storage.results.clone().map(Results::new);
         // No more than the router has places for: it would refuse them as too many.
