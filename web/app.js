@@ -140,16 +140,13 @@ const wanted = () => ({
 /** Has a picture classified, in the end; throws if it is removed while it waits. */
 async function send(picture, body) {
   const { signal } = picture.removal;
-  // Kept while the service is busy: the picture is put there once.
-  let uploaded = null;
   for (let left = RETRIES; ; left -= 1) {
     refresh(picture, "sending");
     const sentWith = token;
-    if (isTooLarge(body)) uploaded ??= await upload(body, sentWith, signal);
-    const outcome = uploaded?.error
-      ? uploaded
-      : await classify(uploaded ? json(uploaded) : body, wanted(), sentWith, signal);
-    if (uploaded?.error) uploaded = null;
+    const named = isTooLarge(body) ? await upload(body, sentWith, signal) : null;
+    // What was put into the bucket is not put there again while the service is busy.
+    if (named?.upload) body = json(named);
+    const outcome = named?.error ? named : await classify(body, wanted(), sentWith, signal);
     const seconds = outcome.error?.retryAfter;
     if (signal.aborted || left === 0 || !seconds) return { ...outcome, sentWith };
     refresh(picture, "busy");
