@@ -273,7 +273,7 @@ fn a_request_is_answered_in_its_time_however_many_objects_do_not_come() {
         }
         Reply::object(&fixture("coffee.png"))
     });
-    let keys = ["quick", "slow", "quick", "slow"].map(|key| named(key));
+    let keys = ["quick", "slow", "quick", "slow"].map(named);
     let images = json!({"images": keys});
     let server = Server::start_with(with_storage(&storage.address).env("REQUEST_TIMEOUT_MS", "3000"));
     let start = Instant::now();
