@@ -100,7 +100,7 @@ pub struct Config {
     pub max_queue: usize,
     /// Connections of the local server at the same time, 1 or more.
     pub max_connections: usize,
-    /// The time in which a request must have arrived, and begun to be worked on.
+    /// The time in which a request must have arrived, begun to be worked on, and had its objects read.
     pub request_timeout: Duration,
     /// Count and measure.
     pub metrics: bool,

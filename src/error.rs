@@ -83,6 +83,10 @@ pub enum Error {
     #[error("{0}")]
     ObjectNotFound(&'static str),
 
+    /// 404: the object is there, but in an archive from which it must be restored before it can be read.
+    #[error("{0}")]
+    ObjectArchived(&'static str),
+
     /// 405: the route exists, for other methods.
     #[error(
         "This path does not answer {method}. POST or PUT an image to /classify or /predict; GET /health and /info."
@@ -270,6 +274,7 @@ kinds! {
     Self::NotFound => (404, "not_found", "Not found"),
     Self::NoFeatures => (404, "no_features", "No embeddings"),
     Self::ObjectNotFound(_) => (404, "object_not_found", "No such object"),
+    Self::ObjectArchived(_) => (404, "object_archived", "Object archived"),
     Self::MethodNotAllowed { .. } => (405, "method_not_allowed", "Method not allowed"),
     Self::RequestTimeout { .. } => (408, "request_timeout", "Request timeout"),
     Self::ObjectChanged => (409, "object_changed", "Object changed"),

@@ -6,6 +6,7 @@
 //! nothing. Events that tell of objects in S3 become a direct invocation for each object, and are answered in the form of
 //! the service that sent them.
 
+mod deadline;
 mod envelope;
 mod event;
 mod front_door;

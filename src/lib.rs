@@ -32,6 +32,7 @@ mod objects;
 mod parallel;
 pub mod server;
 pub mod telemetry;
+mod text;
 mod train;
 mod workers;
 

@@ -18,7 +18,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
 pub(crate) use observer::Observer;
-pub(crate) use record::{Found, GONE, Image, Notes, Record, clean};
+pub(crate) use record::{Found, GONE, Image, Notes, Record, cause_chain, clean};
 
 use crate::StartError;
 use crate::config::Logging;

@@ -144,7 +144,9 @@ async function send(picture, body) {
     refresh(picture, "sending");
     const sentWith = token;
     const named = isTooLarge(body) ? await upload(body, sentWith, signal) : null;
-    const outcome = named?.error ? named : await classify(named ? json(named) : body, wanted(), sentWith, signal);
+    // What was put into the bucket is not put there again while the service is busy.
+    if (named?.upload) body = json(named);
+    const outcome = named?.error ? named : await classify(body, wanted(), sentWith, signal);
     const seconds = outcome.error?.retryAfter;
     if (signal.aborted || left === 0 || !seconds) return { ...outcome, sentWith };
     refresh(picture, "busy");

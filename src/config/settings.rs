@@ -101,7 +101,8 @@ pub struct Settings {
     #[arg(long, env = "MAX_CONNECTIONS", global = true, value_name = "N")]
     pub(super) max_connections: Option<String>,
 
-    /// Time in which a request must have arrived at the local server, and begun to be worked on [default: 30000]
+    /// Time in which a request must have arrived at the local server, begun to be worked on, and had its objects read [default:
+    /// 30000]
     #[arg(long, env = "REQUEST_TIMEOUT_MS", global = true, value_name = "MS")]
     pub(super) request_timeout_ms: Option<String>,
 

@@ -61,6 +61,11 @@ impl Storage {
                 ));
             }
         }
+        let aws = AwsEnvironment::read();
+        // Elsewhere these variables concern other programs.
+        if named.iter().any(|(_, setting)| given(setting).is_some()) {
+            check.mistakes.extend(aws.mistakes());
+        }
         Self {
             buckets: buckets(given(&settings.s3_buckets), check),
             max_object_bytes: check.number(
@@ -71,7 +76,7 @@ impl Storage {
             ),
             results: results(given(&settings.results), check),
             upload_bucket: upload_bucket(given(&settings.upload_bucket), check),
-            aws: AwsEnvironment::read(),
+            aws,
         }
     }
 }

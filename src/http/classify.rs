@@ -12,7 +12,7 @@ use super::App;
 use super::answer::{self, Full, OneOf};
 use super::body::RawOptions;
 use super::images::{self, Outcome, Request, Task};
-use super::references::Authenticated;
+use super::references::{Authenticated, Deadline};
 use crate::classifier::{Classification, Options};
 use crate::model::Function;
 use crate::telemetry::Notes;
@@ -24,13 +24,16 @@ pub(super) async fn classify(
     Extension(notes): Extension<Notes>,
     RawQuery(query): RawQuery,
     caller: Option<Extension<Authenticated>>,
+    deadline: Option<Extension<Deadline>>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Error> {
     let task = task(query, Answer::Full, |app, _, outcome, id| {
         outcome.full(app.classifier.card(), id, Full::whole, Full::part)
     })?;
-    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some() }, task).await
+    let deadline = deadline.map(|Extension(Deadline(deadline))| deadline);
+    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some(), deadline }, task)
+        .await
 }
 
 /// The bare list, `[{"label", "score"}, …]`; a list of such lists for several images.
@@ -39,6 +42,7 @@ pub(super) async fn predict(
     Extension(notes): Extension<Notes>,
     RawQuery(query): RawQuery,
     caller: Option<Extension<Authenticated>>,
+    deadline: Option<Extension<Deadline>>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Error> {
@@ -49,7 +53,9 @@ pub(super) async fn predict(
             answer::json(&lists)
         }
     })?;
-    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some() }, task).await
+    let deadline = deadline.map(|Extension(Deadline(deadline))| deadline);
+    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some(), deadline }, task)
+        .await
 }
 
 /// What a route answers.

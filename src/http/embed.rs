@@ -14,12 +14,13 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::answer::About;
-use super::body::{parse_flag, shown};
+use super::body::parse_flag;
 use super::images::{self, Request, Task};
-use super::references::Authenticated;
+use super::references::{Authenticated, Deadline};
 use crate::classifier::Embedding;
 use crate::model::Card;
 use crate::telemetry::Notes;
+use crate::text::shown;
 use crate::{Classifier, Error};
 
 /// The embedding of each image.
@@ -28,6 +29,7 @@ pub(super) async fn embed(
     Extension(notes): Extension<Notes>,
     RawQuery(query): RawQuery,
     caller: Option<Extension<Authenticated>>,
+    deadline: Option<Extension<Deadline>>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Error> {
@@ -49,7 +51,9 @@ pub(super) async fn embed(
             )
         },
     };
-    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some() }, task).await
+    let deadline = deadline.map(|Extension(Deadline(deadline))| deadline);
+    images::answer(Request { app, notes, headers, bytes, is_authenticated: caller.is_some(), deadline }, task)
+        .await
 }
 
 /// The options of the query string. Those of labels, such as `top_k`, mean nothing here.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::App;
 use super::answer::{self, OneOf, Results};
-use super::body::{self, RawOptions, Upload};
+use super::body::{self, RawOptions, Reference, Upload};
 use super::references;
 use crate::classifier::milliseconds;
 use crate::image::Budget;
@@ -29,6 +29,8 @@ pub(super) struct Request {
     pub(super) bytes: Bytes,
     /// The caller showed who they are, and may name objects.
     pub(super) is_authenticated: bool,
+    /// When the images that the request names must have been read. `REQUEST_TIMEOUT_MS` from now if it is not known.
+    pub(super) deadline: Option<Instant>,
 }
 
 /// Makes the options of a request from those in its body; what stands in its query string is in here already.
@@ -74,47 +76,45 @@ impl<T> Outcome<T> {
 /// Has the images of a body worked on and the answer written, off the async thread.
 ///
 /// A request that only has images of its own passes to a blocking thread once. One that names objects gives its place back
-/// while it waits for the storage, and takes one anew for each image.
+/// while it waits for the storage, and takes one anew for each image that it names. Images that are not read by the deadline
+/// are [`Error::StorageUnavailable`], so that the request is answered before the front door or Lambda gives up.
 pub(super) async fn answer<O, T>(request: Request, task: Task<O, T>) -> Result<Response, Error>
 where
     O: Copy + Send + 'static,
     T: Send + 'static,
     for<'a> Found: From<&'a T>,
 {
-    let Request { app, notes, headers, bytes, is_authenticated } = request;
+    let Request { app, notes, headers, bytes, is_authenticated, deadline } = request;
     // Goes with this future, which is dropped when the client goes away.
     let client = Arc::new(());
     let asked = Arc::downgrade(&client);
     let (first_app, first_notes) = (Arc::clone(&app), notes.clone());
-    let step = on_a_place(&app, &notes, move || {
+    let mut step = on_a_place(&app, &notes, move || {
         let content_type = text_of(&headers, header::CONTENT_TYPE);
         begin(first_app, first_notes, asked, content_type, bytes.clone(), task)
-            .and_then(Batch::whole)
+            .and_then(Batch::advance)
             .map_err(|error| blame_encoding(error, text_of(&headers, header::CONTENT_ENCODING), &bytes))
     })
     .await?;
-    let mut batch = match step {
-        Step::Answered(response) => return Ok(response),
-        Step::Refers(batch) => *batch,
-    };
-    let _memory = app.reading.take().await?;
-    while let Some(image) = batch.next() {
-        let upload = match image {
-            Ok(body::Image::Sent(upload)) => Ok(upload),
-            Ok(body::Image::Elsewhere(reference)) => {
-                references::read(&app, &notes, reference, is_authenticated).await
-            }
-            Err(error) => Err(error),
+    let deadline = deadline.unwrap_or_else(|| Instant::now() + app.config.request_timeout);
+    let mut memory = None;
+    loop {
+        let (mut batch, reference) = match step {
+            Step::Answered(response) => return Ok(response),
+            Step::Refers(batch, reference) => (batch, reference),
         };
-        batch = on_a_place(&app, &notes, move || {
+        if memory.is_none() {
+            memory = Some(app.reading.take().await?);
+        }
+        let read = references::read(&app, &notes, reference, is_authenticated);
+        let upload = tokio::time::timeout_at(deadline.into(), read).await;
+        let upload = upload.unwrap_or_else(|elapsed| Err(Error::StorageUnavailable(elapsed.into())));
+        step = on_a_place(&app, &notes, move || {
             batch.add(upload);
-            Ok(batch)
+            batch.advance()
         })
         .await?;
     }
-    let response = batch.finish();
-    drop(client);
-    response
 }
 
 /// Waits for a place, and works on a blocking thread.
@@ -176,10 +176,11 @@ struct Batch<O, T> {
     results: Vec<Result<T, Error>>,
 }
 
-/// How far a request comes without the storage.
+/// How far a request comes until it needs the storage.
 enum Step<O, T> {
     Answered(Response),
-    Refers(Box<Batch<O, T>>),
+    /// This image must be read first.
+    Refers(Box<Batch<O, T>>, Reference),
 }
 
 /// Reads a body.
@@ -212,17 +213,14 @@ impl<O: Copy, T> Batch<O, T>
 where
     for<'a> Found: From<&'a T>,
 {
-    /// Works on all images, if none of them must be read from the storage first.
-    fn whole(mut self) -> Result<Step<O, T>, Error> {
-        if self.images.as_slice().iter().flatten().any(|image| image.sent().is_none()) {
-            return Ok(Step::Refers(Box::new(self)));
-        }
+    /// Works on images up to the next one that must be read from the storage first, or to the answer.
+    fn advance(mut self) -> Result<Step<O, T>, Error> {
         while let Some(image) = self.next() {
-            let upload = image.and_then(|image| match image {
-                body::Image::Sent(upload) => Ok(upload),
-                body::Image::Elsewhere(_) => Err(Error::internal("a reference was overlooked")),
-            });
-            self.add(upload);
+            match image {
+                Ok(body::Image::Elsewhere(reference)) => return Ok(Step::Refers(Box::new(self), reference)),
+                Ok(body::Image::Sent(upload)) => self.add(Ok(upload)),
+                Err(error) => self.add(Err(error)),
+            }
         }
         self.finish().map(Step::Answered)
     }

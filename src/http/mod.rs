@@ -36,12 +36,11 @@ use axum::middleware;
 use axum::routing::{get, post};
 use bytes::Bytes;
 
-pub(crate) use body::shown;
 pub use envelope::{REQUEST_ID, TRACE_ID};
 pub(crate) use images::CACHE;
 pub use page::PublicPath;
 pub(crate) use path::without_repeated_slashes;
-pub use references::Authenticated;
+pub use references::{Authenticated, Deadline};
 pub use refused::Refused;
 pub use token::Trusted;
 
@@ -57,7 +56,7 @@ pub(crate) struct App {
     config: Config,
     body_limits: body::Limits,
     places: Places,
-    /// Of the requests whose images are read from the storage.
+    /// The places of the requests whose images are read from the storage.
     reading: Places,
     objects: Objects,
     observer: Arc<Observer>,

@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Config, Error};
 
-/// Requests that hold an object for each that may be worked on: a read takes longer than the work on what it brings.
+/// For each request that may be worked on, this many may hold an object: to read an object takes longer than to work on it.
 const READERS: usize = 2;
 
 /// So many requests are worked on at the same time, and so many wait for it.
@@ -16,7 +16,7 @@ pub(super) struct Places {
     work: Arc<Semaphore>,
     /// A permit for each request that may be there, to wait or to be worked on.
     queue: Arc<Semaphore>,
-    /// Of both kinds.
+    /// The permits of `work` and of `queue`, when none is taken.
     all: (usize, usize),
     patience: Duration,
 }
@@ -33,8 +33,9 @@ impl Places {
         Self::of(config.max_concurrency, config)
     }
 
-    /// For the requests that hold an object in memory: while it comes, while it waits for a processor, and while it is
-    /// worked on. So many more than processors work that these need not wait for the storage.
+    /// Places for the requests that hold an object in memory: while the object comes, while it waits for a processor, and
+    /// while it is worked on. There are more of them than requests that are worked on, so that the processors need not wait
+    /// for the storage.
     pub(super) fn for_reading(config: &Config) -> Self {
         Self::of(config.max_concurrency.saturating_mul(READERS), config)
     }

@@ -23,6 +23,10 @@ const NO_BUCKETS: &str = "This service reads no objects. Whoever runs it can nam
 #[derive(Clone, Copy, Debug)]
 pub struct Authenticated;
 
+/// Put into a request's extensions, it says when the objects that the request names must have been read.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(pub Instant);
+
 /// Reads an image that is named.
 ///
 /// # Errors

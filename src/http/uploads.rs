@@ -1,4 +1,4 @@
-//! `POST /uploads`: the address that a photo can be put to which the front door is too small for.
+//! `POST /uploads`: answers an address for a photo that is too large for the front door. The caller puts the photo there.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::body::shown;
 use super::{App, answer};
 use crate::objects::UPLOAD_VALID;
+use crate::text::shown;
 use crate::{Config, Error};
 
 pub(super) const PATH: &str = "/uploads";

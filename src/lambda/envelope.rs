@@ -7,7 +7,8 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::{front_door, objects, other};
+use super::objects::Sender;
+use super::{front_door, other};
 use crate::http::body::is_image_field;
 
 /// An event that is a JSON object, or a list of records.
@@ -80,7 +81,7 @@ impl<'de> Visitor<'de> for Fields {
                 let is_there = map.next_value::<Option<IgnoredAny>>()?.is_some();
                 if is_image_field(&name) {
                     has_images |= is_there;
-                } else if !other::is_mark(&name) && !objects::MARKS.contains(&&*name) {
+                } else if !other::is_mark(&name) && !Sender::is_mark(&name) {
                     continue;
                 }
                 Value::Bool(is_there)

@@ -16,10 +16,10 @@ use serde_json::value::RawValue;
 use super::envelope::Envelope;
 use super::front_door::FrontDoor;
 use super::objects::Sender;
-use super::{other, path, uri};
+use super::{deadline, other, path, uri};
 use crate::Error;
 use crate::http::body::decode_base64;
-use crate::http::{Authenticated, PublicPath, REQUEST_ID, Refused, TRACE_ID, Trusted};
+use crate::http::{Authenticated, Deadline, PublicPath, REQUEST_ID, Refused, TRACE_ID, Trusted};
 
 /// What an event turned out to be.
 pub enum Event {
@@ -72,18 +72,26 @@ impl Event {
             if door.has_checked_caller(&envelope) {
                 request.extensions_mut().insert(Authenticated);
             }
-            set_ids(&mut request, &context.request_id, trace_id(context));
+            belong(&mut request, context);
             return Ok(Self::Http { request: Box::new(request), door });
         }
         if envelope.has_images {
             let mut request = direct(payload.clone());
-            set_ids(&mut request, &context.request_id, trace_id(context));
+            belong(&mut request, context);
             return Ok(Self::Direct { request: Box::new(request) });
         }
         if let Some(sender) = Sender::of(&envelope) {
             return Ok(Self::Objects { sender, payload: payload.clone() });
         }
         if other::wants_nothing(&envelope) { Ok(Self::Ping) } else { Err(other::refuse(&envelope)) }
+    }
+}
+
+/// Gives a request the ids of its invocation, and the time that it has.
+fn belong(request: &mut Request, context: &Context) {
+    set_ids(request, &context.request_id, trace_id(context));
+    if let Some(deadline) = deadline::of(context) {
+        request.extensions_mut().insert(Deadline(deadline));
     }
 }
 

@@ -1,5 +1,7 @@
 //! The ways in which a request comes to the function, and what each calls the parts of a request.
 
+use serde_json::Value;
+
 use super::envelope::Envelope;
 
 /// One way in. Pointers are JSON pointers; of several, the first that leads to something counts.
@@ -109,8 +111,7 @@ pub(super) const FIELDS: [&str; 17] = [
 impl FrontDoor {
     /// Whether AWS has checked who the caller is. Guests of a Cognito identity pool sign, too, but they may be anybody.
     pub(super) fn has_checked_caller(&self, envelope: &Envelope<'_>) -> bool {
-        let is_guest = envelope.has("/requestContext/identity/cognitoAuthenticationType=unauthenticated");
-        !is_guest && self.signed.iter().any(|mark| envelope.has(mark))
+        !is_guest(envelope) && self.signed.iter().any(|mark| envelope.has(mark))
     }
 
     /// The front door through which an event came, if any.
@@ -119,4 +120,13 @@ impl FrontDoor {
             .iter()
             .find(|door| door.marks.iter().any(|group| group.iter().all(|mark| envelope.has(mark))))
     }
+}
+
+/// Whether the caller is a guest of a Cognito identity pool. A REST API says so in a text, an HTTP API in a list of the
+/// ways in which the caller was authenticated (`amr`).
+fn is_guest(envelope: &Envelope<'_>) -> bool {
+    const GUEST: &str = "unauthenticated";
+    let ways = envelope.at("/requestContext/authorizer/iam/cognitoIdentity/amr").and_then(Value::as_array);
+    envelope.text("/requestContext/identity/cognitoAuthenticationType") == Some(GUEST)
+        || ways.is_some_and(|ways| ways.iter().any(|way| way == GUEST))
 }

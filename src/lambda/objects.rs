@@ -21,7 +21,6 @@ mod tests;
 
 pub(super) use replies::Reply;
 pub(super) use run::Runner;
-pub(super) use senders::MARKS;
 pub use senders::Sender;
 
 use crate::objects::Location;

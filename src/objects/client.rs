@@ -12,6 +12,7 @@ use rusty_s3::UrlStyle;
 use url::Url;
 
 use super::fault::Watched;
+use super::names::Resolver;
 use crate::Error;
 use crate::config::AwsEnvironment;
 use crate::error::Cause;
@@ -25,7 +26,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Attempts after the first one.
 const MAX_RETRIES: usize = 3;
 
-/// From the first attempt on, in which another one may begin.
+/// The time, from the first attempt on, in which another attempt may begin.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// The region that a client takes where none is named.
@@ -70,6 +71,7 @@ impl Clients {
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
+            .dns_resolver(Resolver)
             .http1_only();
         if self.is_plain() {
             // Without TLS no certificates are needed, and a small container may have none.

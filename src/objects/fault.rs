@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, stream};
 use object_store::client::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService};
 
 use crate::Error;
@@ -10,13 +12,23 @@ use crate::Error;
 /// What is told of an object that is not there.
 const NO_OBJECT: &str = "There is no such object, or no such version of it. Check bucket, key and version.";
 
+/// What is told of an object in an archive.
+const ARCHIVED: &str = "The object lies in an archive, such as S3 Glacier, and cannot be read there. Restore it first, then \
+     send the request again.";
+
+/// Bytes that are read of a refusal, which says what it is in the first few hundred.
+const MAX_REFUSAL: usize = 4096;
+
 /// An answer that the crate `object_store` does not tell from a storage that cannot be reached: a redirect, or a refusal
 /// of another kind than those that it knows.
 #[derive(Debug, thiserror::Error)]
-#[error("the storage answered {status}: {body}")]
+#[error("the storage answered {status}: {code}: {message}")]
 pub(super) struct Refusal {
-    pub(super) status: u16,
-    pub(super) body: String,
+    status: u16,
+    /// Its `<Code>`, or an empty text.
+    code: String,
+    /// Its `<Message>`, or an empty text.
+    message: String,
 }
 
 /// An error of the crate `object_store`. `versioned` says that the request named a version.
@@ -32,12 +44,28 @@ pub(super) fn of_store(error: object_store::Error, versioned: bool) -> Error {
     }
     match Refusal::within(&error) {
         Some(refusal) if versioned && refusal.is_of_version() => Error::ObjectNotFound(NO_OBJECT),
+        Some(refusal) if refusal.code == "InvalidObjectState" => Error::ObjectArchived(ARCHIVED),
         Some(_) => Error::StorageDenied(error.into()),
         None => Error::StorageUnavailable(error.into()),
     }
 }
 
 impl Refusal {
+    /// Reads the beginning of a refusal. Only code and message are kept, for the log: the other fields of a refusal may hold
+    /// secrets, such as the session token that has expired.
+    async fn read<E>(status: u16, mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) -> Self {
+        let mut beginning = Vec::new();
+        while let Some(Ok(chunk)) = body.next().await {
+            let room = MAX_REFUSAL - beginning.len();
+            beginning.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+            if beginning.len() >= MAX_REFUSAL {
+                break;
+            }
+        }
+        let text = String::from_utf8_lossy(&beginning);
+        Self { status, code: field(&text, "Code"), message: field(&text, "Message") }
+    }
+
     /// The one that is among the sources of an error.
     fn within<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         error.downcast_ref().or_else(|| Self::within(error.source()?))
@@ -45,12 +73,12 @@ impl Refusal {
 
     /// Whether it means that there is no such version: its id has not the form of one, or it marks a deletion.
     fn is_of_version(&self) -> bool {
-        self.status == 405 || (self.status == 400 && self.body.contains("<Code>InvalidArgument</Code>"))
+        self.status == 405 || (self.status == 400 && self.code == "InvalidArgument")
     }
 
     /// An answer that is neither a success nor one that the crate `object_store` knows.
     pub(super) fn is_one(status: u16) -> bool {
-        matches!(status, 300..=499) && !matches!(status, 304 | 401 | 403 | 404 | 408 | 409 | 412 | 429)
+        matches!(status, 300..=499) && !matches!(status, 304 | 401 | 404 | 408 | 409 | 412 | 429)
     }
 }
 
@@ -66,18 +94,63 @@ impl HttpService for Watched {
         if !Refusal::is_one(status) {
             return Ok(response);
         }
-        let body = response.into_body().bytes().await.unwrap_or_default();
-        let body = String::from_utf8_lossy(&body).into_owned();
-        Err(HttpError::new(HttpErrorKind::Unknown, Refusal { status, body }))
+        let refusal = Refusal::read(status, response.into_body().bytes_stream()).await;
+        Err(HttpError::new(HttpErrorKind::Unknown, refusal))
     }
 }
 
 /// An answer to a request that was sent without the crate `object_store`.
-pub(super) fn of_status(status: u16, body: String) -> Error {
-    let refusal = Refusal { status, body };
+pub(super) async fn of_response(response: reqwest::Response) -> Error {
+    let status = response.status().as_u16();
+    // A response is read by chunks only where it can be changed.
+    let body = stream::unfold(response, |mut response| async {
+        Some((response.chunk().await.transpose()?, response))
+    });
+    let refusal = Refusal::read(status, Box::pin(body)).await;
     match status {
         404 => Error::ObjectNotFound("There is no such bucket. Check its name."),
         408 | 429 | 500.. => Error::StorageUnavailable(refusal.into()),
         _ => Error::StorageDenied(refusal.into()),
+    }
+}
+
+/// The text of an element of XML, or an empty text if it is not there.
+fn field(xml: &str, name: &str) -> String {
+    let text =
+        xml.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
+    text.map(|(text, _)| text.to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn told(chunks: &[&str]) -> String {
+        let chunks: Vec<Result<Bytes, ()>> =
+            chunks.iter().map(|chunk| Ok(Bytes::copy_from_slice(chunk.as_bytes()))).collect();
+        Refusal::read(400, stream::iter(chunks)).await.to_string()
+    }
+
+    #[tokio::test]
+    async fn code_and_message_of_a_refusal_are_kept_and_its_token_is_not() {
+        let body = [
+            "<Error><Code>Expired",
+            "Token</Code><Message>It has expired.</Message>",
+            "<Token-0>s3cret</Token-0></Error>",
+        ];
+        assert_eq!(told(&body).await, "the storage answered 400: ExpiredToken: It has expired.");
+        assert_eq!(told(&["s3cret"]).await, "the storage answered 400: : ");
+    }
+
+    #[tokio::test]
+    async fn only_the_beginning_of_a_refusal_is_read() {
+        let long = "x".repeat(3000);
+        let taken = std::cell::Cell::new(0);
+        let chunks = stream::iter(0..1000).map(|_| {
+            taken.set(taken.get() + 1);
+            Ok::<_, ()>(Bytes::copy_from_slice(long.as_bytes()))
+        });
+        Refusal::read(400, Box::pin(chunks)).await;
+        assert_eq!(taken.get(), 2);
     }
 }

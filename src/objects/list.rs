@@ -15,10 +15,10 @@ use super::client::Clients;
 use super::{Listed, Location, fault};
 use crate::Error;
 
-/// For which the address of a page is valid.
+/// The time for which the address of a page is valid.
 const VALID: Duration = Duration::from_secs(300);
 
-/// In which a page must have come.
+/// The time in which a page must have come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often a page is asked for.
@@ -108,11 +108,10 @@ impl List<'_> {
         let request = self.clients.http()?.get(action.sign(VALID)).timeout(PATIENCE).send();
         let unavailable = |error: reqwest::Error| Error::StorageUnavailable(error.without_url().into());
         let response = request.await.map_err(unavailable)?;
-        let status = response.status();
-        let text = response.text().await.map_err(unavailable)?;
-        if status != StatusCode::OK {
-            return Err(fault::of_status(status.as_u16(), text));
+        if response.status() != StatusCode::OK {
+            return Err(fault::of_response(response).await);
         }
+        let text = response.text().await.map_err(unavailable)?;
         ListObjectsV2::parse_response(&text)
             .map_err(|error| Error::StorageUnavailable(error.to_string().into()))
     }

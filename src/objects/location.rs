@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::Error;
 use crate::config::is_bucket;
-use crate::http::shown;
+use crate::text::shown;
 
 /// Bytes that a key may have in S3.
 const MAX_KEY: usize = 1024;
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_object_could_be_read_for_is_refused() {
+    fn an_address_that_could_lead_to_another_object_is_refused() {
         let long = format!("s3://photos/{}", "k".repeat(1025));
         for text in [
             "photos/a.jpg",

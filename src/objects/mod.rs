@@ -11,6 +11,8 @@ mod fault;
 mod list;
 mod location;
 #[cfg(feature = "s3")]
+mod names;
+#[cfg(feature = "s3")]
 mod store;
 #[cfg(not(feature = "s3"))]
 #[path = "without.rs"]
@@ -26,8 +28,9 @@ pub(crate) use location::Location;
 use store::Stores;
 pub(crate) use uploads::VALID as UPLOAD_VALID;
 
+use crate::Error;
 use crate::config::{Config, Storage};
-use crate::{Error, http};
+use crate::text::shown;
 
 /// Reads and writes the objects of the buckets that are named.
 pub(crate) struct Objects {
@@ -136,7 +139,7 @@ impl Objects {
 fn not_allowed(bucket: &str, done: &str, variable: &str) -> Error {
     Error::BucketNotAllowed(format!(
         "The bucket {} is not one that may be {done}. Whoever runs this service can name it in {variable}.",
-        http::shown(bucket)
+        shown(bucket)
     ))
 }
 

@@ -14,10 +14,11 @@ use super::{Listed, Location, fault, list};
 use crate::Error;
 use crate::config::AwsEnvironment;
 
-/// In which an object must have been read or written, with all attempts. API Gateway waits 30 s for the whole answer.
+/// The time in which an object must have been read or written, with all attempts. API Gateway waits 30 s for the whole
+/// answer.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// The storage, of which clients are made when they are first needed.
+/// The storage. A client for a bucket is made when it is first needed.
 pub(super) struct Stores {
     clients: Clients,
 }

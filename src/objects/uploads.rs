@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::{Location, Objects};
 use crate::Error;
-use crate::http;
+use crate::text::shown;
 
-/// Under which all uploads lie: a lifecycle rule on it lets them expire, and nothing else can be read by an id.
+/// The beginning of the keys of all uploads. A lifecycle rule lets these keys expire, and an id leads to no other key.
 const PREFIX: &str = "uploads/";
 
-/// In which an upload must have begun.
+/// The time in which an upload must have begun.
 pub(crate) const VALID: Duration = Duration::from_secs(600);
 
 /// Leave to put one object.
@@ -53,7 +53,7 @@ impl Objects {
         if !is_id(id) {
             return Err(Error::InvalidParameter(format!(
                 "{} is not the id of an upload. Send the \"upload\" that POST /uploads answered.",
-                http::shown(id)
+                shown(id)
             )));
         }
         let location = Location::new(bucket, format!("{PREFIX}{id}"));

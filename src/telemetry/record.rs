@@ -185,7 +185,7 @@ pub(crate) fn clean(text: &str) -> String {
 }
 
 /// The private half of an error: the messages of its sources, outermost first. `None` if there is none.
-fn cause_chain(error: &Error) -> Option<String> {
+pub(crate) fn cause_chain(error: &Error) -> Option<String> {
     let first = std::error::Error::source(error)?;
     let messages = std::iter::successors(Some(first), |cause| cause.source()).map(ToString::to_string);
     Some(messages.collect::<Vec<_>>().join(": "))

@@ -45,6 +45,26 @@ test("a picture that is too large for a request is put into the bucket as it is,
     },
   }));
 
+test("a picture that was put into the bucket is not put there again while the service is busy", () =>
+  visit({
+    uploads: storage,
+    work: async (page) => {
+      const puts = [];
+      page.on("request", (request) => request.method() === "PUT" && puts.push(request.url()));
+      let asked = 0;
+      await page.route(/\/classify\?/, (route) => {
+        asked += 1;
+        if (asked > 2) return route.continue();
+        const body = JSON.stringify({ status: 503, code: "overloaded", detail: "Try again." });
+        return route.fulfill({ status: 503, headers: { "retry-after": "1" }, contentType: "application/problem+json", body });
+      });
+      await page.locator("#file").setInputFiles(fixture("coffee.png"));
+      await finished(page, 1);
+      assert.equal(await best(page, "coffee.png"), "espresso");
+      assert.deepEqual([asked, puts.length], [3, 1]);
+    },
+  }));
+
 test("a storage that refuses is told of", () =>
   visit({
     uploads: storage,

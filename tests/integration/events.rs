@@ -238,6 +238,10 @@ fn what_may_pass_is_tried_again_and_only_that() {
     let reply = function.invoke(&queue("photos", &messages)).response();
     assert_eq!(failed(&reply), ["1", "2"]);
     assert!(store.get("results", "labels/photos/a.jpg.json").is_some());
+    // The log says why: what the storage answered, for the result that cannot be written, too.
+    let log = function.process.log_with("a result cannot be written", 1);
+    let line = log.lines().find(|line| line.contains("a result cannot be written")).unwrap();
+    assert!(line.contains("labels/photos/c.jpg.json") && line.contains("503"), "{line}");
 
     let (kind, message) = error(function.invoke(&notification("photos", &["a.jpg", "b.jpg"])));
     assert!(kind == "TryAgain" && message.contains("s3://photos/b.jpg"), "{kind}: {message}");
@@ -260,24 +264,27 @@ fn what_may_pass_is_tried_again_and_only_that() {
 #[test]
 fn in_a_fifo_queue_the_rest_of_a_group_waits_for_the_message_that_failed() {
     let stand_in = StandIn::start();
-    for key in ["a1.jpg", "a2.jpg", "b1.jpg", "b2.jpg"] {
+    for key in ["a0.jpg", "a1.jpg", "a2.jpg", "b1.jpg", "b2.jpg"] {
         stand_in.store.put("photos", key, &fixture("coffee.jpg"));
     }
+    stand_in.set_fault("photos", "a0.jpg", Some(Fault::Status(403)));
     let function = Function::start_with(&mut stand_in.store.function());
     let messages = [
-        ("a", "somebody else's".to_owned()),
+        ("a", notification("photos", &["a0.jpg"])),
+        // What is refused will be refused again, so nobody waits for it.
+        ("b", "somebody else's".to_owned()),
         ("b", notification("photos", &["b1.jpg"])),
         ("a", notification("photos", &["a1.jpg"])),
         ("b", notification("photos", &["b2.jpg"])),
         ("a", notification("photos", &["a2.jpg"])),
     ];
     let reply = function.invoke(&queue("photos.fifo", &messages)).response();
-    assert_eq!(failed(&reply), ["0", "2", "4"]);
+    assert_eq!(failed(&reply), ["0", "1", "3", "5"]);
     assert!(stand_in.store.get("results", "labels/photos/a1.jpg.json").is_none());
     assert!(stand_in.store.get("results", "labels/photos/b2.jpg.json").is_some());
     // In another queue a group means no order.
     let reply = function.invoke(&queue("photos", &messages)).response();
-    assert_eq!(failed(&reply), ["0"]);
+    assert_eq!(failed(&reply), ["0", "1"]);
 }
 
 #[test]

@@ -129,8 +129,12 @@ fn objects_are_for_callers_who_show_who_they_are() {
     assert_eq!(status(http(json!({"jwt": {"claims": {"sub": "a"}}}))), 403);
     assert_eq!(status(rest(json!({"sourceIp": "192.0.2.1", "userArn": null}))), 403);
     assert_eq!(status(rest(json!({"userArn": arn, "cognitoAuthenticationType": "unauthenticated"}))), 403);
+    let cognito =
+        |way: &str| json!({"iam": {"userArn": arn, "cognitoIdentity": {"amr": [way], "identityId": "i"}}});
+    assert_eq!(status(http(cognito("unauthenticated"))), 403);
     assert_eq!(storage.asked().len(), 0, "{:?}", storage.asked());
-    assert_eq!(status(http(json!({"iam": {"userArn": arn}}))), 200);
+    assert_eq!(status(http(cognito("authenticated"))), 200);
+    assert_eq!(status(http(json!({"iam": {"userArn": arn, "cognitoIdentity": null}}))), 200);
     assert_eq!(status(rest(json!({"userArn": arn}))), 200);
     let direct = function.invoke(&body).response();
     assert_eq!(direct["predictions"][0]["label"], "espresso", "{direct}");
@@ -153,6 +157,7 @@ fn a_fault_of_the_storage_is_told_from_one_of_the_request() {
         ("it denies", |_, _| Reply::error(403, "AccessDenied"), 502, "storage_denied"),
         ("it wants another region", |_, _| Reply::error(301, "PermanentRedirect"), 502, "storage_denied"),
         ("the credentials are old", |_, _| Reply::error(400, "ExpiredToken"), 502, "storage_denied"),
+        ("the object is archived", |_, _| Reply::error(403, "InvalidObjectState"), 404, "object_archived"),
         ("it has no such object", |_, _| Reply::error(404, "NoSuchKey"), 404, "object_not_found"),
         (
             "the object has 10 GB by its head",
@@ -185,7 +190,8 @@ fn a_fault_of_the_storage_is_told_from_one_of_the_request() {
         if *status >= 500 {
             let log = server.process.log_with(code, 1);
             assert!(
-                log.contains(storage.address.trim_start_matches("http://")) || log.contains("<Code>"),
+                log.contains(storage.address.trim_start_matches("http://"))
+                    || log.contains("the storage answered"),
                 "{what}: {log}"
             );
         }
@@ -257,6 +263,33 @@ fn requests_are_answered_while_others_wait_for_the_storage() {
         assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
         assert_eq!(slow.join().unwrap(), "espresso");
     });
+}
+
+#[test]
+fn a_request_is_answered_in_its_time_however_many_objects_do_not_come() {
+    let storage = Storage::start(|asked, _| {
+        if asked.target != "/photos/quick" {
+            std::thread::sleep(Duration::from_secs(8));
+        }
+        Reply::object(&fixture("coffee.png"))
+    });
+    let keys = ["quick", "slow", "quick", "slow"].map(named);
+    let images = json!({"images": keys});
+    let server = Server::start_with(with_storage(&storage.address).env("REQUEST_TIMEOUT_MS", "3000"));
+    let start = Instant::now();
+    let results = send(&server, "/classify", &images).json()["results"].clone();
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert_eq!(results[0]["predictions"][0]["label"], "espresso", "{results}");
+    for number in 1..4 {
+        assert_eq!(results[number]["error"]["code"], "storage_unavailable", "{results}");
+    }
+    // Lambda ends an invocation that takes too long: the answer must come before.
+    let function = Function::start_with(&mut with_storage(&storage.address));
+    function.set_time(Duration::from_secs(3));
+    let start = Instant::now();
+    let answer = function.invoke(&named("slow").to_string()).response();
+    assert_eq!(answer["code"], "storage_unavailable", "{answer}");
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -81,6 +81,19 @@ fn a_missing_or_broken_library_is_named() {
 }
 
 #[test]
+fn variables_of_aws_are_checked_where_a_bucket_is_named() {
+    let with = |buckets: &str, endpoint: &str, id: &str| {
+        let mut command = binary();
+        command.env("S3_BUCKETS", buckets).env("AWS_ENDPOINT_URL", endpoint);
+        command.env("AWS_SECRET_ACCESS_KEY", "s3cret").env("AWS_ACCESS_KEY_ID", id);
+        command
+    };
+    assert_refused(&mut with("photos", "localhost:9000", "AKIAEXAMPLE"), &["AWS_ENDPOINT_URL must be"]);
+    assert_refused(&mut with("photos", "http://127.0.0.1:9", ""), &["AWS_ACCESS_KEY_ID is missing"]);
+    assert_eq!(Server::start_with(&mut with("", "localhost:9000", "")).get("/health").status, 200);
+}
+
+#[test]
 fn a_missing_or_broken_bundle_is_named() {
     assert_refused(binary().env("MODEL_DIR", "/nowhere"), &["there is no directory /nowhere", "MODEL_DIR"]);
     let remove = |name: &'static str| move |dir: &Path| fs::remove_file(dir.join(name)).unwrap();

@@ -40,7 +40,6 @@ use crate::error::Error;
 pub(super) use self::json::Document;
 pub use self::options::RawOptions;
 pub(super) use self::options::parse_flag;
-pub(crate) use self::options::shown;
 pub use self::reference::Reference;
 
 /// Whether JSON may hold images in a field of this name.

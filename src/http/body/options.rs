@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::model::{Function, Level};
+use crate::text::shown;
 
 /// Options as the body gives them; those it does not give are `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -180,16 +181,6 @@ fn decimal(text: &str) -> Option<f64> {
     let text = text.trim();
     let plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
     if plain { text.parse().ok() } else { None }
-}
-
-/// What the caller wrote, short enough to be answered and free of control characters.
-pub(crate) fn shown(text: &str) -> String {
-    let text = text.trim();
-    let mut shown: String = text.chars().take(32).flat_map(char::escape_debug).collect();
-    if text.chars().nth(32).is_some() {
-        shown.push('…');
-    }
-    format!("\"{shown}\"")
 }
 
 #[cfg(test)]

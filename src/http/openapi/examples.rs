@@ -50,6 +50,7 @@ pub(super) fn problems(facts: &Facts<'_>) -> Result<Vec<Error>, Error> {
         Error::ReferenceNotAllowed(references::UNKNOWN_CALLER),
         Error::NotFound,
         Error::ObjectNotFound("There is no such object, or no such version of it. Check bucket, key and version."),
+        Error::ObjectArchived("The object lies in an archive, such as S3 Glacier, and cannot be read there. Restore it first, then send the request again."),
         Error::ObjectChanged,
         Error::ObjectTooLarge { size: 10_000_000_000, max: facts.config.storage.max_object_bytes },
         Error::StorageDenied("the storage answered 403: AccessDenied".into()),

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{Expects, Job, Notice, Work, given, key};
@@ -16,7 +17,8 @@ use crate::objects::Location;
 #[derive(Deserialize)]
 struct Batch {
     #[serde(rename = "Items")]
-    items: Vec<Item>,
+    /// Each is an [`Item`], or fails in its place.
+    items: Vec<Value>,
     #[serde(default, rename = "BatchInput")]
     input: Input,
 }
@@ -28,6 +30,7 @@ struct Input {
     #[serde(alias = "Bucket")]
     bucket: Option<String>,
     /// The keys are encoded as in a URL, as S3 Inventory writes them in CSV files.
+    #[serde(deserialize_with = "flag")]
     url_encoded_keys: bool,
     #[serde(flatten)]
     others: BTreeMap<String, Value>,
@@ -49,17 +52,22 @@ struct Object {
     #[serde(alias = "VersionId")]
     version_id: Option<String>,
     /// In an inventory of versions: there is nothing to be read.
-    #[serde(default, rename = "IsDeleteMarker")]
-    is_delete_marker: Value,
+    #[serde(default, rename = "IsDeleteMarker", deserialize_with = "flag")]
+    is_delete_marker: bool,
 }
 
 /// Reads a batch.
 pub(super) fn read_batch(payload: &[u8]) -> Result<Work, String> {
     let batch: Batch = serde_json::from_slice(payload).map_err(|_| {
-        "An item of the batch is neither an object with a \"Key\" nor a text, or \"BatchInput\" is not an object."
+        "\"Items\" is not a list, or \"BatchInput\" is not an object with \"bucket\" as a text and \"url_encoded_keys\" as \
+         true or false."
             .to_owned()
     })?;
-    let jobs = batch.items.into_iter().map(|item| batch.input.job(item)).collect();
+    let item = |value| {
+        serde_json::from_value(value)
+            .map_err(|_| "The item is neither an object with a \"Key\" nor a text.".to_owned())
+    };
+    let jobs = batch.items.into_iter().map(|value| batch.input.job(item(value))).collect();
     Ok(Work { jobs, options: batch.input.options(), expects: Expects::Items })
 }
 
@@ -68,13 +76,13 @@ pub(super) fn read_item(payload: &[u8]) -> Result<Work, String> {
     let fault = |_| "The item's \"Key\" or \"Bucket\" is not a text.".to_owned();
     let item: Object = serde_json::from_slice(payload).map_err(fault)?;
     let input: Input = serde_json::from_slice(payload).map_err(fault)?;
-    let jobs = vec![input.job(Item::Object(item))];
+    let jobs = vec![input.job(Ok(Item::Object(item)))];
     Ok(Work { jobs, options: input.options(), expects: Expects::Item })
 }
 
 impl Input {
-    fn job(&self, item: Item) -> Job {
-        Job::of(String::new(), self.notice(item))
+    fn job(&self, item: Result<Item, String>) -> Job {
+        Job::of(String::new(), item.and_then(|item| self.notice(item)))
     }
 
     fn notice(&self, item: Item) -> Result<Notice, String> {
@@ -85,13 +93,10 @@ impl Input {
                     .map(Notice::Object)
                     .map_err(|_| "An item begins with s3:// and is not s3://bucket/key.".to_owned());
             }
-            Item::Text(key) => Object { bucket: None, key, version_id: None, is_delete_marker: Value::Null },
+            Item::Text(key) => Object { bucket: None, key, version_id: None, is_delete_marker: false },
             Item::Object(object) => object,
         };
-        // Rows of a CSV file have texts only.
-        if matches!(&object.is_delete_marker, Value::Bool(true))
-            || object.is_delete_marker.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true"))
-        {
+        if object.is_delete_marker {
             return Ok(Notice::Other("delete marker".to_owned()));
         }
         let bucket = given(object.bucket).or_else(|| self.bucket.clone()).ok_or_else(|| {
@@ -101,14 +106,30 @@ impl Input {
         Ok(Notice::Object(Location { bucket, key, version_id: given(object.version_id) }))
     }
 
-    /// Texts and numbers that have the name of an option.
+    /// Texts, numbers, `true` and `false` that have the name of an option.
     fn options(&self) -> Vec<(String, String)> {
         let text = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
+            Value::Bool(flag) => Some(flag.to_string()),
             _ => None,
         };
         let named = self.others.iter().filter(|(name, _)| RawOptions::has(name));
         named.filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect()
+    }
+}
+
+/// `true` or `false`, also as a text, since rows of a CSV file have texts only. Nothing and an empty text are `false`.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let text = match Value::deserialize(deserializer)? {
+        Value::Bool(flag) => return Ok(flag),
+        Value::Null => return Ok(false),
+        Value::String(text) => text.to_ascii_lowercase(),
+        _ => String::from("another type"),
+    };
+    match text.as_str() {
+        "true" => Ok(true),
+        "false" | "" => Ok(false),
+        _ => Err(D::Error::custom("neither true nor false")),
     }
 }

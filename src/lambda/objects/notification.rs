@@ -9,10 +9,10 @@ use serde::Deserialize;
 use super::{Expects, Job, Notice, Work, given, key};
 use crate::objects::Location;
 
-/// Events that tell of an object that can be read from now on. Of those that begin so.
+/// The names of events after which an object can be read begin with one of these.
 const READABLE: [&str; 2] = ["ObjectCreated:", "ObjectRestore:Completed"];
 
-/// The same in the words of EventBridge.
+/// What EventBridge calls these events.
 const READABLE_DETAILS: [&str; 2] = ["Object Created", "Object Restore Completed"];
 
 /// Everything that may stand in a notification. Which fields are there tells its form.

@@ -193,6 +193,7 @@ mod tests {
             (200, "", Answer),
             (400, "empty_body", Answer),
             (404, "object_not_found", Answer),
+            (404, "object_archived", Answer),
             (413, "object_too_large", Answer),
             (413, "image_too_large", Answer),
             (415, "unsupported_format", Answer),

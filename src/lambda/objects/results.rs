@@ -18,14 +18,15 @@ impl Results {
         Self(place)
     }
 
-    /// Whether an object is a result, which must never be read: its result would have an event of its own, without end.
+    /// Whether an object is a result, which must never be read: its result would have an event of its own, without end. In
+    /// the bucket of the results this holds for every key with their ending: it may be the result of another function.
     pub(super) fn holds(&self, object: &Location) -> bool {
-        let below = match self.0.prefix.as_str() {
-            // Other objects may lie in the bucket, too.
-            "" => object.key.ends_with(ENDING),
-            prefix => object.key.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/')),
+        let is_below = || {
+            let prefix = self.0.prefix.as_str();
+            // Without a prefix other objects lie beside the results, too.
+            !prefix.is_empty() && object.key.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
         };
-        object.bucket == self.0.bucket && below
+        object.bucket == self.0.bucket && (object.key.ends_with(ENDING) || is_below())
     }
 
     /// Where the result of an object belongs: `<prefix>/<bucket>/<key>.json`. Where that cannot be a key, because it is too
@@ -90,6 +91,8 @@ mod tests {
         assert!(below.holds(&object("photos", "labels/a.jpg")));
         assert!(!below.holds(&object("photos", "labels-of-cats/a.jpg")));
         assert!(!below.holds(&object("others", "labels/photos/a.jpg.json")));
+        // Those of another function, which would take those of this one for its photos.
+        assert!(below.holds(&object("photos", "embeddings/photos/labels/a.jpg.json.json")));
         let whole = results("photos", "");
         assert!(whole.holds(&object("photos", "photos/a.jpg.json")));
         assert!(!whole.holds(&object("photos", "a.jpg")));

@@ -1,7 +1,7 @@
 //! Runs the jobs of an event: every object is a direct request to the router, and so many are under way at the same
 //! time.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::Request;
@@ -10,19 +10,16 @@ use futures_util::{StreamExt as _, stream};
 use lambda_runtime::{Context, Diagnostic};
 use serde_json::json;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::outcome::Outcome;
 use super::replies::{Done, Reply};
 use super::results::Results;
 use super::{Expects, Job, Notice, Sender, Work, order};
 use crate::Config;
-use crate::lambda::{answer, event};
+use crate::lambda::{answer, deadline, event};
 use crate::objects::{Location, Objects};
-use crate::telemetry::clean;
-
-/// Left of an invocation's time to send the reply.
-const RESERVE: Duration = Duration::from_millis(500);
+use crate::telemetry::{cause_chain, clean};
 
 /// Serves the events of all invocations.
 pub(in crate::lambda) struct Runner {
@@ -37,7 +34,7 @@ pub(in crate::lambda) struct Runner {
 }
 
 impl Runner {
-    /// A runner of requests to this router. One object is read while another is worked on.
+    /// Makes a runner that sends its requests to this router. It reads one object while it works on another.
     pub(in crate::lambda) fn new(router: Router, config: &Config) -> Self {
         let results = config.storage.results.clone().map(Results::new);
         // No more than the router has places for: it would refuse them as too many.
@@ -66,8 +63,14 @@ impl Runner {
         if expects.leaves_results() && jobs.iter().any(Job::has_objects) {
             results = Some(self.results.as_ref().ok_or_else(|| no_results(sender.service))?);
         }
-        let errand =
-            Errand { runner: self, context, uri: uri(&options), deadline: deadline(context), results };
+        let errand = Errand {
+            runner: self,
+            context,
+            uri: uri(&options),
+            deadline: deadline::of(context),
+            retries_refusals: expects.leaves_results(),
+            results,
+        };
         let done = errand.all(jobs).await;
         Reply::new(expects, done).map(Some)
     }
@@ -80,6 +83,8 @@ struct Errand<'a> {
     uri: Uri,
     /// What is not done by then fails, and is tried again.
     deadline: Option<Instant>,
+    /// The service tries again what is refused, too: it takes no answer that would tell a refusal from a failure.
+    retries_refusals: bool,
     /// Where the answers are left, if they are.
     results: Option<&'a Results>,
 }
@@ -97,7 +102,7 @@ impl Errand<'_> {
         done.into_iter().map(|(_, done)| done).collect()
     }
 
-    /// Does jobs one after the other, until one fails. Those that are left fail, too.
+    /// Does jobs one after the other, until one has a failure that may pass. Those that are left fail, too.
     async fn in_order(&self, jobs: Vec<(usize, Job)>) -> Vec<(usize, Done)> {
         let mut all = Vec::with_capacity(jobs.len());
         let mut has_failed = false;
@@ -107,7 +112,8 @@ impl Errand<'_> {
             } else {
                 self.job(number, job.notices).await
             };
-            has_failed |= matches!(outcome, Outcome::Refused { .. } | Outcome::Failed(_));
+            // What is refused will be refused again: whoever waits for it waits in vain.
+            has_failed |= matches!(outcome, Outcome::Failed(_));
             all.push((number, Done { id: job.id, outcome }));
         }
         all
@@ -118,9 +124,10 @@ impl Errand<'_> {
         let request_id = self.context.request_id.as_str();
         let notices = match notices {
             Ok(notices) => notices,
-            Err(why) => {
-                tracing::warn!(request_id, number, why, "a part of the event is not understood");
-                return Outcome::not_understood(why);
+            Err(reason) => {
+                let (tried_again, why) = (self.retries_refusals, clean(&reason));
+                tracing::warn!(request_id, number, tried_again, why, "a part of the event is not understood");
+                return Outcome::not_understood(reason);
             }
         };
         let mut last = Outcome::skipped("nothing to be read", None);
@@ -131,22 +138,38 @@ impl Errand<'_> {
                     tracing::info!(request_id, number, what, "skipped: no object to be read");
                     Outcome::skipped(&what, None)
                 }
-                Notice::Object(object) => self.object(number, &object).await,
+                Notice::Object(object) => {
+                    let outcome = self.object(number, &object).await;
+                    self.log(number, &object, &outcome);
+                    outcome
+                }
             };
-            if let Outcome::Refused { why, .. } | Outcome::Failed(why) = &last {
-                let tried_again = matches!(last, Outcome::Failed(_));
-                tracing::warn!(request_id, number, tried_again, why = clean(why), "an object has no answer");
+            if matches!(last, Outcome::Refused { .. } | Outcome::Failed(_)) {
                 break;
             }
         }
         last
     }
 
+    /// Says in the log that an object has no answer, and why, if that is so.
+    fn log(&self, number: usize, object: &Location, outcome: &Outcome) {
+        let (Outcome::Refused { why, .. } | Outcome::Failed(why)) = outcome else { return };
+        let (request_id, object) = (self.context.request_id.as_str(), object.to_string());
+        // For the service the reason begins with the object. A long key would leave no room for the rest in a field of the log.
+        let why = why.strip_prefix(&object).and_then(|why| why.strip_prefix(": ")).unwrap_or(why);
+        let tried_again = self.retries_refusals || matches!(outcome, Outcome::Failed(_));
+        let (object, why) = (clean(&object), clean(why));
+        tracing::warn!(request_id, number, tried_again, object, why, "an object has no answer");
+    }
+
     async fn object(&self, number: usize, object: &Location) -> Outcome {
         if self.runner.results.as_ref().is_some_and(|results| results.holds(object)) {
             let (request_id, object_name) = (self.context.request_id.as_str(), clean(&object.to_string()));
-            tracing::info!(request_id, number, object_name, "skipped: it lies below RESULTS");
-            return Outcome::skipped("it lies below RESULTS", Some(object));
+            tracing::info!(request_id, number, object_name, "skipped: it is a result");
+            return Outcome::skipped(
+                "it is a result: it lies below RESULTS, or ends in .json beside it",
+                Some(object),
+            );
         }
         // Consoles make such an object to show a folder.
         if object.key.ends_with('/') {
@@ -154,7 +177,7 @@ impl Errand<'_> {
         }
         match self.deadline {
             None => self.attempt(number, object).await,
-            Some(deadline) => timeout_at(deadline, self.attempt(number, object))
+            Some(deadline) => timeout_at(deadline.into(), self.attempt(number, object))
                 .await
                 .unwrap_or_else(|_| Outcome::failed(object, "the time of the invocation is used up")),
         }
@@ -167,7 +190,7 @@ impl Errand<'_> {
         let (parts, body) = answer(self.runner.router.clone(), self.request(number, object)).await;
         let outcome = Outcome::of(parts.status, &body, object);
         match (&outcome, self.results) {
-            (Outcome::Answer(json), Some(results)) => match self.leave(json, object, results).await {
+            (Outcome::Answer(json), Some(results)) => match self.leave(number, json, object, results).await {
                 Ok(()) => outcome,
                 Err(failure) => failure,
             },
@@ -188,10 +211,19 @@ impl Errand<'_> {
     }
 
     /// Leaves an answer in S3.
-    async fn leave(&self, json: &str, object: &Location, results: &Results) -> Result<(), Outcome> {
+    async fn leave(
+        &self,
+        number: usize,
+        json: &str,
+        object: &Location,
+        results: &Results,
+    ) -> Result<(), Outcome> {
         let place = results.place_of(object);
         let written = self.runner.objects.write(&place, json.to_owned().into(), "application/json").await;
         written.map_err(|error| {
+            let (request_id, place) = (self.context.request_id.as_str(), clean(&place.to_string()));
+            let cause = cause_chain(&error);
+            tracing::warn!(request_id, number, place, cause, "a result cannot be written");
             let why = format!("its result cannot be written to RESULTS: {}: {error}", error.code());
             Outcome::failed(object, &why)
         })
@@ -217,13 +249,6 @@ fn uri(options: &[(String, String)]) -> Uri {
     query.finish().parse().unwrap_or_default()
 }
 
-/// When the objects of an invocation must be done. An invocation outside Lambda has no such time.
-fn deadline(context: &Context) -> Option<Instant> {
-    let end = Duration::from_millis(context.deadline).checked_sub(RESERVE)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    Instant::now().checked_add(end.saturating_sub(now))
-}
-
 fn no_results(service: &str) -> Diagnostic {
     Diagnostic {
         error_type: "MissingSetting".to_owned(),
@@ -243,18 +268,5 @@ mod tests {
         assert_eq!(uri(&[]), "/");
         let options = [("top_k".into(), "5".into()), ("level".into(), "a b&c".into())];
         assert_eq!(uri(&options), "/?top_k=5&level=a+b%26c");
-    }
-
-    #[test]
-    fn an_invocation_ends_before_lambda_ends_it() {
-        let mut context = Context::default();
-        assert_eq!(deadline(&context), None);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        context.deadline = u64::try_from(now.as_millis()).unwrap() + 3000;
-        let left = deadline(&context).unwrap().duration_since(Instant::now());
-        assert!((Duration::from_millis(2000)..=Duration::from_millis(2500)).contains(&left), "{left:?}");
-        // It is over already.
-        context.deadline = 1000;
-        assert!(deadline(&context).unwrap() <= Instant::now());
     }
 }

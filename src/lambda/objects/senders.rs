@@ -46,10 +46,13 @@ static SENDERS: [Sender; 6] = [
     },
 ];
 
-/// The fields that are marks by being there, and that no other module knows.
-pub(in crate::lambda) const MARKS: [&str; 5] = ["Items", "Key", "bucket", "invocationSchemaVersion", "key"];
-
 impl Sender {
+    /// Whether a field is a mark of one of these services by being there.
+    pub(in crate::lambda) fn is_mark(field: &str) -> bool {
+        let mut marks = SENDERS.iter().flat_map(|sender| sender.marks).copied().flatten();
+        marks.any(|mark| mark.strip_prefix('/') == Some(field))
+    }
+
     /// The service that sent an event, if it is one of these.
     pub(in crate::lambda) fn of(envelope: &Envelope<'_>) -> Option<&'static Self> {
         SENDERS

@@ -125,6 +125,14 @@ fn items_may_have_many_forms() {
         (json!([{"Key": "k", "VersionId": "v"}]), json!({"Bucket": "b"}), ": b | k | v"),
         (json!([{"key": "k", "version_id": ""}]), bucket(), ": b | k"),
         (json!([{"Key": "a+b%2B.jpg"}]), json!({"bucket": "b", "url_encoded_keys": true}), ": b | a b+.jpg"),
+        (json!(["a+b"]), json!({"bucket": "b", "url_encoded_keys": "true"}), ": b | a b"),
+        (
+            json!(["k", {"Size": 1}, 7, null, {"Key": 7}]),
+            bucket(),
+            ": b | k\n: a fault\n: a fault\n: a fault\n: a fault",
+        ),
+        (json!(["k"]), json!({"bucket": "b", "explain": true}), ": b | k\nexplain=true"),
+        (json!([{"Key": "k", "IsDeleteMarker": ""}]), bucket(), ": b | k"),
         (json!([{"Key": "k", "IsDeleteMarker": "TRUE"}]), bucket(), ": no object: delete marker"),
         (json!([{"Key": "k", "IsDeleteMarker": false}]), bucket(), ": b | k"),
         (json!([{"Key": "k"}, "s3://"]), json!({}), ": a fault\n: a fault"),
@@ -142,7 +150,7 @@ fn items_may_have_many_forms() {
 #[test]
 fn what_a_service_would_not_send_is_refused_by_its_name() {
     for (event, expected) in [
-        (json!({"Items": [{"Size": 1}]}), "Step Functions"),
+        (json!({"Items": [], "BatchInput": {"url_encoded_keys": "maybe"}}), "url_encoded_keys"),
         (json!({"Items": "k"}), "Step Functions"),
         (json!({"Key": 7}), "Step Functions"),
         (json!({"Records": [{"eventSource": "aws:s3"}]}), "Amazon S3"),
