@@ -72,8 +72,10 @@ pub fn run(config: &Config, arguments: &BatchArguments) -> Result<ExitCode, Star
     let storage = Storage::new(config, network);
     let upload = Upload::of(&arguments.out)?;
     let out = upload.as_ref().map_or(&arguments.out, |upload| &upload.file);
-    if !arguments.resume
-        && let Some(upload) = &upload
+    // A run that is gone on with has rows in a file of this machine. Without that file it is a new run, which must not
+    // write over an object.
+    if let Some(upload) = &upload
+        && !(arguments.resume && upload.file.exists())
     {
         upload.check(&storage)?;
     }

@@ -180,8 +180,16 @@ fn rows_go_to_an_object_once_they_are_complete() {
     let to_s3 = ["a.bmp", "--out", "s3://labels/2026/rows.jsonl"];
     let output = run(&mut batch(&denied, dir, &to_s3), 1);
     let log = String::from_utf8_lossy(&output.stderr);
-    assert!(log.contains("all rows are in rows.jsonl.part, and --resume tries again"), "{log}");
-    let part = dir.join("rows.jsonl.part");
+    let parts = || -> Vec<_> {
+        let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        files.filter(|name| name.ends_with(".part")).collect()
+    };
+    let [name] = &parts()[..] else { panic!("{:?}", parts()) };
+    assert!(log.contains(&format!("all rows are in {name}, and --resume tries again")), "{log}");
+    let part = dir.join(name);
+    // An object of the same name below another prefix has a file of its own.
+    run(&mut batch(&denied, dir, &["a.bmp", "--out", "s3://labels/2025/rows.jsonl"]), 1);
+    assert_eq!(parts().len(), 2);
     let length = fs::read(&part).unwrap().len().to_string();
 
     let storage = buckets(|_| Reply::object(b""));
@@ -192,9 +200,12 @@ fn rows_go_to_an_object_once_they_are_complete() {
     assert_eq!(put.headers["content-type"], "application/x-ndjson");
     assert!(!part.exists());
 
-    let output = run(&mut batch(&storage, dir, &["a.bmp", "--out", "s3://labels/there.jsonl"]), 1);
-    assert!(
-        String::from_utf8_lossy(&output.stderr)
-            .contains("s3://labels/there.jsonl: the object is there already")
-    );
+    // With --resume, too: there is no file of this machine to go on with.
+    for resume in [None, Some("--resume")] {
+        let to_s3 = ["a.bmp", "--out", "s3://labels/there.jsonl"];
+        let output = run(batch(&storage, dir, &to_s3).args(resume), 1);
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(log.contains("s3://labels/there.jsonl: the object is there already"), "{log}");
+    }
+    assert_eq!(storage.asked().iter().filter(|asked| asked.method == "PUT").count(), 1);
 }
