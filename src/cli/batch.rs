@@ -35,8 +35,8 @@ const SOME_ERRORS: u8 = 3;
 const LOCAL: usize = 2;
 
 /// Pictures that are read from S3 while one is computed: the first byte takes as long as some ten pictures take to
-/// compute.
-const REMOTE: usize = 16;
+/// compute. Each is held whole, so that more would only take memory.
+const REMOTE: usize = 10;
 
 /// A picture that was read.
 struct Loaded {
@@ -165,6 +165,8 @@ fn read(item: Item, storage: &Storage, limit: usize) -> Loaded {
         }
         Place::Object(location) => match storage.read(&location) {
             Ok(bytes) => Ok(Some(bytes).filter(|bytes| item.is_certain || is_image(bytes))),
+            // Perhaps an archive or a video. No picture was named so.
+            Err(Error::ObjectTooLarge { .. }) if !item.is_certain => Ok(None),
             Err(error) => Err(Fault::from(&error)),
         },
         Place::Unreadable(error) => Err(of_file(error)),

@@ -27,6 +27,7 @@ fn buckets(put: fn(usize) -> Reply) -> Storage {
                     "2026/c+d.bmp",
                     "2026/denied.bmp",
                     "2026/gone.bmp",
+                    "2026/huge",
                     "2026/no_ending",
                     "2026/no_picture",
                     "2026/notes.txt",
@@ -35,6 +36,7 @@ fn buckets(put: fn(usize) -> Reply) -> Storage {
             (_, "/labels" | "/labels/") => list(query, &["there.jsonl"]),
             (_, path) if path.contains("denied") => Reply::error(403, "AccessDenied"),
             (_, path) if path.contains("gone") => Reply::error(404, "NoSuchKey"),
+            (_, path) if path.contains("huge") => Reply::object(&[b' '; 100_000]),
             (_, path) if path.contains("no_picture") => Reply::object(b"words"),
             _ => Reply::object(&flat([200, 30, 90])),
         }
@@ -66,7 +68,7 @@ fn list(query: &str, keys: &[&str]) -> Reply {
 /// No bucket is named in `S3_BUCKETS` but that of the command line.
 fn batch(storage: &Storage, dir: &Path, arguments: &[&str]) -> Command {
     let mut command = with_storage(&storage.address);
-    command.env_remove("S3_BUCKETS").env("MODEL_DIR", bundle("nchw-f32"));
+    command.env_remove("S3_BUCKETS").env("MODEL_DIR", bundle("nchw-f32")).env("MAX_OBJECT_BYTES", "50000");
     command.env("ORT_DYLIB_PATH", repository("lib/libonnxruntime.so"));
     command.current_dir(dir).stdin(Stdio::null()).arg("batch").args(arguments);
     command
@@ -164,11 +166,17 @@ fn manifests_inventories_and_lists_name_objects() {
         fs::remove_file(dir.join("rows.jsonl")).unwrap();
     }
     assert!(storage.asked().iter().any(|asked| asked.target.ends_with("?versionId=v1")));
-    fs::write(dir.join("manifest.csv"), "photos,2026/a+b.bmp\nphotos\n").unwrap();
-    let output = run(&mut batch(&storage, dir, &["manifest.csv", "--out", "rows.jsonl"]), 1);
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(log.contains("manifest.csv: line 2: a bucket and a key are expected"), "{log}");
-    assert_eq!(rows(&dir.join("rows.jsonl")).len(), 1);
+    // A bad line has a row, and those behind it have theirs.
+    fs::write(dir.join("manifest.csv"), "photos,2026/a+b.bmp\nphotos\nphotos,2026/x.bmp\n").unwrap();
+    run(&mut batch(&storage, dir, &["manifest.csv", "--out", "rows.jsonl"]), 3);
+    let expected = [
+        ("s3://photos/2026/a b.bmp", ""),
+        ("manifest.csv:2", "file_unreadable"),
+        ("s3://photos/2026/x.bmp", ""),
+    ];
+    assert_eq!(rows(&dir.join("rows.jsonl")), pairs(expected));
+    let text = fs::read_to_string(dir.join("rows.jsonl")).unwrap();
+    assert!(text.contains("This line names no object: a bucket and a key are expected"), "{text}");
 }
 
 #[test]
