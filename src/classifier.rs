@@ -92,7 +92,7 @@ pub struct Classifier {
     limits: image::Limits,
     runtime_version: String,
     cache: Option<Cache>,
-    /// Of what was asked for with heat maps.
+    /// Images that were explained, with their feature maps.
     explained: Option<Cache>,
 }
 

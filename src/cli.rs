@@ -67,7 +67,7 @@ pub struct ClassifyArguments {
     /// Scale embeddings to unit length
     #[arg(long, requires = "embed")]
     pub normalize: bool,
-    /// Write the picture, with where it shows its best label, as a PNG; takes one picture
+    /// Write the picture with the heat map of its best label, as a PNG; takes one picture
     #[arg(long, value_name = "FILE.png", conflicts_with = "embed")]
     pub explain: Option<PathBuf>,
 }

@@ -64,6 +64,7 @@ function labels({ predictions, image }, thumb, language, texts) {
   if (predictions.length === 0) return [make("p", "muted", texts.none)];
   const isExplained = predictions.some((prediction) => prediction.heat_map);
   const where = make("span", "where", texts.point);
+  const point = pointer();
   const items = predictions.map((prediction) => {
     const map = prediction.heat_map;
     const first = make(map ? "button" : "span", "first");
@@ -98,15 +99,27 @@ function labels({ predictions, image }, thumb, language, texts) {
   return isExplained ? [list, legend(where, texts)] : [list];
 }
 
-/** Tells when a label is pointed at, focused or tapped, and when no longer. */
-function point(item, button, show) {
-  item.addEventListener("pointerenter", () => show(true));
-  item.addEventListener("pointerleave", () => show(document.activeElement === button));
-  button.addEventListener("focus", () => show(true));
-  button.addEventListener("blur", () => show(false));
-  // Safari does not focus what is tapped.
-  item.addEventListener("click", () => button.focus());
-  button.addEventListener("keydown", ({ key }) => key === "Escape" && show(false));
+/**
+ * For the labels of one card: tells when a label is pointed at, focused or tapped, and when no longer. The label under the
+ * pointer wins over the focused one, which is shown again when the pointer leaves.
+ */
+function pointer() {
+  let hovered, focused, shown;
+  const update = () => {
+    const next = hovered ?? focused;
+    if (next === shown) return;
+    (next ?? shown)(next !== undefined);
+    shown = next;
+  };
+  return (item, button, show) => {
+    item.addEventListener("pointerenter", () => update((hovered = show)));
+    item.addEventListener("pointerleave", () => update((hovered = undefined)));
+    button.addEventListener("focus", () => update((focused = show)));
+    button.addEventListener("blur", () => update((focused = undefined)));
+    // Safari does not focus what is tapped.
+    item.addEventListener("click", () => button.focus());
+    button.addEventListener("keydown", ({ key }) => key === "Escape" && update((hovered = focused = undefined)));
+  };
 }
 
 function legend(where, texts) {

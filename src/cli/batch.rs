@@ -35,8 +35,8 @@ const SOME_ERRORS: u8 = 3;
 const LOCAL: usize = 2;
 
 /// Pictures that are read from S3 while one is computed: the first byte takes as long as some ten pictures take to
-/// compute.
-const REMOTE: usize = 16;
+/// compute. Each is held whole, so that more would only take memory.
+const REMOTE: usize = 10;
 
 /// A picture that was read.
 struct Loaded {
@@ -72,8 +72,10 @@ pub fn run(config: &Config, arguments: &BatchArguments) -> Result<ExitCode, Star
     let storage = Storage::new(config, network);
     let upload = Upload::of(&arguments.out)?;
     let out = upload.as_ref().map_or(&arguments.out, |upload| &upload.file);
-    if !arguments.resume
-        && let Some(upload) = &upload
+    // A run that is gone on with has rows in a file of this machine. Without that file it is a new run, which must not
+    // write over an object.
+    if let Some(upload) = &upload
+        && !(arguments.resume && upload.file.exists())
     {
         upload.check(&storage)?;
     }
@@ -163,6 +165,8 @@ fn read(item: Item, storage: &Storage, limit: usize) -> Loaded {
         }
         Place::Object(location) => match storage.read(&location) {
             Ok(bytes) => Ok(Some(bytes).filter(|bytes| item.is_certain || is_image(bytes))),
+            // Perhaps an archive or a video. No picture was named so.
+            Err(Error::ObjectTooLarge { .. }) if !item.is_certain => Ok(None),
             Err(error) => Err(Fault::from(&error)),
         },
         Place::Unreadable(error) => Err(of_file(error)),

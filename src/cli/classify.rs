@@ -75,7 +75,7 @@ fn check_explain(classifier: &Classifier, inputs: &[Input], out: &Path) -> Resul
         return Err(StartError::Command(format!("--explain takes one picture, not {}.", inputs.len())));
     };
     if let Ok(picture) = place {
-        heat::check_apart(picture, out).map_err(StartError::Command)?;
+        heat::check_out(picture, out).map_err(StartError::Command)?;
     }
     told(classifier.model().check_explains()).map_err(StartError::Command)
 }

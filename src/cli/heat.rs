@@ -19,12 +19,16 @@ const COVER: f64 = 0.7;
 /// What is left of the light where the model saw nothing.
 const UNSEEN: f64 = 0.4;
 
-/// Refuses to write a picture over the file that it is made of. Neither has to exist.
+/// Refuses a name that does not end in `.png`: `--explain *.jpg` would write over a photo. Refuses the file that the
+/// picture itself is in, too. Neither has to exist.
 ///
 /// # Errors
 ///
-/// That they are one file.
-pub(super) fn check_apart(picture: &Path, out: &Path) -> Result<(), String> {
+/// What to name instead.
+pub(super) fn check_out(picture: &Path, out: &Path) -> Result<(), String> {
+    if !out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {
+        return Err(format!("--explain {} would be a PNG: name a file that ends in .png.", out.display()));
+    }
     match (picture.canonicalize(), out.canonicalize()) {
         (Ok(picture), Ok(other)) if picture == other => {
             Err(format!("--explain {} would overwrite the picture itself: name another file.", out.display()))
@@ -123,9 +127,19 @@ mod tests {
     fn a_picture_is_not_written_over_itself() {
         let folder = tempfile::tempdir().unwrap();
         let picture = folder.path().join("a.png");
-        assert!(check_apart(&picture, &picture).is_ok());
+        assert!(check_out(&picture, &picture).is_ok());
         std::fs::write(&picture, "a").unwrap();
-        assert!(check_apart(&picture, &folder.path().join("./a.png")).unwrap_err().contains("overwrite"));
-        assert!(check_apart(&picture, &folder.path().join("b.png")).is_ok());
+        assert!(check_out(&picture, &folder.path().join("./a.png")).unwrap_err().contains("overwrite"));
+        assert!(check_out(&picture, &folder.path().join("b.PNG")).is_ok());
+    }
+
+    #[test]
+    fn only_a_file_that_ends_in_png_is_written() {
+        for out in ["b.jpg", "png", ".png", "a.png/b"] {
+            assert!(
+                check_out(Path::new("a.jpg"), Path::new(out)).unwrap_err().contains("ends in .png"),
+                "{out}"
+            );
+        }
     }
 }

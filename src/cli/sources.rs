@@ -21,7 +21,7 @@ use crate::objects::Location;
 use crate::{Error, image};
 use inventory::Inventory;
 use list::Names;
-use manifest::Columns;
+use manifest::{BadLine, Columns};
 use prefix::Prefix;
 
 /// How an object's location begins.
@@ -48,7 +48,7 @@ pub(super) enum Place {
     File(PathBuf),
     /// In an object.
     Object(Location),
-    /// In a folder that cannot be read, and why.
+    /// In a folder that cannot be read, or on a line that names nothing, and why.
     Unreadable(io::Error),
 }
 
@@ -61,6 +61,12 @@ impl Item {
     /// An object that is certain to be a picture.
     fn object(location: Location) -> Self {
         Self { name: storage::text(&location), place: Place::Object(location), is_certain: true }
+    }
+
+    /// A line of a document that names no object, called `manifest.csv:500000`.
+    fn bad_line(document: &str, BadLine { line, what }: BadLine) -> Self {
+        let error = io::Error::new(io::ErrorKind::InvalidData, what);
+        Self { name: format!("{document}:{line}"), place: Place::Unreadable(error), is_certain: true }
     }
 
     /// Whether this is a picture, or a folder that cannot be read. Looks at the first bytes of a file that is not
@@ -160,16 +166,15 @@ impl Source {
     pub(super) fn is_countable(&self) -> bool {
         match self {
             Self::File(_) | Self::Folder(_) | Self::Object(_) | Self::Manifest(Document::File(_)) => true,
-            // To count them would take as many requests as to list them.
-            Self::Prefix(_) | Self::Manifest(_) | Self::Inventory(_) => false,
-            // Neither `-` nor another pipe.
-            Self::List { file, .. } => file != Path::new("-") && file.is_file(),
+            // Counting them would take as many requests as listing them. A list may have lines with prefixes, and a
+            // pipe can be read once.
+            Self::Prefix(_) | Self::Manifest(_) | Self::Inventory(_) | Self::List { .. } => false,
         }
     }
 
-    /// Whether its pictures take time to come, and not a processor.
+    /// Whether its pictures may come over a network. A list may have lines with `s3://`.
     pub(super) fn is_remote(&self) -> bool {
-        !matches!(self, Self::File(_) | Self::Folder(_) | Self::List { .. })
+        !matches!(self, Self::File(_) | Self::Folder(_))
     }
 
     /// The items, one after the other.
@@ -181,9 +186,14 @@ impl Source {
             Self::Object(location) => Box::new(std::iter::once(Ok(Item::object(location.clone())))),
             Self::Prefix(prefix) => Box::new(prefix.items(storage)),
             Self::Manifest(document) => match document.open(storage) {
-                Ok(csv) => document.named(
-                    manifest::objects(csv, Columns::OF_BATCH_OPERATIONS).map(|found| found.map(Item::object)),
-                ),
+                Ok(csv) => {
+                    let name = document.name();
+                    let item = move |found: Result<_, _>| {
+                        found.map_or_else(|bad| Item::bad_line(&name, bad), Item::object)
+                    };
+                    let objects = manifest::objects(csv, Columns::OF_BATCH_OPERATIONS);
+                    document.named(objects.map(move |found| found.map(&item)))
+                }
                 Err(what) => document.named(std::iter::once(Err(what))),
             },
             Self::Inventory(document) => match document.inventory(storage) {
@@ -217,12 +227,17 @@ impl Document {
         Inventory::read(&manifest, folder)
     }
 
+    /// As a row has it.
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => text(path),
+            Self::Object(location) => location.to_string(),
+        }
+    }
+
     /// Puts the document's name before what is wrong with it.
     fn named(&self, items: impl Iterator<Item = Result<Item, String>> + Send + 'static) -> Items {
-        let name = match self {
-            Self::File(path) => path.display().to_string(),
-            Self::Object(location) => location.to_string(),
-        };
+        let name = self.name();
         Box::new(items.map(move |item| item.map_err(|what| format!("{name}: {what}"))))
     }
 }

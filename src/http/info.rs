@@ -110,22 +110,20 @@ pub(super) async fn health() -> Result<Response, Error> {
 
 /// Which model answers, and within which limits.
 pub(super) async fn info(State(app): State<Arc<App>>) -> Result<Response, Error> {
-    make_ready(&app).await?;
-    answer::json(&Info::of(&app))
+    let explain = explains(&app).await?;
+    answer::json(&Info::of(&app, explain))
 }
 
-/// Finds out, off the async thread, whether the model has heat maps: the first time its weights are read.
-pub(super) async fn make_ready(app: &Arc<App>) -> Result<(), Error> {
-    if !app.classifier.model().knows_explains() {
-        let app = Arc::clone(app);
-        let check = move || app.classifier.model().check_explains().is_ok();
-        tokio::task::spawn_blocking(check).await.map_err(Error::internal)?;
-    }
-    Ok(())
+/// Whether the model has heat maps. The first answer takes a while, off the async thread, since the model's weights are
+/// read for it.
+pub(super) async fn explains(app: &Arc<App>) -> Result<bool, Error> {
+    let app = Arc::clone(app);
+    let check = move || app.classifier.model().check_explains().is_ok();
+    tokio::task::spawn_blocking(check).await.map_err(Error::internal)
 }
 
 impl<'a> Info<'a> {
-    pub(super) fn of(app: &'a App) -> Self {
+    pub(super) fn of(app: &'a App, explain: bool) -> Self {
         let card = app.classifier.card();
         let (width, height) = app.classifier.input_size();
         let limits = app.config.limits;
@@ -138,7 +136,7 @@ impl<'a> Info<'a> {
                 precision: card.precision.as_deref(),
                 head: card.backbone_sha256.as_deref().map(|backbone_sha256| HeadInfo { backbone_sha256 }),
                 classes: app.classifier.classes(),
-                explain: app.classifier.model().check_explains().is_ok(),
+                explain,
                 levels: app.classifier.model().levels().map(Level::name).collect(),
                 embedding_dimensions: app.classifier.model().embedding_len(),
                 input: InputInfo { width, height },

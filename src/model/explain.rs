@@ -28,11 +28,6 @@ impl Model {
         self.classifier_weights().map(|_| ())
     }
 
-    /// Whether [`Model::check_explains`] answers at once.
-    pub fn knows_explains(&self) -> bool {
-        self.linear.is_some() || !self.session.has_feature_map() || self.weights.get().is_some()
-    }
-
     /// As [`Model::outputs`], with what heat maps are made of.
     ///
     /// # Errors
@@ -47,34 +42,44 @@ impl Model {
         Ok((outputs, Evidence { map, region: self.preprocessor.region(width, height) }, times))
     }
 
-    /// What each place of the feature map adds to the logit of a class, row by row: the mean of these is the logit less
-    /// the bias. In a model of 8-bit integers it is so but for the rounding of the means before the classifier.
+    /// What each place of the feature map adds to the logit of classes with these factors, `(class, factor)`, row by row.
+    /// Of one class with factor 1, the mean is the logit less the bias; a model of 8-bit integers also rounds the means
+    /// before its classifier.
     ///
     /// # Errors
     ///
     /// Those of [`Model::check_explains`]. [`Error::Internal`] if there is no such class.
-    pub fn evidence(&self, evidence: &Evidence, class_id: usize) -> Result<Vec<f64>, Error> {
-        let weights = self.classifier_weights()?;
-        let mut classes = weights.chunks_exact((weights.len() / self.classes().max(1)).max(1));
-        let weights = classes.nth(class_id).ok_or_else(|| Error::internal(format!("no class {class_id}")))?;
-        Ok(evidence.map.evidence(weights))
+    pub fn evidence(
+        &self,
+        evidence: &Evidence,
+        classes: impl Iterator<Item = (usize, f32)>,
+    ) -> Result<Vec<f64>, Error> {
+        let mut sum = Vec::new();
+        for (class_id, factor) in classes {
+            let weights = self.class_weights(class_id)?;
+            sum.resize(weights.len(), 0.0);
+            for (sum, weight) in sum.iter_mut().zip(weights) {
+                *sum += factor * weight;
+            }
+        }
+        Ok(evidence.map.evidence(&sum))
     }
 
-    /// The heat map of classes with these weights, `(class, weight)`: that of one class, or the sum for a category.
+    /// The heat map of classes with these factors, `(class, factor)`: of one class, or the sum for a category.
     pub(super) fn heat_map(
         &self,
         evidence: &Evidence,
         classes: impl Iterator<Item = (usize, f32)>,
     ) -> Result<HeatMap, Error> {
+        Ok(evidence.map.heat_map(&self.evidence(evidence, classes)?, evidence.region))
+    }
+
+    /// The weights of a class, one for each channel.
+    fn class_weights(&self, class_id: usize) -> Result<&[f32], Error> {
         let weights = self.classifier_weights()?;
-        let channels = weights.len() / self.classes().max(1);
-        let mut sum = vec![0.0; channels];
-        for (class, factor) in classes {
-            for (sum, weight) in sum.iter_mut().zip(weights.iter().skip(class * channels)) {
-                *sum += factor * weight;
-            }
-        }
-        Ok(evidence.map.heat_map(&evidence.map.evidence(&sum), evidence.region))
+        let channels = (weights.len() / self.classes().max(1)).max(1);
+        let found = weights.chunks_exact(channels).nth(class_id);
+        found.ok_or_else(|| Error::internal(format!("no class {class_id}")))
     }
 
     /// The weights of the classifier, `[classes, channels]`.
@@ -105,7 +110,7 @@ impl Model {
     }
 }
 
-/// The outputs and the feature map of one run.
+/// Runs the model once, and gives back its outputs and its feature map.
 fn run(
     session: &Session,
     linear: Option<&LinearHead>,
@@ -121,8 +126,8 @@ fn run(
     }
 }
 
-/// How far the logits may be from what the weights make of the feature map, as a part of the logits: a model of 8-bit
-/// integers rounds the means before its classifier. Weights of something else are as far away as random ones.
+/// How far the weights may be off, as a part of the logits: see [`distance`]. A model of 8-bit integers rounds the means
+/// before its classifier. Weights of another layer are off as far as random ones.
 const TOLERANCE: f64 = 0.1;
 
 /// Reads the weights of the model's own classifier, and tries on two pictures that they explain how its logits differ.
@@ -151,9 +156,7 @@ fn tried(
         }
         nearest = nearest.min(off);
     }
-    Err(format!(
-        "the logits are {nearest:.3} of themselves from what the nearest weights make of the feature map"
-    ))
+    Err(format!("the best weights found are off by {nearest:.3} of the logits"))
 }
 
 /// Two pictures that differ in colour and in structure.

@@ -159,8 +159,8 @@ impl Head {
         }
     }
 
-    /// The logit that became an output of this model. Of probabilities it is found for those that were not rounded too
-    /// much, and of softmax but for a number that all classes share.
+    /// The logit that became an output of this model. `None` for probabilities so near 0 or 1 that rounding has changed
+    /// them too much. Logits of softmax may all be off by the same number.
     pub(super) fn logit(self, output: f32) -> Option<f64> {
         let output = f64::from(output);
         match self {

@@ -43,8 +43,8 @@ pub struct HeatMap {
     /// Rows.
     #[schema(minimum = 1)]
     pub height: usize,
-    /// The rows from the top, each from the left: from 0, no evidence or evidence against the label, to 1, the most of
-    /// this label. All are 0 where nothing speaks for the label.
+    /// The rows from the top, each from the left. 1 is the most evidence for this label; 0 is no evidence, or evidence
+    /// against it. All values are 0 where nothing in the picture is evidence for the label.
     pub values: Vec<Vec<f32>>,
     /// The part of the picture that the model saw, and that the grid divides evenly.
     pub region: Region,
@@ -76,9 +76,7 @@ impl FeatureMap {
 
     /// The mean of each channel.
     pub(super) fn means(&self) -> Vec<f32> {
-        let area = self.width * self.height;
-        let sum = |channel: &[f32]| channel.iter().copied().map(f64::from).sum::<f64>();
-        self.values.chunks_exact(area).map(|channel| (sum(channel) / area as f64) as f32).collect()
+        channel_means(&self.values, self.width * self.height)
     }
 
     /// What each place adds to a logit, row by row: the sum of its channels, each times its weight. Their mean is the
@@ -103,6 +101,12 @@ impl FeatureMap {
         let values = rows.map(|row| row.iter().copied().map(scaled).collect()).collect();
         HeatMap { width: self.width, height: self.height, values, region }
     }
+}
+
+/// The mean of each channel of `area` values, 1 or more.
+pub(super) fn channel_means(values: &[f32], area: usize) -> Vec<f32> {
+    let sum = |channel: &[f32]| channel.iter().copied().map(f64::from).sum::<f64>();
+    values.chunks_exact(area).map(|channel| (sum(channel) / area as f64) as f32).collect()
 }
 
 #[cfg(test)]

@@ -244,6 +244,16 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_sees_a_margin_has_a_region_larger_than_the_picture() {
+        // 100 x 50 becomes 200 x 100, amid 50 rows of zeros above and below; each pixel of these is half one of the picture.
+        let padding = preprocessor(Resize::ShortestEdge(100), (200, 200), FilterType::Bilinear);
+        let wide = Region { x: 0.0, y: -25.0, width: 100.0, height: 100.0 };
+        assert_eq!(padding.region(100, 50), wide);
+        let tall = Region { x: -25.0, y: 0.0, width: 100.0, height: 100.0 };
+        assert_eq!(padding.region(50, 100), tall);
+    }
+
+    #[test]
     fn cropping_before_scaling_gives_the_same_as_after() {
         let picture = RgbImage::from_fn(640, 427, |x, y| {
             ::image::Rgb([((x * 7) ^ (y * 3)) as u8, (x + y) as u8, x as u8])

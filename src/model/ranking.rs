@@ -7,6 +7,10 @@ use super::head::{Function, Head};
 use super::{Evidence, Model, Prediction, top_k};
 use crate::Error;
 
+/// Labels of an image that get a heat map, at most. A map of 7 x 7 takes some 400 bytes of an answer, and Lambda answers no
+/// more than 6 MB.
+pub(super) const MOST_HEAT_MAPS: usize = 5;
+
 /// Makes scores of outputs.
 #[derive(Clone, Copy, Debug)]
 pub struct Scoring {
@@ -76,8 +80,8 @@ impl Model {
         self.rank_explained(outputs, scoring, top_k, min_score, None)
     }
 
-    /// As [`Model::rank`], each with a heat map where there is evidence. That of a category is made of those of its
-    /// classes, weighted by their scores.
+    /// As [`Model::rank`], the first five each with a heat map where there is evidence. The map of a category
+    /// is made of those of its classes, weighted by their scores.
     ///
     /// # Errors
     ///
@@ -105,13 +109,14 @@ impl Model {
                 self.heat_map(evidence, classes).map(Some)
             }
         };
-        let predictions = best.filter_map(|(index, score)| {
+        let predictions = best.enumerate().filter_map(|(rank, (index, score))| {
             let (class_id, label) = match categories {
                 Some(categories) => (None, categories.label(index)?),
                 None => (Some(index), self.labels.get(index)?),
             };
             let label = Arc::clone(label);
-            Some(heat_map(index).map(|heat_map| Prediction { class_id, score, label, heat_map }))
+            let map = if rank < MOST_HEAT_MAPS { heat_map(index) } else { Ok(None) };
+            Some(map.map(|heat_map| Prediction { class_id, score, label, heat_map }))
         });
         predictions.collect()
     }

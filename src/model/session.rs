@@ -10,7 +10,7 @@ use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{OutputSelector, RunOptions, SessionInputValue, SessionOutputs};
 use ort::value::TensorRef;
 
-use super::heat_map::FeatureMap;
+use super::heat_map::{self, FeatureMap};
 use super::outlets::{Element, Input, Output, read_input, read_outputs};
 use super::pool::Pool;
 use super::preprocess::Layout;
@@ -127,7 +127,7 @@ impl Session {
     /// [`Error::NoFeatures`] if the model has no such output, [`Error::Internal`] if ONNX Runtime fails.
     pub(super) fn embedding(&self, tensor: &[f32], size: (u32, u32)) -> Result<Vec<f32>, Error> {
         let features = self.features.as_ref().ok_or(Error::NoFeatures)?;
-        let means = |shape: &[i64], values: &[f32]| channel_means(shape, values, features.length);
+        let means = |shape: &[i64], values: &[f32]| embedding_of(shape, values, features.length);
         self.run_for(&[features], tensor, size, |outputs| features.read(outputs, means))
     }
 
@@ -219,7 +219,7 @@ impl Output {
 }
 
 /// The mean of each channel of a feature map `[1, C, height, width]`; an embedding `[1, C]` stays as it is.
-fn channel_means(shape: &[i64], values: &[f32], channels: Option<usize>) -> Result<Vec<f32>, Error> {
+fn embedding_of(shape: &[i64], values: &[f32], channels: Option<usize>) -> Result<Vec<f32>, Error> {
     let channels = channels.unwrap_or_default();
     let is_of_channels =
         shape.get(1).is_some_and(|&found| usize::try_from(found).is_ok_and(|found| found == channels));
@@ -227,10 +227,7 @@ fn channel_means(shape: &[i64], values: &[f32], channels: Option<usize>) -> Resu
     if !is_of_channels || area == 0 || area * channels != values.len() {
         return Err(Error::internal(format!("the features have shape {shape:?}, not {channels} channels")));
     }
-    let means: Vec<f32> = values
-        .chunks_exact(area)
-        .map(|channel| (channel.iter().copied().map(f64::from).sum::<f64>() / area as f64) as f32)
-        .collect();
+    let means = heat_map::channel_means(values, area);
     match means.iter().position(|mean| !mean.is_finite()) {
         Some(channel) => Err(Error::internal(format!("feature {channel} is {}", means[channel]))),
         None => Ok(means),
@@ -250,11 +247,11 @@ mod tests {
     #[test]
     fn an_embedding_is_the_mean_of_each_channel_or_the_vector_itself() {
         let map = [1.0, 2.0, 3.0, 6.0, -1.0, 0.0, 0.0, 0.0];
-        assert_eq!(channel_means(&[1, 2, 2, 2], &map, Some(2)).unwrap(), [3.0, -0.25]);
-        assert_eq!(channel_means(&[1, 3], &map[..3], Some(3)).unwrap(), map[..3]);
+        assert_eq!(embedding_of(&[1, 2, 2, 2], &map, Some(2)).unwrap(), [3.0, -0.25]);
+        assert_eq!(embedding_of(&[1, 3], &map[..3], Some(3)).unwrap(), map[..3]);
         let not_finite = [f32::NAN, f32::INFINITY];
         for (shape, values) in [(&[1, 3][..], &map[..3]), (&[1, 2, 0, 0], &[]), (&[1, 2], &not_finite)] {
-            let error = channel_means(shape, values, Some(2)).unwrap_err();
+            let error = embedding_of(shape, values, Some(2)).unwrap_err();
             assert_eq!(error.code(), "internal", "{shape:?}");
         }
     }

@@ -30,8 +30,8 @@ pub(super) struct Wanted<'a> {
     pub(super) channels: usize,
 }
 
-/// Reads the weights of the classifier, `[classes, channels]`: the matrix of that size that is nearest to the logits. A
-/// square matrix has no order that its shape tells, so that there are two candidates; it is for the caller to try them.
+/// Reads the weights of the classifier, `[classes, channels]`: the matrix of that size that is nearest to the logits. The
+/// shape of a square matrix does not tell its order. Then there are two candidates, which the caller has to try.
 ///
 /// # Errors
 ///
@@ -91,16 +91,10 @@ impl<'a> Constants<'a> {
     /// The values of a node's input, in the order in which they lie. Those of 8 bits have scale and zero point in the
     /// next two inputs, one for all or one for each class.
     fn values(&self, node: &Node, at: usize, order: Order, wanted: Wanted<'_>) -> Result<Vec<f32>, String> {
-        let constant = |at: usize| {
-            let tensor = node.inputs.get(at).and_then(|name| self.tensors.get(name.as_str()));
-            tensor.map(|tensor| numbers(tensor, self.folder)).transpose()
-        };
+        let tensor = |at: usize| node.inputs.get(at).and_then(|name| self.tensors.get(name.as_str()));
+        let constant = |at: usize| tensor(at).map(|tensor| numbers(tensor, self.folder)).transpose();
         let mut values = constant(at)?.unwrap_or_default();
-        let is_quantized = node
-            .inputs
-            .get(at)
-            .and_then(|name| self.tensors.get(name.as_str()))
-            .is_some_and(|tensor| matches!(tensor.data_type, INT8 | UINT8));
+        let is_quantized = tensor(at).is_some_and(|tensor| matches!(tensor.data_type, INT8 | UINT8));
         if values.len() != wanted.classes * wanted.channels {
             return Err(format!(
                 "{} of {} weights are there",

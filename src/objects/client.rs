@@ -20,9 +20,6 @@ use crate::error::Cause;
 /// The time in which a connection must stand. AWS recommends 3.1 s, so that a packet that was lost is sent once more.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
 
-/// The time in which the next bytes of an answer must come.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Attempts after the first one.
 const MAX_RETRIES: usize = 3;
 
@@ -35,13 +32,15 @@ const DEFAULT_REGION: &str = "us-east-1";
 /// The clients, made when they are first needed.
 pub(super) struct Clients {
     aws: AwsEnvironment,
+    /// The time in which the next bytes of an answer must come.
+    silence: Duration,
     http: OnceLock<reqwest::Client>,
     buckets: Mutex<HashMap<String, AmazonS3>>,
 }
 
 impl Clients {
-    pub(super) fn new(aws: AwsEnvironment) -> Self {
-        Self { aws, http: OnceLock::new(), buckets: Mutex::default() }
+    pub(super) fn new(aws: AwsEnvironment, silence: Duration) -> Self {
+        Self { aws, silence, http: OnceLock::new(), buckets: Mutex::default() }
     }
 
     /// The client of a bucket. All buckets share the connections.
@@ -70,7 +69,7 @@ impl Clients {
         let mut builder = reqwest::Client::builder()
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
+            .read_timeout(self.silence)
             .dns_resolver(Resolver)
             .http1_only();
         if self.is_plain() {

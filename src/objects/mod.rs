@@ -20,6 +20,7 @@ mod store;
 mod uploads;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -32,8 +33,28 @@ use crate::Error;
 use crate::config::{Config, Storage};
 use crate::text::shown;
 
+/// How long the storage may take.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// In which an object must have been read or written, with all attempts.
+    whole: Duration,
+    /// In which the next bytes of an answer must come. It also bounds the time in which an object is sent, because
+    /// nothing is answered meanwhile.
+    silence: Duration,
+}
+
+impl Patience {
+    /// API Gateway waits 30 s for the whole answer.
+    const OF_A_SERVICE: Self = Self { whole: Duration::from_secs(25), silence: Duration::from_secs(10) };
+
+    /// Many objects share the link of a laptop, and rows are sent at once.
+    const OF_AN_OPERATOR: Self = Self { whole: Duration::from_secs(600), silence: Duration::from_secs(60) };
+}
+
 /// Reads and writes the objects of the buckets that are named.
 pub(crate) struct Objects {
+    /// Every bucket may be read and written.
+    all: bool,
     readable: BTreeSet<String>,
     writable: BTreeSet<String>,
     upload_bucket: Option<String>,
@@ -53,34 +74,35 @@ pub(crate) struct Listed {
 impl Objects {
     /// Over the buckets that the configuration names. Nothing is called yet.
     pub(crate) fn new(config: &Config) -> Self {
+        Self::over(config, false, Patience::OF_A_SERVICE)
+    }
+
+    /// Over every bucket, for the person at the command line: who starts the program has the credentials, and waits
+    /// longer than a caller of the service. Nothing is called yet.
+    pub(crate) fn for_operator(config: &Config) -> Self {
+        Self::over(config, true, Patience::OF_AN_OPERATOR)
+    }
+
+    fn over(config: &Config, all: bool, patience: Patience) -> Self {
         let Storage { buckets, max_object_bytes, results, upload_bucket, aws } = &config.storage;
         Self {
+            all,
             readable: buckets.clone(),
             writable: results.iter().map(|prefix| prefix.bucket.clone()).collect(),
             upload_bucket: upload_bucket.clone(),
             max_bytes: *max_object_bytes,
-            stores: Stores::new(aws.clone()),
+            stores: Stores::new(aws.clone(), patience),
         }
-    }
-
-    /// Allows a bucket to be read that the operator named in another place than `S3_BUCKETS`, such as the command line.
-    pub(crate) fn allow_read(&mut self, bucket: &str) {
-        self.readable.insert(bucket.to_owned());
-    }
-
-    /// Allows a bucket to be written that the operator named in another place than `RESULTS`.
-    pub(crate) fn allow_write(&mut self, bucket: &str) {
-        self.writable.insert(bucket.to_owned());
     }
 
     /// Whether the objects of a bucket may be read.
     pub(crate) fn may_read(&self, bucket: &str) -> bool {
-        self.readable.contains(bucket)
+        self.all || self.readable.contains(bucket)
     }
 
     /// Whether objects may be written to a bucket.
     pub(crate) fn may_write(&self, bucket: &str) -> bool {
-        self.writable.contains(bucket)
+        self.all || self.writable.contains(bucket)
     }
 
     /// Reads an object whole. Its size is checked before its first byte is taken, and again with each that comes. An

@@ -10,29 +10,27 @@ use object_store::{Attribute, GetOptions, ObjectStore as _, ObjectStoreExt as _,
 use rusty_s3::S3Action as _;
 
 use super::client::Clients;
-use super::{Listed, Location, fault, list};
+use super::{Listed, Location, Patience, fault, list};
 use crate::Error;
 use crate::config::AwsEnvironment;
-
-/// The time in which an object must have been read or written, with all attempts. API Gateway waits 30 s for the whole
-/// answer.
-const PATIENCE: Duration = Duration::from_secs(25);
 
 /// The storage. A client for a bucket is made when it is first needed.
 pub(super) struct Stores {
     clients: Clients,
+    /// The time in which an object must have been read or written, with all attempts.
+    patience: Duration,
 }
 
 impl Stores {
-    pub(super) fn new(aws: AwsEnvironment) -> Self {
-        Self { clients: Clients::new(aws) }
+    pub(super) fn new(aws: AwsEnvironment, patience: Patience) -> Self {
+        Self { clients: Clients::new(aws, patience.silence), patience: patience.whole }
     }
 
     /// Reads an object of at most so many bytes.
     pub(super) async fn read(&self, location: &Location, max: usize) -> Result<Bytes, Error> {
         let store = self.clients.bucket(&location.bucket)?;
         let path = path(location)?;
-        in_time(async {
+        in_time(self.patience, async {
             let options = GetOptions { version: location.version_id.clone(), ..GetOptions::default() };
             let versioned = options.version.is_some();
             // One request brings the head and the body: what is too large is dropped before its body is taken.
@@ -74,7 +72,7 @@ impl Stores {
         let path = path(location)?;
         let attributes = [(Attribute::ContentType, content_type)].into_iter().collect();
         let options = PutOptions { attributes, ..PutOptions::default() };
-        in_time(async {
+        in_time(self.patience, async {
             let written = store.put_opts(&path, bytes.into(), options).await;
             written.map(drop).map_err(|error| fault::of_store(error, false))
         })
@@ -129,7 +127,7 @@ fn path(location: &Location) -> Result<Path, Error> {
 }
 
 /// Gives up where it takes too long.
-async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let done = tokio::time::timeout(PATIENCE, work).await;
+async fn in_time<T>(patience: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let done = tokio::time::timeout(patience, work).await;
     done.unwrap_or_else(|elapsed| Err(Error::StorageUnavailable(elapsed.into())))
 }

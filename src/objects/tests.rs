@@ -15,3 +15,10 @@ fn only_buckets_that_are_named_are_read_and_only_that_of_the_results_is_written(
     assert!(!objects.may_read("labels") && !objects.may_read("photo"));
     assert!(objects.may_write("labels") && !objects.may_write("photos"));
 }
+
+#[test]
+fn the_person_at_the_command_line_may_name_any_bucket() {
+    let arguments = Arguments::parse_from(["", "serve"]);
+    let objects = Objects::for_operator(&Config::from_settings(&arguments.settings).unwrap());
+    assert!(objects.may_read("photos") && objects.may_write("labels"));
+}

@@ -6,14 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 
-use super::{Listed, Location};
+use super::{Listed, Location, Patience};
 use crate::Error;
 use crate::config::AwsEnvironment;
 
 pub(super) struct Stores;
 
 impl Stores {
-    pub(super) fn new(_: AwsEnvironment) -> Self {
+    pub(super) fn new(_: AwsEnvironment, _: Patience) -> Self {
         Self
     }
 

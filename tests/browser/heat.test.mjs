@@ -57,6 +57,15 @@ test("the keyboard reaches every label, and a screen reader is told where it lie
         assert.match(await where.textContent(), new RegExp(`^${name}: `));
         assert.equal(await heat.count(), 1);
       }
+      // The pointer wins while it is over a label, and what the keyboard does then does not undo it.
+      await label(0).hover();
+      assert.match(await where.textContent(), /^espresso: /);
+      await page.keyboard.press("Shift+Tab");
+      assert.match(await where.textContent(), /^espresso: /);
+      await page.mouse.move(0, 0);
+      assert.match(await where.textContent(), /^cup: /);
+      await page.keyboard.press("Tab");
+      assert.match(await where.textContent(), /^consomme: /);
       await page.keyboard.press("Escape");
       assert.equal(await heat.count(), 0);
       await page.keyboard.press("Tab");

@@ -27,6 +27,7 @@ fn buckets(put: fn(usize) -> Reply) -> Storage {
                     "2026/c+d.bmp",
                     "2026/denied.bmp",
                     "2026/gone.bmp",
+                    "2026/huge",
                     "2026/no_ending",
                     "2026/no_picture",
                     "2026/notes.txt",
@@ -35,6 +36,7 @@ fn buckets(put: fn(usize) -> Reply) -> Storage {
             (_, "/labels" | "/labels/") => list(query, &["there.jsonl"]),
             (_, path) if path.contains("denied") => Reply::error(403, "AccessDenied"),
             (_, path) if path.contains("gone") => Reply::error(404, "NoSuchKey"),
+            (_, path) if path.contains("huge") => Reply::object(&[b' '; 100_000]),
             (_, path) if path.contains("no_picture") => Reply::object(b"words"),
             _ => Reply::object(&flat([200, 30, 90])),
         }
@@ -66,7 +68,7 @@ fn list(query: &str, keys: &[&str]) -> Reply {
 /// No bucket is named in `S3_BUCKETS` but that of the command line.
 fn batch(storage: &Storage, dir: &Path, arguments: &[&str]) -> Command {
     let mut command = with_storage(&storage.address);
-    command.env_remove("S3_BUCKETS").env("MODEL_DIR", bundle("nchw-f32"));
+    command.env_remove("S3_BUCKETS").env("MODEL_DIR", bundle("nchw-f32")).env("MAX_OBJECT_BYTES", "50000");
     command.env("ORT_DYLIB_PATH", repository("lib/libonnxruntime.so"));
     command.current_dir(dir).stdin(Stdio::null()).arg("batch").args(arguments);
     command
@@ -164,11 +166,17 @@ fn manifests_inventories_and_lists_name_objects() {
         fs::remove_file(dir.join("rows.jsonl")).unwrap();
     }
     assert!(storage.asked().iter().any(|asked| asked.target.ends_with("?versionId=v1")));
-    fs::write(dir.join("manifest.csv"), "photos,2026/a+b.bmp\nphotos\n").unwrap();
-    let output = run(&mut batch(&storage, dir, &["manifest.csv", "--out", "rows.jsonl"]), 1);
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(log.contains("manifest.csv: line 2: a bucket and a key are expected"), "{log}");
-    assert_eq!(rows(&dir.join("rows.jsonl")).len(), 1);
+    // A bad line has a row, and those behind it have theirs.
+    fs::write(dir.join("manifest.csv"), "photos,2026/a+b.bmp\nphotos\nphotos,2026/x.bmp\n").unwrap();
+    run(&mut batch(&storage, dir, &["manifest.csv", "--out", "rows.jsonl"]), 3);
+    let expected = [
+        ("s3://photos/2026/a b.bmp", ""),
+        ("manifest.csv:2", "file_unreadable"),
+        ("s3://photos/2026/x.bmp", ""),
+    ];
+    assert_eq!(rows(&dir.join("rows.jsonl")), pairs(expected));
+    let text = fs::read_to_string(dir.join("rows.jsonl")).unwrap();
+    assert!(text.contains("This line names no object: a bucket and a key are expected"), "{text}");
 }
 
 #[test]
@@ -180,8 +188,16 @@ fn rows_go_to_an_object_once_they_are_complete() {
     let to_s3 = ["a.bmp", "--out", "s3://labels/2026/rows.jsonl"];
     let output = run(&mut batch(&denied, dir, &to_s3), 1);
     let log = String::from_utf8_lossy(&output.stderr);
-    assert!(log.contains("all rows are in rows.jsonl.part, and --resume tries again"), "{log}");
-    let part = dir.join("rows.jsonl.part");
+    let parts = || -> Vec<_> {
+        let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        files.filter(|name| name.ends_with(".part")).collect()
+    };
+    let [name] = &parts()[..] else { panic!("{:?}", parts()) };
+    assert!(log.contains(&format!("all rows are in {name}, and --resume tries again")), "{log}");
+    let part = dir.join(name);
+    // An object of the same name below another prefix has a file of its own.
+    run(&mut batch(&denied, dir, &["a.bmp", "--out", "s3://labels/2025/rows.jsonl"]), 1);
+    assert_eq!(parts().len(), 2);
     let length = fs::read(&part).unwrap().len().to_string();
 
     let storage = buckets(|_| Reply::object(b""));
@@ -192,9 +208,12 @@ fn rows_go_to_an_object_once_they_are_complete() {
     assert_eq!(put.headers["content-type"], "application/x-ndjson");
     assert!(!part.exists());
 
-    let output = run(&mut batch(&storage, dir, &["a.bmp", "--out", "s3://labels/there.jsonl"]), 1);
-    assert!(
-        String::from_utf8_lossy(&output.stderr)
-            .contains("s3://labels/there.jsonl: the object is there already")
-    );
+    // With --resume, too: there is no file of this machine to go on with.
+    for resume in [None, Some("--resume")] {
+        let to_s3 = ["a.bmp", "--out", "s3://labels/there.jsonl"];
+        let output = run(batch(&storage, dir, &to_s3).args(resume), 1);
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(log.contains("s3://labels/there.jsonl: the object is there already"), "{log}");
+    }
+    assert_eq!(storage.asked().iter().filter(|asked| asked.method == "PUT").count(), 1);
 }

@@ -112,6 +112,14 @@ fn a_heat_map_says_which_part_of_the_upright_picture_it_covers() {
 }
 
 #[test]
+fn the_first_five_labels_have_heat_maps() {
+    let answer = Server::start().post("/classify?explain=1&top_k=7", "", &fixture("coffee.png")).json();
+    let predictions = answer["predictions"].as_array().unwrap();
+    let has_map: Vec<_> = predictions.iter().map(|one| one.get("heat_map").is_some()).collect();
+    assert_eq!(has_map, [true, true, true, true, true, false, false]);
+}
+
+#[test]
 fn a_picture_that_was_seen_before_is_explained_and_labels_stay_the_same() {
     let server = Server::start();
     let coffee = fixture("coffee.jpg");

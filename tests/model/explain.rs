@@ -28,7 +28,7 @@ fn biases(model: &Model, photo: &str) -> Vec<f64> {
     let classes = logits.iter().enumerate();
     classes
         .map(|(class_id, &logit)| {
-            let places = model.evidence(&evidence, class_id).unwrap();
+            let places = model.evidence(&evidence, [(class_id, 1.0)].into_iter()).unwrap();
             f64::from(logit) - places.iter().sum::<f64>() / places.len() as f64
         })
         .collect()

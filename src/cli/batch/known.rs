@@ -10,6 +10,9 @@ use serde::Deserialize;
 use super::rows::Format;
 use crate::cli::sources::{Identity, identity};
 
+/// How each row of JSON begins.
+const BEGIN: &[u8] = b"{\"source\":";
+
 /// What a file of rows holds.
 #[derive(Debug, Default)]
 pub(super) struct Known {
@@ -59,6 +62,10 @@ impl Known {
             line.clear();
             let read = file.read_until(b'\n', &mut line).map_err(|error| error.to_string())?;
             if line.last() != Some(&b'\n') {
+                if !(line.starts_with(BEGIN) || BEGIN.starts_with(&line)) {
+                    return Err(format!("line {number} is not a row that this program wrote"));
+                }
+                // A row that was cut off.
                 break;
             }
             let Line { source, error } = serde_json::from_slice(&line)
@@ -228,6 +235,9 @@ mod tests {
         for (format, content, expected) in [
             (Format::JsonLines, "{\"source\":\"a\"}\n{\"file\":\"a\"}\n", "line 2 is not a row"),
             (Format::JsonLines, "a poem,\nof two lines\n", "line 1 is not a row"),
+            (Format::JsonLines, "a poem without a line break at its end", "line 1 is not a row"),
+            (Format::JsonLines, "{\"source\":\"a\"}\n{\"file\":\"a\"}", "line 2 is not a row"),
+            (Format::Csv { labels: 1 }, "a poem", "its first line is not source,label_1,score_1,"),
             (
                 Format::Csv { labels: 2 },
                 &format!("{HEADER}{:90}\n", "a"),

@@ -4,11 +4,17 @@ use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
 
 use super::known::{self, Known};
 use super::rows::Format;
 use crate::StartError;
 use crate::cli::sources::Identity;
+
+/// How often rows are brought to the disk, which is what a power failure may cost.
+const SYNC_EVERY: Duration = Duration::from_secs(5);
 
 /// A file of rows, or standard output.
 ///
@@ -27,6 +33,8 @@ enum To {
         path: PathBuf,
         /// Bytes of whole rows, and of the line before them.
         length: u64,
+        /// When the operating system last wrote all that it held.
+        synced: Instant,
         /// This run made the file.
         is_new: bool,
     },
@@ -51,7 +59,7 @@ pub(super) enum WriteError {
 }
 
 impl Output {
-    /// Opens the output. With `resume` a file that is there is gone on with.
+    /// Opens the output. With `resume`, new rows are added to a file that is there.
     ///
     /// # Errors
     ///
@@ -98,7 +106,7 @@ impl Output {
         let length = known.end - again;
         let cut = file.set_len(length).and_then(|()| file.seek(SeekFrom::Start(length)));
         cut.map_err(|error| fault(error.to_string()))?;
-        let to = To::File { file, path: out.to_owned(), length, is_new: !is_there };
+        let to = To::File { file, path: out.to_owned(), length, synced: Instant::now(), is_new: !is_there };
         Ok((Self { to, format, rows: 0 }, Before { sources: known.sources, errors: known.errors }))
     }
 
@@ -120,7 +128,7 @@ impl Output {
         Ok(())
     }
 
-    /// Nothing was ever written.
+    /// Whether the output holds nothing, not even the names of the columns.
     fn is_empty(&self) -> bool {
         match &self.to {
             To::Stdout => self.rows == 0,
@@ -139,10 +147,15 @@ impl Output {
                     }
                 })
             }
-            To::File { file, path, length, .. } => match file.write_all(bytes) {
+            To::File { file, path, length, synced, .. } => match file.write_all(bytes) {
                 Ok(()) => {
                     *length += bytes.len() as u64;
-                    Ok(())
+                    if synced.elapsed() < SYNC_EVERY {
+                        return Ok(());
+                    }
+                    let done = file.sync_data();
+                    *synced = Instant::now();
+                    done.map_err(|error| WriteError::Failed(lost(path, &error)))
                 }
                 Err(error) => {
                     // What is left of the row would be found by the next run as well.
@@ -190,13 +203,20 @@ fn lost(path: &Path, error: &io::Error) -> StartError {
 fn without(mut file: File, path: &Path, known: &Known) -> io::Result<File> {
     // Through a link, so that the link stays.
     let path = fs::canonicalize(path)?;
-    let part = path.with_added_extension("part");
-    let mut copy = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&part)?;
-    copy.set_permissions(file.metadata()?.permissions())?;
-    known::copy_without(&mut file, known.end, &known.again, &mut copy)?;
-    copy.sync_all()?;
-    // Nobody else knows it yet.
-    let _ = copy.try_lock();
-    fs::rename(part, path)?;
+    // A random name, and only a file that is new: no file of a person or of another run is written over.
+    let part = path.with_added_extension(format!("{}.part", Uuid::new_v4().simple()));
+    let mut copy = OpenOptions::new().read(true).write(true).create_new(true).open(&part)?;
+    let mut fill = || {
+        copy.set_permissions(file.metadata()?.permissions())?;
+        known::copy_without(&mut file, known.end, &known.again, &mut copy)?;
+        copy.sync_all()?;
+        // Nobody else knows it yet.
+        let _ = copy.try_lock();
+        fs::rename(&part, &path)
+    };
+    fill().inspect_err(|_| {
+        // The file that was there is whole. The copy is of no use.
+        let _ = fs::remove_file(&part);
+    })?;
     Ok(copy)
 }

@@ -34,6 +34,11 @@ impl Fault {
             io::ErrorKind::NotFound => {
                 Self { code: "file_not_found", status: 404, detail: "There is no such file.".to_owned() }
             }
+            io::ErrorKind::InvalidData => Self {
+                code: "file_unreadable",
+                status: 500,
+                detail: one_line(&format!("This line names no object: {error}.")),
+            },
             _ => Self {
                 code: "file_unreadable",
                 status: 500,

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use super::rows::Format;
 use crate::cli::sources::{self, Storage};
 use crate::objects::Location;
@@ -11,7 +13,7 @@ use crate::{Error, StartError};
 /// An object that the rows become. Until then they stand in a file of this machine, so that a run can be resumed.
 pub(super) struct Upload {
     location: Location,
-    /// In the current folder: the last part of the key, and `.part`.
+    /// In the current folder, see [`working_file`].
     pub(super) file: PathBuf,
 }
 
@@ -25,8 +27,7 @@ impl Upload {
         let Some(address) = out.to_str().filter(|out| out.starts_with("s3://")) else { return Ok(None) };
         let location: Location =
             address.parse().map_err(|error: Error| StartError::Command(error.to_string()))?;
-        let name = location.key.rsplit('/').next().unwrap_or_default();
-        let file = PathBuf::from(format!("{name}.part"));
+        let file = working_file(&location);
         Ok(Some(Self { location, file }))
     }
 
@@ -62,5 +63,35 @@ impl Upload {
         // The object has all that it has.
         let _ = fs::remove_file(file);
         Ok(())
+    }
+}
+
+/// The name of the file in which the rows stand meanwhile: the last part of the key, for a person to recognise, and a
+/// hash of bucket and key, so that no two objects share a file. File systems take names of up to 255 bytes.
+fn working_file(location: &Location) -> PathBuf {
+    let name = location.key.rsplit('/').next().unwrap_or_default();
+    let name: String = name.chars().take(50).collect();
+    let hash = Sha256::digest(location.to_string());
+    let hash: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    PathBuf::from(format!("{name}.{hash}.part"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_object_has_a_working_file_of_its_own() {
+        let file =
+            |address: String| working_file(&address.parse().unwrap()).into_os_string().into_string().unwrap();
+        let names = ["a/2025/rows.csv", "a/2026/rows.csv", "b/2025/rows.csv"];
+        let files = names.map(|name| file(format!("s3://bucket-{name}")));
+        assert!(
+            files.iter().all(|file| file.starts_with("rows.csv.") && file.ends_with(".part")),
+            "{files:?}"
+        );
+        assert!(files[0] != files[1] && files[0] != files[2] && files[1] != files[2], "{files:?}");
+        assert_eq!(files[0], file("s3://bucket-a/2025/rows.csv".to_owned()));
+        assert!(file(format!("s3://bucket/{}.csv", "é".repeat(300))).len() <= 255);
     }
 }

@@ -59,7 +59,7 @@ impl Inventory {
     }
 
     /// The pictures among the objects that the data files name, by the rules for prefixes: an inventory lists a bucket.
-    /// The first mistake ends it.
+    /// The first data file that cannot be read ends it.
     pub(super) fn items(
         self,
         storage: &Storage,
@@ -73,7 +73,8 @@ impl Inventory {
                 Err(what) => return Box::new(std::iter::once(Err(format!("{key}: {what}")))),
             };
             Box::new(manifest::objects(file, columns).filter_map(move |found| match found {
-                Ok(location) => prefix::picture("", location).map(Ok),
+                Ok(Ok(location)) => prefix::picture("", location).map(Ok),
+                Ok(Err(bad)) => Some(Ok(Item::bad_line(&key, bad))),
                 Err(what) => Some(Err(format!("{key}: {what}"))),
             }))
         })

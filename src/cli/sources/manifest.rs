@@ -37,12 +37,22 @@ impl Columns {
     }
 }
 
+/// A line that names no object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BadLine {
+    /// From 1 on.
+    pub(super) line: u64,
+    /// What is wrong with it.
+    pub(super) what: String,
+}
+
 /// The objects that CSV names. Keys are URL-encoded, with `+` for a space, as AWS writes them. Of an inventory of all
-/// versions only the latest are taken, and no markers of deleted objects. The first mistake ends it.
+/// versions only the latest are taken, and no markers of deleted objects. A line that names no object does not end it.
+/// What keeps the file from being read does.
 pub(super) fn objects(
     csv: impl Read + Send + 'static,
     columns: Columns,
-) -> impl Iterator<Item = Result<Location, String>> + Send {
+) -> impl Iterator<Item = Result<Result<Location, BadLine>, String>> + Send {
     let reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::Fields).from_reader(csv);
     let mut is_over = false;
@@ -50,14 +60,16 @@ pub(super) fn objects(
         if is_over {
             return None;
         }
-        let location = record.map_err(|error| error.to_string()).and_then(|record| {
-            location(&record, columns, number == 0).map_err(|what| {
-                let line = record.position().map_or(0, csv::Position::line);
-                format!("line {line}: {what}")
-            })
-        });
-        is_over = location.is_err();
-        location.transpose()
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                is_over = true;
+                return Some(Err(error.to_string()));
+            }
+        };
+        let line = record.position().map_or(0, csv::Position::line);
+        let location = location(&record, columns, number == 0).map_err(|what| BadLine { line, what });
+        location.transpose().map(Ok)
     })
 }
 
@@ -94,8 +106,9 @@ mod tests {
 
     fn read(csv: &'static str, columns: Columns) -> Vec<Result<String, String>> {
         objects(csv.as_bytes(), columns)
-            .map(|object| {
-                object.map(|object| format!("{object}?{}", object.version_id.as_deref().unwrap_or_default()))
+            .map(|object| match object.unwrap() {
+                Ok(object) => Ok(format!("{object}?{}", object.version_id.as_deref().unwrap_or_default())),
+                Err(BadLine { line, what }) => Err(format!("line {line}: {what}")),
             })
             .collect()
     }
@@ -118,10 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_mistake_ends_it_and_is_told_with_its_line() {
+    fn a_bad_line_is_told_with_its_number_and_does_not_end_it() {
         let csv = "photos,a.jpg\nphotos\nphotos,b.jpg\n";
         let read = read(csv, Columns::OF_BATCH_OPERATIONS);
-        assert_eq!(read.len(), 2);
+        assert_eq!(read[2], Ok("s3://photos/b.jpg?".to_owned()));
         assert!(read[1].as_ref().unwrap_err().starts_with("line 2: a bucket and a key are expected"));
         let message = self::read("photos,%FF.jpg\n", Columns::OF_BATCH_OPERATIONS).remove(0).unwrap_err();
         assert!(message.contains("line 1: the key is not UTF-8"), "{message}");

@@ -1,8 +1,7 @@
 //! Objects in S3, for threads that may wait.
 
-use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use bytes::Bytes;
@@ -16,15 +15,12 @@ use crate::objects::{Listed, Location, Objects};
 /// Listed objects that wait to be read: a page of S3's list.
 const AHEAD: usize = 1000;
 
-/// S3, as a person at the command line may use it: every bucket that the person names or that a list of the person
-/// names. Whoever starts the program has the credentials, so `S3_BUCKETS` protects nobody here.
+/// S3 for the person at the command line, who may name any bucket. That person has the credentials, so `S3_BUCKETS`
+/// would protect nobody here.
 #[derive(Clone)]
-pub(in crate::cli) struct Storage(Arc<Inner>);
-
-struct Inner {
-    config: Config,
+pub(in crate::cli) struct Storage {
+    objects: Arc<Objects>,
     network: Handle,
-    buckets: Mutex<HashMap<String, Arc<Objects>>>,
 }
 
 /// The address of an object as text.
@@ -38,18 +34,7 @@ pub(super) fn text(location: &Location) -> String {
 impl Storage {
     /// Nothing is called yet. `network` belongs to a runtime that a thread drives.
     pub(in crate::cli) fn new(config: &Config, network: Handle) -> Self {
-        Self(Arc::new(Inner { config: config.clone(), network, buckets: Mutex::default() }))
-    }
-
-    fn bucket(&self, name: &str) -> Arc<Objects> {
-        let mut buckets = self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = buckets.entry(name.to_owned()).or_insert_with(|| {
-            let mut objects = Objects::new(&self.0.config);
-            objects.allow_read(name);
-            objects.allow_write(name);
-            Arc::new(objects)
-        });
-        Arc::clone(bucket)
+        Self { objects: Arc::new(Objects::for_operator(config)), network }
     }
 
     /// Reads an object.
@@ -58,7 +43,7 @@ impl Storage {
     ///
     /// Those of [`Objects::read`].
     pub(in crate::cli) fn read(&self, location: &Location) -> Result<Bytes, Error> {
-        self.0.network.block_on(self.bucket(&location.bucket).read(location))
+        self.network.block_on(self.objects.read(location))
     }
 
     /// Writes an object.
@@ -72,7 +57,7 @@ impl Storage {
         bytes: Bytes,
         content_type: &'static str,
     ) -> Result<(), Error> {
-        self.0.network.block_on(self.bucket(&location.bucket).write(location, bytes, content_type))
+        self.network.block_on(self.objects.write(location, bytes, content_type))
     }
 
     /// Whether there is such an object.
@@ -95,7 +80,7 @@ impl Storage {
         prefix: &str,
     ) -> impl Iterator<Item = Result<Listed, Error>> + Send + use<> {
         let (send, listed) = mpsc::sync_channel(AHEAD);
-        let (objects, network) = (self.bucket(bucket), self.0.network.clone());
+        let (objects, network) = (Arc::clone(&self.objects), self.network.clone());
         let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
         thread::spawn(move || {
             let mut list = pin!(objects.list(&bucket, &prefix));

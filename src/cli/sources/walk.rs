@@ -23,8 +23,8 @@ const ENDINGS: &[&str] = &[
 ///
 /// - What begins with a dot is left out.
 /// - A file is certain to be a picture by the ending of its name. Of other files, the first bytes decide later.
-/// - Links to files are files. Links to folders are followed after all else, and each folder is walked once, whatever
-///   leads to it: so loops end, and a picture has the name that it has without links, where there is one.
+/// - Links to files are files. Links to folders are followed after all else, and each folder is walked once, however many
+///   links lead to it. So loops end, and a picture that can be reached without links has the name without links.
 /// - A folder that cannot be read is an item that says so, since pictures may be missing.
 pub(in crate::cli) struct Walk {
     entries: walkdir::IntoIter,

@@ -54,8 +54,7 @@ pub(super) async fn answer(State(app): State<Arc<App>>) -> Result<Response, Erro
     let text = match app.openapi.get() {
         Some(text) => text.clone(),
         None => {
-            info::make_ready(&app).await?;
-            let made = make(&app)?;
+            let made = make(&app, info::explains(&app).await?)?;
             app.openapi.get_or_init(|| made).clone()
         }
     };
@@ -64,12 +63,12 @@ pub(super) async fn answer(State(app): State<Arc<App>>) -> Result<Response, Erro
     Ok(response)
 }
 
-fn make(app: &App) -> Result<Bytes, Error> {
+fn make(app: &App, explain: bool) -> Result<Bytes, Error> {
     let facts = Facts {
         config: &app.config,
         card: app.classifier.card(),
         classes: app.classifier.classes(),
-        info: serde_json::to_value(Info::of(app)).map_err(Error::internal)?,
+        info: serde_json::to_value(Info::of(app, explain)).map_err(Error::internal)?,
     };
     serde_json::to_vec(&document(&facts)?).map(Bytes::from).map_err(Error::internal)
 }

@@ -47,7 +47,7 @@ pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 8] {
                  `level` in the body."
         .to_owned();
     let explain =
-        "Adds a heat map to each label: where in the upright picture the evidence for it lies. Only where \
+        "Adds a heat map to each of the first five labels of an image: where in the upright picture the evidence for it lies. Only where \
                    `model.explain` of `GET /info` is true. Wins over `explain` in \
                    the body."
             .to_owned();
