@@ -145,7 +145,7 @@ fn sources(arguments: &BatchArguments) -> Result<Vec<Source>, StartError> {
     if mistakes.is_empty() { Ok(sources) } else { Err(StartError::Command(mistakes.join("\n"))) }
 }
 
-/// The items of all sources, each once, without those that are known.
+/// Lists the items of all sources. An item that is named twice comes once; an item that has a row already is left out.
 fn distinct(
     sources: Vec<Source>,
     storage: Storage,

@@ -37,7 +37,7 @@ impl Known {
     ///
     /// # Errors
     ///
-    /// What is wrong with the file: it is not one that this program wrote, or not with these columns.
+    /// A message if this program did not write the file, or wrote it with other columns.
     pub(super) fn read(file: &mut File, format: Format) -> Result<Self, String> {
         file.seek(SeekFrom::Start(0)).map_err(|error| error.to_string())?;
         match format {

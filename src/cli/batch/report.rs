@@ -21,7 +21,7 @@ pub(super) struct Report {
     bar: ProgressBar,
     /// Pictures in all sources, or [`UNKNOWN`].
     total: Arc<AtomicU64>,
-    /// Those that an earlier run did.
+    /// Rows that an earlier run wrote.
     before: u64,
     begin: Instant,
     told: Instant,
