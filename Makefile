@@ -164,8 +164,7 @@ $(BENCH): $(TOOLS) bench/requirements-handler.txt bench/requirements-flask.txt s
 	    --labels ../model/labels.tsv --out ../$(@D)
 
 .PHONY: bench
-bench: package $(LIBRARY) .build/bench/resnet18/model.onnx ## Compare with Python and Flask (JSON=FILE, PHOTOS=DIR)
-	cargo build --release --locked
+bench: package .build/bench/resnet18/model.onnx ## Compare with Python and Flask (JSON=FILE, PHOTOS=DIR)
 	.venv-bench/handler/bin/python -m unittest discover --start-directory bench
 	.venv-bench/handler/bin/python bench/run.py \
 	    $(if $(PHOTOS),--photos "$(abspath $(PHOTOS))") $(if $(JSON),--json "$(abspath $(JSON))")
