@@ -7,6 +7,7 @@ mod heat;
 mod progress;
 mod sources;
 pub mod train;
+pub mod version;
 
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -20,11 +21,14 @@ use crate::{Classifier, StartError};
 ///
 /// Without a command it answers Lambda invocations if AWS_LAMBDA_RUNTIME_API is set, and serves HTTP otherwise.
 #[derive(Parser, Debug)]
-#[command(name = "image-classifier", version, about)]
+#[command(name = "image-classifier", about)]
 pub struct Arguments {
     /// Flags and variables of all commands.
     #[command(flatten)]
     pub settings: Settings,
+    /// Print the version, the commit that was built, and the model
+    #[arg(short = 'V', long)]
+    pub version: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,

@@ -21,6 +21,7 @@ pub use aws::AwsEnvironment;
 use check::Check;
 pub use environment::prepare as prepare_environment;
 pub use lambda::LambdaEnvironment;
+pub(crate) use paths::commit;
 pub use settings::Settings;
 pub(crate) use storage::is_bucket;
 pub use storage::{Prefix, Storage};

@@ -24,6 +24,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, StartError> {
+    if arguments.version {
+        return Ok(cli::version::run(&arguments.settings));
+    }
     let config = Config::from_settings(&arguments.settings)?;
     match &arguments.command {
         Some(Command::Classify(classify)) => cli::classify::run(&config, classify),

@@ -31,7 +31,8 @@ pub fn init(logging: &Logging) {
     let mistake = filter.as_ref().err().map(ToString::to_string);
     let filter = filter.unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     // Where standard error is closed there is nowhere to say so, and trying to would panic.
-    let builder = fmt().with_max_level(LevelFilter::TRACE).with_writer(std::io::stderr).log_internal_errors(false);
+    let builder =
+        fmt().with_max_level(LevelFilter::TRACE).with_writer(std::io::stderr).log_internal_errors(false);
     // A second call (in tests) finds the log installed already; that is fine.
     let _ = if logging.json {
         builder

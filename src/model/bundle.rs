@@ -213,6 +213,16 @@ impl Bundle {
         }
     }
 
+    /// The name of the model and its SHA-256, in 64 hex digits.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Bundle`] if the model cannot be read, or is not the one that the card describes.
+    pub(crate) fn identity(self) -> Result<(String, String), StartError> {
+        let hashes = self.hashes()?;
+        Ok((self.card.name, hashes.whole))
+    }
+
     /// The files that a picture's embedding depends on, relative to the bundle: the model, weights beside it, and how a
     /// picture becomes its input, as far as that does not stand in `config.json`.
     ///
