@@ -116,6 +116,12 @@ hub: $(TOOLS) $(LIBRARY) ## Make models/NAME of a model on the Hugging Face hub:
 	cd tools && ../.venv-tools/bin/python -m ic_tools hub "$(MODEL)" \
 	    $(if $(FILE),--file "$(FILE)") $(if $(REVISION),--revision "$(REVISION)")
 
+.PHONY: check
+check: $(LIBRARY) ## Check format, lints and unit tests: what to run before each commit
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- --deny warnings
+	cargo test --locked --lib
+
 .PHONY: lint
 lint: ## Check format, lints, docs and licences
 	cargo fmt --check

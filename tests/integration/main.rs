@@ -11,6 +11,7 @@ mod cargo_lambda;
 mod cases;
 mod command_line;
 mod cors;
+mod documents;
 mod embed;
 mod emulator;
 mod events;
