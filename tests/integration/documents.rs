@@ -53,6 +53,9 @@ fn every_document_is_in_the_index() {
     let index = fs::read_to_string(repository("docs/README.md")).unwrap();
     for document in documents().iter().filter(|path| path.parent().is_some_and(|dir| dir.ends_with("docs"))) {
         let name = document.file_name().and_then(|name| name.to_str()).unwrap();
-        assert!(name == "README.md" || index.contains(&format!("({name})")), "{name} is not in docs/README.md");
+        assert!(
+            name == "README.md" || index.contains(&format!("({name})")),
+            "{name} is not in docs/README.md"
+        );
     }
 }
