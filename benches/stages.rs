@@ -7,8 +7,8 @@ mod common;
 use std::fs;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use lambda_image_classifier::image::{Limits, decode_within};
 use lambda_image_classifier::model::{Layout, Level};
+use upright::{Limits, decode_within};
 
 const LIMITS: Limits = Limits { max_pixels: 64_000_000 };
 

@@ -6,7 +6,7 @@
 
 use std::error::Error as StdError;
 
-use crate::image::{self, Accepted};
+use upright::Accepted;
 
 /// What lies behind an error: for the log, never for the caller.
 pub type Cause = Box<dyn StdError + Send + Sync>;
@@ -118,21 +118,6 @@ pub enum Error {
         max: usize,
     },
 
-    /// 413: more pixels than `MAX_PIXELS`, or more than the decoder of this kind of file may take memory for.
-    #[error(
-        "The image has {width} x {height} pixels; at most {max} pixels are accepted{of_kind}. Scale it down: 1000 pixels on the long side are plenty."
-    )]
-    ImageTooLarge {
-        /// Width from the header, in pixels.
-        width: u64,
-        /// Height from the header, in pixels.
-        height: u64,
-        /// The limit that was passed, in pixels.
-        max: u64,
-        /// Empty, or ` for …` where the limit is that of one kind of file.
-        of_kind: &'static str,
-    },
-
     /// 413: an object of more bytes than `MAX_OBJECT_BYTES`.
     #[error(
         "The object has {size} bytes; at most {max} are accepted. Store a smaller picture: 1000 pixels on the long side are plenty."
@@ -144,33 +129,9 @@ pub enum Error {
         max: usize,
     },
 
-    /// 415: not one of the formats that are decoded.
-    #[error("{found} is not accepted. Send {Accepted}.{}", image::how_to_convert(found))]
-    UnsupportedFormat {
-        /// What was detected, with its article: `An HEIC image`, `A PDF document`, …
-        found: String,
-    },
-
-    /// 422: the format is right, the content is broken.
-    #[error(
-        "The {format} image cannot be decoded: its data are corrupt. Open it in an image viewer and save it again, or send another copy."
-    )]
-    UndecodableImage {
-        /// The format by its magic bytes.
-        format: &'static str,
-        /// What the decoder said.
-        #[source]
-        cause: Cause,
-    },
-
-    /// 422: the file ends before its pixels do.
-    #[error(
-        "The {format} image is incomplete: the file ends before its pixels do. Was the upload cut off? Send the whole file again."
-    )]
-    TruncatedImage {
-        /// The format by its magic bytes.
-        format: &'static str,
-    },
+    /// 413, 415 or 422: the image is too large, of a format that is not decoded, or broken.
+    #[error(transparent)]
+    Image(upright::Error),
 
     /// 404: an embedding was asked for, and the model has no output `features`.
     #[error(
@@ -230,6 +191,16 @@ impl Error {
     }
 }
 
+impl From<upright::Error> for Error {
+    fn from(error: upright::Error) -> Self {
+        match error {
+            // Its message is about a library; that of the service says where to look.
+            upright::Error::Internal(cause) => Self::Internal(cause),
+            other => Self::Image(other),
+        }
+    }
+}
+
 /// What all errors of one variant share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
@@ -259,7 +230,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Self::EmptyBody { .. } => (400, "empty_body", "Empty body"),
+    Self::EmptyBody { .. } | Self::Image(upright::Error::Empty) => (400, "empty_body", "Empty body"),
     Self::MissingImage(_) => (400, "missing_image", "No image in the request"),
     Self::InvalidBase64(_) => (400, "invalid_base64", "Invalid base64"),
     Self::InvalidJson(_) => (400, "invalid_json", "Invalid JSON"),
@@ -279,12 +250,12 @@ kinds! {
     Self::RequestTimeout { .. } => (408, "request_timeout", "Request timeout"),
     Self::ObjectChanged => (409, "object_changed", "Object changed"),
     Self::BodyTooLarge { .. } => (413, "body_too_large", "Body too large"),
-    Self::ImageTooLarge { .. } => (413, "image_too_large", "Image too large"),
+    Self::Image(upright::Error::ImageTooLarge { .. }) => (413, "image_too_large", "Image too large"),
     Self::ObjectTooLarge { .. } => (413, "object_too_large", "Object too large"),
-    Self::UnsupportedFormat { .. } => (415, "unsupported_format", "Unsupported format"),
-    Self::UndecodableImage { .. } => (422, "undecodable_image", "Undecodable image"),
-    Self::TruncatedImage { .. } => (422, "truncated_image", "Truncated image"),
-    Self::Internal(_) => (500, "internal", "Internal error"),
+    Self::Image(upright::Error::UnsupportedFormat { .. }) => (415, "unsupported_format", "Unsupported format"),
+    Self::Image(upright::Error::UndecodableImage { .. }) => (422, "undecodable_image", "Undecodable image"),
+    Self::Image(upright::Error::TruncatedImage { .. }) => (422, "truncated_image", "Truncated image"),
+    Self::Internal(_) | Self::Image(upright::Error::Internal(_)) => (500, "internal", "Internal error"),
     Self::StorageDenied(_) => (502, "storage_denied", "Storage denied"),
     Self::StorageUnavailable(_) => (503, "storage_unavailable", "Storage unavailable"),
     Self::Overloaded => (503, "overloaded", "Overloaded"),

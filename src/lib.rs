@@ -1,13 +1,13 @@
 //! An image classifier in one AWS Lambda zip: bytes of a photo in, its top-3 labels out.
 //!
-//! The same program is an AWS Lambda function, a local HTTP server and a command line tool.
+//! The same program is an AWS Lambda function, a local HTTP server and a command line tool. The crate [`upright`] decodes
+//! the images.
 //!
 //! # Layout
 //!
 //! - [`config`]: every flag and environment variable, read and checked once.
-//! - [`image`]: bytes → upright RGB pixels. Pure.
 //! - [`model`]: RGB pixels → predictions. Pure, apart from loading the bundle and ONNX Runtime.
-//! - [`classifier`]: joins the two and takes the times.
+//! - [`classifier`]: decodes and classifies, remembers answers, takes the times.
 //! - [`http`]: request body → images, the routes, the answers.
 //! - [`lambda`]: Lambda event → HTTP request → answer. The only module that knows events.
 //! - `objects`: S3, of which it reads and writes the buckets that are named. The only module that calls a network.
@@ -18,16 +18,13 @@
 //! - [`error`]: why a request was refused, or the program did not start.
 //! - [`telemetry`]: what it logs and measures.
 
-mod cache;
 pub mod classifier;
 pub mod cli;
 pub mod config;
 pub mod error;
 pub mod http;
-pub mod image;
 pub mod lambda;
 pub mod model;
-#[allow(dead_code, reason = "the events of AWS services come next")]
 mod objects;
 mod parallel;
 pub mod server;

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use lambda_image_classifier::image::{Limits, Raster, decode, decode_within};
+use upright::{Limits, Raster, decode, decode_within};
 use lambda_image_classifier::model::{Layout, Preprocessor};
 use libfuzzer_sys::fuzz_target;
 

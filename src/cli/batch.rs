@@ -19,7 +19,6 @@ use super::sources::{self, Identity, Item, Place, Source, Storage, identity};
 use super::{BatchArguments, load_for_many};
 use crate::classifier::Options;
 use crate::config::Config;
-use crate::image::is_image;
 use crate::model::Level;
 use crate::parallel::{self, Threads};
 use crate::{Classifier, Error, StartError};
@@ -27,6 +26,7 @@ use output::{Output, WriteError};
 use report::{Report, say};
 use rows::{Fault, Format};
 use upload::Upload;
+use upright::is_image;
 
 /// The exit status of a run that was completed, and that has rows with errors.
 const SOME_ERRORS: u8 = 3;

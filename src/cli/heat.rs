@@ -7,7 +7,6 @@ use ::image::{Rgb, RgbImage};
 
 use crate::Classifier;
 use crate::classifier::Classification;
-use crate::image;
 use crate::model::HeatMap;
 
 /// Of little evidence and of the most.
@@ -52,7 +51,7 @@ pub(super) fn write(
     let map = best.ok_or("No label is likely enough for a heat map: lower MIN_SCORE.")?;
     let whole = |width, height| (width, height);
     let picture =
-        image::decode_within(bytes, &mut classifier.budget(), &whole).map_err(|error| error.to_string())?;
+        upright::decode_within(bytes, &mut classifier.budget(), &whole).map_err(|error| error.to_string())?;
     let mut rgb = picture.raster.rgb().clone();
     paint(&mut rgb, map);
     let file = png_of(&rgb).map_err(|error| error.to_string())?;

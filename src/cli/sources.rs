@@ -17,8 +17,8 @@ pub(super) use name::{Identity, identity, text};
 pub(super) use storage::Storage;
 pub(super) use walk::Walk;
 
+use crate::Error;
 use crate::objects::Location;
-use crate::{Error, image};
 use inventory::Inventory;
 use list::Names;
 use manifest::{BadLine, Columns};
@@ -74,7 +74,7 @@ impl Item {
     pub(super) fn is_picture(&self) -> bool {
         match &self.place {
             Place::File(path) if !self.is_certain => {
-                File::open(path).and_then(|file| head(&file)).is_ok_and(|head| image::is_image(&head))
+                File::open(path).and_then(|file| head(&file)).is_ok_and(|head| upright::is_image(&head))
             }
             Place::File(_) | Place::Object(_) | Place::Unreadable(_) => true,
         }
@@ -299,7 +299,7 @@ pub(super) fn read(path: &Path, is_certain: bool, limit: usize) -> io::Result<Op
     let mut bytes = Vec::new();
     if !is_certain {
         bytes = head(&file)?;
-        if !image::is_image(&bytes) {
+        if !upright::is_image(&bytes) {
             return Ok(None);
         }
     }

@@ -13,10 +13,10 @@ use super::answer::{self, OneOf, Results};
 use super::body::{self, RawOptions, Reference, Upload};
 use super::references;
 use crate::classifier::milliseconds;
-use crate::image::Budget;
 use crate::model::Card;
 use crate::telemetry::{Found, Image, Notes};
 use crate::{Classifier, Error};
+use upright::Budget;
 
 /// `hit` where no image of the request had to be looked at, else `miss`.
 pub(crate) const CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -147,7 +147,7 @@ fn blame_encoding(error: Error, encoding: Option<&str>, bytes: &[u8]) -> Error {
     const CODINGS: [&str; 6] = ["gzip", "x-gzip", "compress", "deflate", "br", "zstd"];
     let makes_no_sense = matches!(
         error,
-        Error::UnsupportedFormat { .. }
+        Error::Image(upright::Error::UnsupportedFormat { .. })
             | Error::MissingImage(_)
             | Error::InvalidJson(_)
             | Error::InvalidMultipart(_)
@@ -155,7 +155,8 @@ fn blame_encoding(error: Error, encoding: Option<&str>, bytes: &[u8]) -> Error {
     let coding = encoding.map(|encoding| encoding.trim().to_ascii_lowercase());
     match coding.filter(|coding| makes_no_sense && CODINGS.contains(&coding.as_str())) {
         Some(coding) => {
-            Error::UnsupportedFormat { found: format!("A body with \"Content-Encoding: {coding}\"") }
+            let found = format!("A body with \"Content-Encoding: {coding}\"");
+            Error::Image(upright::Error::UnsupportedFormat { found })
         }
         None => error,
     }

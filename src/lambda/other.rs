@@ -3,7 +3,7 @@
 use lambda_runtime::Diagnostic;
 
 use super::envelope::Envelope;
-use crate::image::Accepted;
+use upright::Accepted;
 
 /// Fields of which the text matters.
 pub(super) const TEXTS: [&str; 8] =

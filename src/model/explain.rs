@@ -9,7 +9,7 @@ use super::heat_map::{FeatureMap, HeatMap, Region};
 use super::weights::{self, Wanted};
 use super::{LinearHead, Model, Preprocessor, RunTimes, Session};
 use crate::Error;
-use crate::image::Raster;
+use upright::Raster;
 
 /// What a run leaves beside its outputs, of which heat maps are made.
 #[derive(Debug)]

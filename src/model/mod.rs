@@ -57,8 +57,8 @@ pub use ranking::Scoring;
 pub use runtime::Runtime;
 pub use session::Session;
 
-use crate::image::Raster;
 use crate::{Error, StartError};
+use upright::Raster;
 
 /// A model that is ready to serve: loaded, checked, and warmed up.
 pub struct Model {

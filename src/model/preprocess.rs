@@ -13,7 +13,7 @@ use super::outlets::{Element, Input};
 use super::resize::{Filter, scaled};
 use super::{preprocessor_config, timm, ultralytics};
 use crate::Error;
-use crate::image::Raster;
+use upright::Raster;
 
 /// Order of the dimensions of the model's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

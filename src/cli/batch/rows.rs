@@ -183,7 +183,7 @@ mod tests {
                 label: label.into(),
                 heat_map: None,
             }],
-            image: ImageInfo { format: crate::image::Format::Png, width: 2, height: 1 },
+            image: ImageInfo { format: upright::Format::Png, width: 2, height: 1 },
             timing: Timing::default(),
             cached: false,
         }

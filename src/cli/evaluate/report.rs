@@ -137,8 +137,8 @@ fn share(count: usize, of: usize) -> String {
 mod tests {
     use super::*;
     use crate::classifier::{ImageInfo, Timing};
-    use crate::image::Format;
     use crate::model::{Label, Prediction};
+    use upright::Format;
 
     fn answer(ranking: &[(usize, f32)]) -> Classification {
         let prediction = |&(class_id, score): &(usize, f32)| {

@@ -13,8 +13,8 @@ use super::Facts;
 use crate::Error;
 use crate::classifier::{Classification, ImageInfo, Timing};
 use crate::error::MADE_TEXT;
-use crate::image::Format;
 use crate::model::{Label, Parent, Prediction};
+use upright::Format;
 
 type Examples = Vec<(&'static str, ExampleBuilder)>;
 
@@ -58,10 +58,18 @@ pub(super) fn problems(facts: &Facts<'_>) -> Result<Vec<Error>, Error> {
         Error::MethodNotAllowed { method: "DELETE".to_owned() },
         Error::RequestTimeout { seconds: facts.config.request_timeout.as_secs_f64() },
         Error::BodyTooLarge { max: limits.max_body_bytes },
-        Error::ImageTooLarge { width: 60_000, height: 60_000, max: limits.max_pixels, of_kind: "" },
-        Error::UnsupportedFormat { found: "An HTML page".to_owned() },
-        Error::UndecodableImage { format: Format::Png.label(), cause: "the data are corrupt".into() },
-        Error::TruncatedImage { format: Format::Jpeg.label() },
+        Error::Image(upright::Error::ImageTooLarge {
+            width: 60_000,
+            height: 60_000,
+            max: limits.max_pixels,
+            of_kind: "",
+        }),
+        Error::Image(upright::Error::UnsupportedFormat { found: "An HTML page".to_owned() }),
+        Error::Image(upright::Error::UndecodableImage {
+            format: Format::Png.label(),
+            cause: "the data are corrupt".into(),
+        }),
+        Error::Image(upright::Error::TruncatedImage { format: Format::Jpeg.label() }),
         Error::NoFeatures,
         Error::internal("a fault"),
         Error::Overloaded,
@@ -139,7 +147,7 @@ fn outcomes() -> (Classification, Error) {
         timing: Timing { decode: 2.723, preprocess: 0.958, inference: 3.788, total: 7.497 },
         cached: false,
     };
-    (espresso, Error::TruncatedImage { format: Format::Jpeg.label() })
+    (espresso, Error::Image(upright::Error::TruncatedImage { format: Format::Jpeg.label() }))
 }
 
 /// Bodies of a content type, each of which is accepted.

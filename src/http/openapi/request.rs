@@ -13,8 +13,8 @@ use super::super::body::Document;
 use super::super::envelope;
 use super::super::uploads::Wanted;
 use super::{Facts, examples};
-use crate::image::{Accepted, Format};
 use crate::model::{Function, Level};
+use upright::{Accepted, Format};
 
 /// The name of the body.
 pub(super) const IMAGES: &str = "Images";

@@ -1,6 +1,6 @@
 //! A smaller copy of a JPEG is the same picture.
 
-use lambda_image_classifier::image::{Raster, decode_within};
+use upright::{Raster, decode_within};
 
 use super::{LIMITS, decode, fixtures, names, read};
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{LIMITS, decode, read};
-use lambda_image_classifier::image::Limits;
+use upright::Limits;
 
 /// The start-of-frame segment of a JPEG with another size.
 fn resized(name: &str, width: u16, height: u16) -> Vec<u8> {

@@ -25,8 +25,7 @@ mod truncation;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lambda_image_classifier::error::Error;
-use lambda_image_classifier::image::{Limits, Picture, decode};
+use upright::{Error, Limits, Picture, decode};
 
 const LIMITS: Limits = Limits { max_pixels: 64_000_000 };
 
@@ -41,7 +40,7 @@ enum Right {
 }
 
 fn fixtures(folder: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(folder)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(folder)
 }
 
 fn read(folder: &str, name: &str) -> Vec<u8> {

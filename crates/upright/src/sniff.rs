@@ -35,7 +35,7 @@ fn jpeg_behind(bytes: &[u8]) -> Option<&[u8]> {
 
 /// Whether a file that begins with `head`, 256 bytes or all of them, is of a format that is decoded. White space before
 /// it may be there.
-pub(crate) fn is_image(head: &[u8]) -> bool {
+pub fn is_image(head: &[u8]) -> bool {
     format(head.trim_ascii_start()).is_some()
 }
 

@@ -69,7 +69,7 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::Format;
+    use upright::Format;
 
     /// Files of one length that differ in little: a bit, the order of their halves, the side of a zero.
     const FILES: [&[u8]; 5] = [b"ab\0cd", b"ab\0ce", b"cd\0ab", b"\0abcd", b"abcd\0"];

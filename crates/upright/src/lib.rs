@@ -1,9 +1,17 @@
 //! Bytes → an upright picture: 8-bit RGB, transparency on white.
 //!
-//! [`decode`] is all that the rest of the crate sees. It is pure: bytes in, a value out; it knows nothing of
-//! HTTP, Lambda or the environment. The reference for every pixel is what Pillow makes of a file with
-//! `ImageOps.exif_transpose(Image.open(f)).convert("RGB")`, but transparency is composited on white and
-//! 16-bit grey is scaled to 8 bits, not clipped.
+//! [`decode`] reads one file; [`decode_within`] reads one of several that share a budget, and may decode a large JPEG as
+//! a smaller copy. Both are pure: bytes in, a value out. The reference for every pixel is what Pillow makes of a file with
+//! `ImageOps.exif_transpose(Image.open(f)).convert("RGB")`, except that transparency is composited on white and 16-bit
+//! grey is scaled to 8 bits, not clipped.
+//!
+//! ```
+//! use upright::{Error, Limits, decode};
+//!
+//! let limits = Limits { max_pixels: 64_000_000 };
+//! let error = decode(b"\x89PNG\r\n\x1a\n", limits).unwrap_err();
+//! assert!(matches!(error, Error::TruncatedImage { format: "PNG" }), "{error}");
+//! ```
 //!
 //! # Layout
 //!
@@ -28,6 +36,7 @@
 #[cfg(feature = "avif")]
 mod avif;
 mod bmp;
+mod error;
 mod exif;
 mod flatten;
 mod format;
@@ -53,12 +62,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ::image::RgbImage;
 use sha2::{Digest, Sha256};
 
+pub use self::error::{Cause, Error};
 pub use self::format::{Accepted, Format};
 pub use self::limits::{Budget, Limits};
 use self::orient::Orientation;
 pub use self::raster::Raster;
-pub(crate) use self::sniff::{how_to_convert, is_image};
-use crate::error::{Cause, Error};
+pub use self::sniff::is_image;
 
 /// A decoded picture.
 pub struct Picture {
@@ -98,7 +107,7 @@ pub type Target<'a> = &'a dyn Fn(u32, u32) -> (u32, u32);
 ///
 /// # Errors
 ///
-/// - [`Error::EmptyBody`]: there are no bytes.
+/// - [`Error::Empty`]: there are no bytes.
 /// - [`Error::UnsupportedFormat`]: it is none of [`Format::ALL`], or a variant that is not decoded, such as an
 ///   arithmetic-coded JPEG.
 /// - [`Error::ImageTooLarge`]: more pixels than `limits.max_pixels`, or than the table above allows.
@@ -117,7 +126,7 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, Error> {
 pub fn decode_within(bytes: &[u8], budget: &mut Budget, target: Target<'_>) -> Result<Picture, Error> {
     budget.next_image();
     if bytes.is_empty() {
-        return Err(Error::EmptyBody { what: "image".into() });
+        return Err(Error::Empty);
     }
     let (format, bytes) = sniff::sniff(bytes)?;
     let raster = guarded(format, bytes, || {
@@ -200,6 +209,6 @@ mod tests {
 
     #[test]
     fn no_bytes_are_an_empty_body() {
-        assert_eq!(decode(b"", Limits { max_pixels: 1 }).unwrap_err().code(), "empty_body");
+        assert_eq!(decode(b"", Limits { max_pixels: 1 }).unwrap_err().code(), "empty");
     }
 }

@@ -12,7 +12,7 @@ const BASE_LOSSLESS: [u8; 3] = [40, 60, 220];
 
 const CASES: [(&str, Right); 42] = [
     ("base.jpg", P("jpeg", 96, 64, BASE)),
-    ("zero.bin", Code("empty_body")),
+    ("zero.bin", Code("empty")),
     ("1x1.png", P("png", 1, 1, [1, 2, 3])),
     ("1x5000.png", P("png", 1, 5000, [1, 2, 3])),
     ("0x0.png", Code("undecodable_image")),
