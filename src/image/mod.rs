@@ -22,8 +22,8 @@
 //!
 //! Each format has a small parser. It reads the dimensions and checks them against the limits before anything
 //! is allocated, reads the orientation, and finds the pixel data. JPEG and TIFF are decoded in the same pass.
-//! PNG, WebP, GIF and BMP use decoders from other crates. These decoders receive only the parts that they
-//! need, spliced together, so an ICC profile, a text chunk or a broken EXIF block is never copied, parsed or
+//! PNG, WebP, GIF, BMP and AVIF use decoders from other crates. These decoders receive only the parts of the
+//! file that they need, so an ICC profile, a text chunk or a broken EXIF block is never copied, parsed or
 //! inflated.
 
 #[cfg(feature = "avif")]

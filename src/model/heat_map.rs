@@ -1,9 +1,9 @@
 //! Shows where in a picture the evidence for a label lies: the class activation map (Zhou et al., "Learning
 //! Deep Features for Discriminative Localization", 2016).
 //!
-//! A classifier that is linear in the means of a feature map `[C, H, W]` has the logit `bias + Σ weight[c] ·
-//! mean(map[c])`. The sum over channels can be taken before the mean over places. This gives one number for
-//! each place, and the logit is the bias plus the mean of these numbers.
+//! A classifier that is linear in the means of a feature map `[C, H, W]` has the logit
+//! `bias + Σ weight[c] · mean(map[c])`. The sum over channels can be taken before the mean over places. This
+//! gives one number for each place, and the logit is the bias plus the mean of these numbers.
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -36,8 +36,8 @@ pub(super) struct Plan {
     pub(super) blue_first: bool,
 }
 
-/// Returns `scale` and `bias` per channel, so that `value = byte * scale + bias` is `(byte * factor - mean) /
-/// deviation`. `None` if a value is not finite.
+/// Returns `scale` and `bias` per channel, so that `value = byte * scale + bias` is
+/// `(byte * factor - mean) / deviation`. `None` if a value is not finite.
 pub(super) fn linear(factor: f64, mean: [f64; 3], deviation: [f64; 3]) -> Option<([f32; 3], [f32; 3])> {
     let scale = deviation.map(|deviation| factor / deviation);
     let bias = [0, 1, 2].map(|channel| -mean[channel] / deviation[channel]);

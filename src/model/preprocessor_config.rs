@@ -113,7 +113,8 @@ impl Settings {
             return Ok(Resize::Cover { width: short, height: short });
         }
         let resize = match self.size.or(rules.size.map(Size::Number)).ok_or("size is missing")? {
-            // If nothing defines a bare number, it is a shortest edge if a crop follows.
+            // If nothing defines the meaning of a bare number, it is a shortest edge when a crop follows,
+            // else width and height.
             Size::Number(side)
                 if rules.square
                     || (crop.is_none() && matches!(rules.kind, Kind::Torchvision | Kind::Unknown)) =>

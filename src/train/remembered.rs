@@ -1,7 +1,7 @@
 //! A file with cached embeddings.
 //!
-//! The file is in the safetensors format: `hash`, u8 `[pictures, 32]`, and `embedding`, f32 `[pictures,
-//! channels]`. Its metadata says what the embeddings depend on besides the picture.
+//! The file is in the safetensors format: `hash`, u8 `[pictures, 32]`, and `embedding`, f32
+//! `[pictures, channels]`. Its metadata says what the embeddings depend on besides the picture.
 
 use std::collections::HashMap;
 use std::fs;

@@ -62,8 +62,8 @@ impl<'a> Bits<'a> {
         Ok(bits)
     }
 
-    /// Returns the `count` bits, at most 15, after the next `from` bits. Call [`Bits::peek_16`] first. `from
-    /// + count` is at most [`MOST`].
+    /// Returns the `count` bits, at most 15, after the next `from` bits. Call [`Bits::peek_16`] first. The
+    /// sum of both numbers is at most [`MOST`].
     #[inline(always)]
     pub(super) fn peek_after(&self, from: u32, count: u32) -> u32 {
         // Shift in two steps: with a `count` of 0, a single shift would be by 64 and overflow.

@@ -33,7 +33,7 @@ pub(super) struct Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    /// Starts decoding a scan. If the picture `is_reduced`, only the first coefficients of each block are
+    /// Prepares to decode a scan. If the picture `is_reduced`, only the first coefficients of each block are
     /// needed.
     pub(super) fn new(
         scan: &Scan,

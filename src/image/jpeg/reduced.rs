@@ -1,8 +1,9 @@
 //! Decodes an image at a half, a quarter or an eighth of its size, without decoding it at full size first.
 //!
-//! A block of 8 × 8 samples is the sum of 64 cosines. The same block with n × n samples is the sum of the n ×
-//! n cosines of the lowest frequencies, taken at the positions of the n samples (the scaled inverse DCT of
-//! libjpeg's `jddctmgr.c` and `jidctred.c`). So only these coefficients are kept, and the others are skipped.
+//! A block of 8 × 8 samples is the sum of 64 cosines. The same block with n × n samples is the sum of the
+//! n × n cosines of the lowest frequencies, taken at the positions of the n samples (the scaled inverse DCT
+//! of libjpeg's `jddctmgr.c` and `jidctred.c`). So only these coefficients are kept, and the others are
+//! skipped.
 //!
 //! If chroma has fewer samples than luma, its blocks are reduced less, so that all components have the same
 //! size in the end. But if chroma has enough samples for the resize even when it is reduced as much as luma,
