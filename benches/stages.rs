@@ -1,4 +1,5 @@
-//! The stages of one classification: `cargo bench --bench stages`. `LARGE_PHOTO=FILE` adds a photo of your own.
+//! Benchmarks the stages of one classification: `cargo bench --bench stages`. `LARGE_PHOTO=FILE` adds a photo
+//! of your own.
 
 #![allow(clippy::expect_used)]
 

@@ -1,10 +1,10 @@
-//! The orientation in EXIF, read from files as cameras, phones and editors really write them.
+//! Reads the EXIF orientation in all the forms that real cameras, phones and editors write.
 
 use super::orient::Orientation;
 use super::tags::Tags;
 
-/// How far into a block the TIFF header may start, in bytes. `Exif\0\0` stands before it, or nothing, or the same
-/// letters several times, or a few bytes that a phone added.
+/// Maximum offset of the TIFF header in a block, in bytes. It may follow nothing, `Exif\0\0`, several
+/// repetitions of these letters, or a few bytes that a phone added.
 const LAST_START: usize = 64;
 
 /// Tag of the orientation (TIFF 6.0, section 8).
@@ -15,7 +15,7 @@ pub(super) fn is_exif(block: &[u8]) -> bool {
     Tags::find(block, LAST_START).is_some()
 }
 
-/// The orientation that `block` states: upright if the value is none of the eight that exist. `None` if the first
+/// The orientation in `block`; upright if the value is not one of the eight that exist. `None` if the first
 /// directory has no readable orientation.
 pub(super) fn orientation(block: &[u8]) -> Option<Orientation> {
     let value = Tags::find(block, LAST_START)?.number(ORIENTATION)?;
@@ -27,8 +27,8 @@ pub(super) fn orientation(block: &[u8]) -> Option<Orientation> {
 mod tests {
     use super::*;
 
-    /// A big-endian block with one entry of this type and count; `value` fills the field of 4 bytes and what follows
-    /// the directory, from byte 26 on.
+    /// A big-endian block with one entry of the given type and count. `value` fills the 4-byte value field
+    /// and the bytes after the directory, from byte 26 on.
     fn block(kind: u8, count: u32, value: &[u8]) -> Vec<u8> {
         let mut block = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0".to_vec();
         block.push(kind);

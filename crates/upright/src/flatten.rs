@@ -1,18 +1,19 @@
-//! Four channels to three: alpha on white, and ink on white.
+//! Reduces four channels to three: composites alpha or ink on white.
 
-/// RGBA → RGB in place, each pixel composited on white: whatever colour hides under an alpha of 0 is white.
+/// RGBA → RGB in place, each pixel composited on white. A pixel with an alpha of 0 becomes white, whatever
+/// its colour.
 ///
-/// `pixels` holds 4 bytes a pixel on entry and 3 on return.
+/// `pixels` holds 4 bytes per pixel on entry and 3 on return.
 pub(super) fn rgba_in_place(pixels: &mut Vec<u8>) {
     in_place(pixels, on_white);
 }
 
-/// RGB and a fourth byte that means nothing → RGB in place.
+/// RGB with an unused fourth byte → RGB in place.
 pub(super) fn rgbx_in_place(pixels: &mut Vec<u8>) {
     in_place(pixels, |channel, _| channel);
 }
 
-/// Makes three bytes of each four: each of the first three, combined with the last.
+/// Reduces each 4 bytes to 3: each of the first three, combined with the last.
 fn in_place(pixels: &mut Vec<u8>, combine: impl Fn(u8, u8) -> u8) {
     let count = pixels.len() / 4;
     for pixel in 0..count {
@@ -26,7 +27,7 @@ fn in_place(pixels: &mut Vec<u8>, combine: impl Fn(u8, u8) -> u8) {
     pixels.shrink_to_fit();
 }
 
-/// One row of `channels` 8-bit samples a pixel (1 grey, 2 grey and alpha, 3 RGB, 4 RGBA) → RGB.
+/// Converts one row of `channels` 8-bit samples per pixel (1 grey, 2 grey and alpha, 3 RGB, 4 RGBA) to RGB.
 pub(super) fn row(channels: usize, from: &[u8], to: &mut [u8]) {
     let pixels = from.chunks_exact(channels).zip(to.chunks_exact_mut(3));
     match channels {

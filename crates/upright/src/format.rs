@@ -1,8 +1,8 @@
-//! The formats that are decoded, and what they are called.
+//! The supported image formats and their names.
 
 use std::fmt;
 
-/// The formats that are decoded.
+/// A supported image format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// JPEG: baseline, extended and progressive, 8 bits, Huffman-coded.
@@ -24,7 +24,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Every format that is decoded.
+    /// All supported formats.
     pub const ALL: &[Self] = &[
         Self::Jpeg,
         Self::Png,
@@ -37,7 +37,7 @@ impl Format {
         Self::Avif,
     ];
 
-    /// As the answer's JSON names it.
+    /// The name in the JSON of responses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Jpeg => "jpeg",
@@ -52,12 +52,12 @@ impl Format {
         }
     }
 
-    /// The media type that IANA lists for it.
+    /// The media type that IANA lists.
     pub fn media_type(self) -> String {
         format!("image/{}", self.name())
     }
 
-    /// As a message to people names it.
+    /// The name in messages to users.
     pub fn label(self) -> &'static str {
         match self {
             Self::Jpeg => "JPEG",
@@ -73,7 +73,7 @@ impl Format {
     }
 }
 
-/// The labels of all formats that are decoded, as a message lists them: `JPEG, PNG or GIF`.
+/// Displays the labels of all supported formats as a list: `JPEG, PNG or GIF`.
 #[derive(Clone, Copy, Debug)]
 pub struct Accepted;
 

@@ -1,4 +1,4 @@
-//! GIF: a walk to the first frame, its LZW data decoded, and its colours laid on the canvas.
+//! GIF: finds the first frame, decodes its LZW data, and draws it on the canvas.
 
 use std::io;
 
@@ -15,7 +15,7 @@ pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<RgbImage, Erro
     compose(&frame, &indices)
 }
 
-/// The first frame and what it takes to draw it.
+/// The first frame and the data needed to draw it.
 struct Frame<'a> {
     canvas: (u32, u32),
     at: (u32, u32),
@@ -24,7 +24,7 @@ struct Frame<'a> {
     transparent: Option<u8>,
     /// RGB triples; `None` if the file has no palette at all.
     palette: Option<&'a [u8]>,
-    /// The minimum code size and the sub-blocks, as far as they are there.
+    /// The minimum code size and the sub-blocks, as far as the file contains them.
     data: &'a [u8],
 }
 
@@ -37,7 +37,7 @@ impl Frame<'_> {
 fn walk<'a>(bytes: &'a [u8], budget: &mut Budget) -> Result<Frame<'a>, Error> {
     let mut file = Walk { bytes, at: 6 };
     let canvas = (file.u16()?, file.u16()?);
-    // Some writers leave a side of the canvas 0: then the frame decides.
+    // Some writers set a side of the canvas to 0. The frame then determines the size.
     budget.take(Format::Gif, canvas.0.max(1), canvas.1.max(1))?;
     let flags = file.u8()?;
     file.take(2)?;
@@ -45,7 +45,7 @@ fn walk<'a>(bytes: &'a [u8], budget: &mut Budget) -> Result<Frame<'a>, Error> {
     let mut transparent = None;
     loop {
         match file.u8()? {
-            // Graphic control: 4 bytes, the first says whether the last is the transparent colour.
+            // Graphic control extension: 4 bytes. The first says whether the last is the transparent colour.
             0x21 if file.u8()? == 0xf9 => {
                 if let [4, flags, _, _, index, ..] = file.bytes[file.at..] {
                     transparent = (flags & 1 == 1).then_some(index);
@@ -55,7 +55,7 @@ fn walk<'a>(bytes: &'a [u8], budget: &mut Budget) -> Result<Frame<'a>, Error> {
             0x21 => file.skip_blocks()?,
             0x2c => break,
             0x3b => return Err(Format::Gif.corrupt("no frame")),
-            // Some writers pad between blocks, some leave a byte too many.
+            // Some writers pad between blocks, and some leave an extra byte.
             _ => {}
         }
     }
@@ -64,7 +64,7 @@ fn walk<'a>(bytes: &'a [u8], budget: &mut Budget) -> Result<Frame<'a>, Error> {
     let flags = file.u8()?;
     let palette = file.palette(flags)?.or(global);
     budget.take(Format::Gif, size.0, size.1)?;
-    // A frame that hangs over the edge makes the canvas larger, as in Pillow and in browsers.
+    // A frame that extends beyond the canvas enlarges it, as in Pillow and in browsers.
     let canvas = (canvas.0.max(at.0 + size.0), canvas.1.max(at.1 + size.1));
     budget.take(Format::Gif, canvas.0, canvas.1)?;
     Ok(Frame {
@@ -98,7 +98,7 @@ impl<'a> Walk<'a> {
         self.take(2).map(|taken| u32::from(taken[0]) | u32::from(taken[1]) << 8)
     }
 
-    /// The palette that the flags of a screen or a frame announce.
+    /// Reads the palette if the flags of a screen or a frame announce one.
     fn palette(&mut self, flags: u8) -> Result<Option<&'a [u8]>, Error> {
         if flags & 0x80 == 0 { Ok(None) } else { self.take(3 << ((flags & 7) + 1)).map(Some) }
     }
@@ -115,8 +115,9 @@ impl<'a> Walk<'a> {
 
 /// The palette indices of the frame, row by row from the top.
 fn read_indices(frame: &Frame<'_>) -> Result<Vec<u8>, Error> {
-    // A file of this frame alone, on a canvas of its size: extensions, other frames and what surrounds them
-    // are not there to be stumbled over. Where its data end is judged by the pixels, not by the last block.
+    // Build a file that holds only this frame, on a canvas of its size. Extensions, other frames and trailing
+    // data then cannot cause errors. The data is complete when all pixels are decoded, even if the last block
+    // is missing.
     let [width, height] = [frame.size.0, frame.size.1].map(|side| [side as u8, (side >> 8) as u8]);
     let interlaced = if frame.interlaced { 0x40 } else { 0 };
     let mut header = b"GIF89a".to_vec();
@@ -137,14 +138,15 @@ fn refuse(error: DecodingError) -> Error {
     match error {
         DecodingError::UnexpectedEof => Format::Gif.truncated(),
         DecodingError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => Format::Gif.truncated(),
-        // All that a frame of valid codes can lack is pixels; the decoder has no error of its own for it.
+        // Only pixels can be missing from a frame of valid codes. The decoder has no error type for this, so
+        // check the message.
         error if error.to_string().contains("truncated") => Format::Gif.truncated(),
         error => Format::Gif.corrupt(error),
     }
 }
 
-/// Lays the frame's colours on the canvas. Outside the frame it is transparent, hence white, if the frame has a
-/// transparent colour; otherwise it has the first colour of the palette, as in Pillow.
+/// Draws the frame on the canvas. If the frame has a transparent colour, the area outside the frame is
+/// transparent, hence white. Otherwise this area has the first colour of the palette, as in Pillow.
 fn compose(frame: &Frame<'_>, indices: &[u8]) -> Result<RgbImage, Error> {
     let mut colors: [[u8; 3]; 256] = [[0; 3]; 256];
     match frame.palette {

@@ -1,4 +1,4 @@
-//! Bytes → an upright picture: 8-bit RGB, transparency on white.
+//! Decodes image files into upright 8-bit RGB pixels, with transparency composited on white.
 //!
 //! [`decode`] reads one file; [`decode_within`] reads one of several that share a budget, and may decode a large JPEG as
 //! a smaller copy. Both are pure: bytes in, a value out. The reference for every pixel is what Pillow makes of a file with
@@ -15,23 +15,24 @@
 //!
 //! # Layout
 //!
-//! | module | its one idea |
+//! | module | responsibility |
 //! |---|---|
-//! | `format` | the formats that are decoded, and what they are called |
-//! | `sniff` | magic bytes decide what a file is, and what it is called when it is refused |
-//! | `limits` | width × height from the header, before anything is allocated |
-//! | `splice` | pieces of the file read as if they were one file, so that a decoder never sees the rest |
-//! | `jpeg` | markers, scans and pixels; every block must be there |
+//! | `format` | the supported formats and their names |
+//! | `sniff` | detects the format from magic bytes; names unsupported formats for error messages |
+//! | `limits` | checks width × height from the header before anything is allocated |
+//! | `splice` | presents selected pieces of a file to a decoder as one file |
+//! | `jpeg` | the JPEG decoder; fails if a block is missing |
 //! | `png`, `webp`, `gif`, `bmp`, `tiff`, `avif` | one format each |
-//! | `metadata`, `exif`, `tags` | the orientation that EXIF or XMP states |
-//! | `orient` | the picture turned upright |
-//! | `raster` | the pixels, of the picture or of a smaller copy |
-//! | `flatten` | alpha on white |
+//! | `metadata`, `exif`, `tags` | read the orientation from EXIF or XMP |
+//! | `orient` | turns the image upright |
+//! | `raster` | the pixels, at full or reduced size |
+//! | `flatten` | composites alpha on white |
 //!
-//! A small walk over each file reads the dimensions and compares them with the limits before anything is allocated, finds
-//! the orientation, and finds the pixel data. JPEG and TIFF are decoded on this walk. PNG, WebP, GIF and BMP have decoders
-//! from other crates: what they need is spliced together for them, so that an ICC profile, a text chunk or a broken EXIF
-//! block is never copied, parsed or inflated.
+//! Each format has a small parser. It reads the dimensions and checks them against the limits before anything
+//! is allocated, reads the orientation, and finds the pixel data. JPEG and TIFF are decoded in the same pass.
+//! PNG, WebP, GIF, BMP and AVIF use decoders from other crates. These decoders receive only the parts of the
+//! file that they need, so an ICC profile, a text chunk or a broken EXIF block is never copied, parsed or
+//! inflated.
 
 #[cfg(feature = "avif")]
 mod avif;
@@ -71,58 +72,60 @@ pub use self::sniff::is_image;
 
 /// A decoded picture.
 pub struct Picture {
-    /// What the file was by its magic bytes.
+    /// The format, detected from the magic bytes.
     pub format: Format,
-    /// The pixels: upright (EXIF orientation is applied), 8 bits a channel, transparency composited on white.
+    /// The pixels: upright (EXIF orientation is applied), 8 bits per channel, transparency composited on
+    /// white.
     pub raster: Raster,
 }
 
 impl fmt::Debug for Picture {
-    /// Without the pixels: nobody wants to read them, least of all in a log.
+    /// Omits the pixels, which are useless in a log.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (width, height) = self.raster.size();
         write!(formatter, "Picture({} {width} x {height})", self.format.label())
     }
 }
 
-/// The width and height, in pixels, to which an upright picture of this width and height will be scaled.
+/// Maps the width and height of an upright image to the size that it will be scaled to, all in pixels.
 pub type Target<'a> = &'a dyn Fn(u32, u32) -> (u32, u32);
 
-/// Decodes one image file; of an animation its first frame, composed on the canvas.
+/// Decodes one image file. For an animation, decodes the first frame, composed on the canvas.
 ///
-/// Nothing is allocated before the dimensions in the header were compared with [`Limits`]. Within 64 million
-/// pixels decoding holds at most 460 MB besides `bytes` and a copy of them, the picture included. Kinds of file that
-/// would take more have a lower limit of their own:
+/// The dimensions in the header are checked against [`Limits`] before anything is allocated. For images of up
+/// to 64 million pixels, decoding holds at most 460 MB. This includes the decoded picture, but not `bytes`
+/// and one copy of them. Kinds of image that need more memory per pixel have a lower limit:
 ///
-/// | kind | bytes a pixel | largest picture |
+/// | kind | bytes per pixel | largest image |
 /// |---|---|---|
 /// | progressive JPEG, three full-size components | 7.4 | 62 million pixels |
 /// | progressive JPEG, CMYK | 9.5 | 48 million pixels |
 /// | lossy WebP with transparency | 10.5 | 43 million pixels |
-/// | PNG, TIFF | 3, and some rows of up to 12 | 2 million pixels in a row |
-/// | TIFF with its channels apart | 3 and one for each channel | 51 million pixels for 6 channels |
-/// | TIFF of one JPEG | 13 | 35 million pixels |
+/// | PNG, TIFF | 3, plus some rows of up to 12 | 2 million pixels per row |
+/// | TIFF with channels stored separately | 3, plus 1 per channel | 51 million pixels for 6 channels |
+/// | TIFF with a single JPEG | 13 | 35 million pixels |
 /// | AVIF of 10 or 12 bits, 4:4:4 | 9.75 | 47 million pixels |
 /// | the same with film grain or super-resolution | 15.75 | 29 million pixels |
 ///
 /// # Errors
 ///
-/// - [`Error::Empty`]: there are no bytes.
-/// - [`Error::UnsupportedFormat`]: it is none of [`Format::ALL`], or a variant that is not decoded, such as an
-///   arithmetic-coded JPEG.
-/// - [`Error::ImageTooLarge`]: more pixels than `limits.max_pixels`, or than the table above allows.
+/// - [`Error::Empty`]: `bytes` is empty.
+/// - [`Error::UnsupportedFormat`]: the format is not in [`Format::ALL`], or is an unsupported variant such as
+///   an arithmetic-coded JPEG.
+/// - [`Error::ImageTooLarge`]: the image has more pixels than `limits.max_pixels` or than the table above
+///   allows.
 /// - [`Error::TruncatedImage`]: the file ends before its pixels do.
-/// - [`Error::UndecodableImage`]: the content is corrupt, or a decoder panicked over it.
+/// - [`Error::UndecodableImage`]: the content is corrupt, or the decoder panicked.
 pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, Error> {
     decode_within(bytes, &mut limits.budget(), &|width, height| (width, height))
 }
 
-/// Decodes one of several images that share a budget, for a purpose that needs it in no more than the `target` size: a
-/// JPEG of several times that size is decoded as a smaller copy, in a fraction of the time and memory.
+/// Decodes one of several images that share a pixel budget. `target` gives the size that the caller needs. A
+/// JPEG that is several times larger is decoded as a smaller copy, in a fraction of the time and memory.
 ///
 /// # Errors
 ///
-/// Those of [`decode`], and [`Error::ImageTooLarge`] where the images before have left too few pixels.
+/// Those of [`decode`], and [`Error::ImageTooLarge`] if the earlier images left too few pixels in the budget.
 pub fn decode_within(bytes: &[u8], budget: &mut Budget, target: Target<'_>) -> Result<Picture, Error> {
     budget.next_image();
     if bytes.is_empty() {
@@ -147,9 +150,10 @@ pub fn decode_within(bytes: &[u8], budget: &mut Budget, target: Target<'_>) -> R
     Ok(Picture { format, raster })
 }
 
-/// Runs a decoder so that a panic in it is an answer about this file and not the end of the process.
+/// Runs a decoder. A panic in it becomes an error for this file instead of ending the process.
 fn guarded<T>(format: Format, bytes: &[u8], run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    // Nothing that `run` may leave half done is looked at afterwards: it owns all that it writes to.
+    // Unwind safe: apart from the pixel budget, which is valid after every update, `run` writes only to
+    // values that it owns.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
         let panic = panic_message(&*payload);
         let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -175,17 +179,17 @@ fn panic_message(payload: &(dyn Any + Send)) -> &str {
 }
 
 impl Format {
-    /// The file is of this format, and its content is broken.
+    /// The error for a file of this format with corrupt content.
     fn corrupt(self, cause: impl Into<Cause>) -> Error {
         Error::UndecodableImage { format: self.label(), cause: cause.into() }
     }
 
-    /// The file is of this format, and ends before its pixels do.
+    /// The error for a file of this format that ends before its pixels do.
     fn truncated(self) -> Error {
         Error::TruncatedImage { format: self.label() }
     }
 
-    /// Pixels as a picture; `pixels` holds `width × height × 3` bytes.
+    /// Builds a picture from `pixels`, which holds `width × height × 3` bytes.
     fn picture(self, width: u32, height: u32, pixels: Vec<u8>) -> Result<RgbImage, Error> {
         RgbImage::from_raw(width, height, pixels)
             .ok_or_else(|| Error::internal("fewer pixels than the header says"))

@@ -1,55 +1,57 @@
-//! How large a picture may be, decided from its header.
+//! Limits on the size of an image, checked against its header.
 
 use super::Format;
 use crate::error::Error;
 
-/// What one image may cost.
+/// The limits for one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Width × height, in pixels, at most.
+    /// Maximum width × height, in pixels.
     pub max_pixels: u64,
 }
 
-/// Bytes that a decoder may hold beside the file, picture included.
+/// Maximum number of bytes that a decoder may hold, including the picture but not the file.
 ///
-/// A process may take 600 MB. The model and ONNX Runtime take about 90 MB, the body of a request and the file in it some
-/// tens. The rest is enough for 64 million pixels of almost every kind of file, of 3 bytes each, twice while they are
-/// turned upright, and for a progressive JPEG of 62 million pixels: 7.4 bytes each, of which 6 are coefficients, 1 is a
-/// sample, and the rest tells which coefficients are not zero.
+/// A process may use 600 MB. The model and ONNX Runtime take about 90 MB; the body of a request and the file
+/// in it take some tens of MB. The rest is enough for 64 million pixels of almost every kind of file: 3 bytes
+/// per pixel, doubled while the image is turned upright. It is also enough for a progressive JPEG of 62
+/// million pixels at 7.4 bytes each: 6 for coefficients, 1 for a sample, and the rest for the bits that mark
+/// nonzero coefficients.
 const MAX_BYTES: u64 = 460_000_000;
 
-/// The pixels of the large images of one request together, in pictures of the largest size that is accepted: ten
-/// megabytes of the largest bombs that are no bombs yet would otherwise keep a processor busy for half a minute.
+/// Pixel budget for the large images of one request, in multiples of the largest accepted image. Without this
+/// budget, a 10 MB request full of maximum-size images would take 30 s of CPU time.
 const PICTURES: u64 = 2;
 
-/// An image of this part of the largest size, or smaller, is not large: photos from phones have a quarter of it.
+/// An image of up to 1/4 of the maximum size does not count as large. Phone photos are about this size.
 const PART: u64 = 4;
 
-/// What is left of the pixels that the large images of one request may have together.
+/// The remaining pixel budget for the large images of one request.
 #[derive(Debug)]
 pub struct Budget {
     limits: Limits,
     left: u64,
-    /// Of these, what the image that is being read has taken.
+    /// Pixels that the current image has already taken.
     taken: u64,
 }
 
 impl Limits {
-    /// The budget of one request: twice [`Limits::max_pixels`] for all images of more than a quarter of that. It is
-    /// spent by what the header says, so that an image that turns out broken has been paid for, too.
+    /// The budget of one request: twice [`Limits::max_pixels`] in total, for all images of more than a
+    /// quarter of `max_pixels`. The size in the header is charged, so an image that turns out to be broken
+    /// counts as well.
     pub fn budget(self) -> Budget {
         Budget { limits: self, left: self.max_pixels.saturating_mul(PICTURES), taken: 0 }
     }
 }
 
 impl Budget {
-    /// The next image begins.
+    /// Starts the next image.
     pub(super) fn next_image(&mut self) {
         self.taken = 0;
     }
 
-    /// Takes the pixels of a picture, or of a part of the one that is being read. Refuses a picture of no pixels, or
-    /// of more than are allowed.
+    /// Takes the pixels of an image, or of a part of the current image, from the budget. Fails if the image
+    /// has no pixels or exceeds the limit or the budget.
     pub(super) fn take(&mut self, format: Format, width: u32, height: u32) -> Result<(), Error> {
         let (width, height) = (u64::from(width), u64::from(height));
         if width == 0 || height == 0 {
@@ -72,14 +74,14 @@ impl Budget {
     }
 }
 
-/// Refuses a picture of a kind whose decoder would need `bytes` of memory, if that is too much. `of_kind`
-/// names the kind: ` for a …`.
+/// Fails if `bytes`, the memory that the decoder would need for an image of this kind, is too much. `of_kind`
+/// names the kind in the error message: ` for a …`.
 pub(super) fn check_memory(width: u32, height: u32, bytes: u64, of_kind: &'static str) -> Result<(), Error> {
     if bytes <= MAX_BYTES {
         return Ok(());
     }
     let (width, height) = (u64::from(width), u64::from(height));
-    // Whole millions: a limit that is told to people should not look like a measurement.
+    // Round down to whole millions, so that the limit in the message does not look like a measurement.
     let max = (width * height * (MAX_BYTES / 1000) / (bytes / 1000)) / 1_000_000 * 1_000_000;
     Err(Error::ImageTooLarge { width, height, max, of_kind })
 }
@@ -100,7 +102,7 @@ mod tests {
     #[test]
     fn the_large_images_of_a_request_share_two_of_the_largest_pictures() {
         let mut budget = Limits { max_pixels: 12 }.budget();
-        // A canvas and a frame of one image count once.
+        // The canvas and the frame of one image count once.
         assert!(budget.take(Format::Gif, 2, 4).is_ok());
         assert!(budget.take(Format::Gif, 3, 4).is_ok());
         budget.next_image();
@@ -108,10 +110,10 @@ mod tests {
         budget.next_image();
         let error = budget.take(Format::Png, 6, 1).unwrap_err();
         assert!(error.to_string().contains("at most 5 pixels are accepted after the other large"), "{error}");
-        // What was refused costs nothing.
+        // A refused image costs nothing.
         budget.next_image();
         assert!(budget.take(Format::Png, 5, 1).is_ok());
-        // A quarter of the limit is never refused.
+        // An image of a quarter of the limit is never refused.
         for _ in 0..9 {
             budget.next_image();
             assert!(budget.take(Format::Png, 3, 1).is_ok());

@@ -1,20 +1,20 @@
-//! What the metadata of a file say about its orientation: EXIF first, then XMP.
+//! Reads the orientation from the metadata of a file: EXIF first, then XMP.
 
 use super::exif;
 use super::orient::Orientation;
 
-/// The blocks of metadata that may state the orientation. The first of each kind counts.
+/// The metadata blocks that may contain the orientation. The first block of each kind is used.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Metadata<'a> {
-    /// A TIFF structure, perhaps after `Exif\0\0`.
+    /// A TIFF structure, optionally after `Exif\0\0`.
     exif: Option<&'a [u8]>,
-    /// An XMP packet: text in XML.
+    /// An XMP packet, which is XML text.
     xmp: Option<&'a [u8]>,
 }
 
 impl<'a> Metadata<'a> {
-    /// Takes a block that is EXIF or XMP and tells the two apart by its first bytes: an APP1 segment of a JPEG, or what
-    /// another format keeps of one. A block of another kind is ignored.
+    /// Adds an EXIF or XMP block: a JPEG APP1 segment, or its equivalent in another format. The first bytes
+    /// tell the two apart. Other blocks are ignored.
     pub(super) fn add(&mut self, block: &'a [u8]) {
         const NAMESPACE: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
         if let Some(packet) = block.strip_prefix(NAMESPACE) {
@@ -26,20 +26,20 @@ impl<'a> Metadata<'a> {
         }
     }
 
-    /// Takes an XMP packet.
+    /// Adds an XMP packet.
     pub(super) fn add_xmp(&mut self, packet: &'a [u8]) {
         self.xmp.get_or_insert(packet);
     }
 
-    /// The orientation; upright if the file states none. As in Pillow, XMP counts only if EXIF has no orientation at
-    /// all, not if its value makes no sense.
+    /// The orientation; upright if the file states none. As in Pillow, XMP is used only if EXIF has no
+    /// orientation, not if the EXIF value is invalid.
     pub(super) fn orientation(self) -> Orientation {
         let exif = self.exif.and_then(exif::orientation);
         exif.or_else(|| self.xmp.and_then(from_xmp)).unwrap_or(Orientation::NoTransforms)
     }
 }
 
-/// The `tiff:Orientation` of a packet, an attribute or an element. Editors that drop EXIF keep it there.
+/// Reads `tiff:Orientation` from an attribute or element of a packet. Editors that remove EXIF keep it there.
 fn from_xmp(packet: &[u8]) -> Option<Orientation> {
     const NAME: &[u8] = b"tiff:Orientation";
     let digit = memchr::memmem::find_iter(packet, NAME).find_map(|at| {

@@ -3,7 +3,7 @@
 pub(super) use ::image::metadata::Orientation;
 use ::image::{RgbImage, imageops};
 
-/// Which of its sides a picture gets back to front when it is turned upright: left and right, top and bottom.
+/// Which directions are reversed when an image is turned upright: (left and right, top and bottom).
 pub(super) fn reversed(orientation: Orientation) -> (bool, bool) {
     match orientation {
         Orientation::NoTransforms | Orientation::Rotate90FlipH => (false, false),
@@ -13,7 +13,7 @@ pub(super) fn reversed(orientation: Orientation) -> (bool, bool) {
     }
 }
 
-/// Whether rows become columns: the width of the upright picture is the height of the stored one.
+/// Whether rows become columns: the width of the upright image is the height of the stored one.
 pub(super) fn is_turned(orientation: Orientation) -> bool {
     matches!(
         orientation,
@@ -24,7 +24,7 @@ pub(super) fn is_turned(orientation: Orientation) -> bool {
     )
 }
 
-/// Turns the picture upright; in place where it keeps its shape.
+/// Turns the picture upright; in place if width and height stay the same.
 pub(super) fn apply(mut picture: RgbImage, orientation: Orientation) -> RgbImage {
     let reversed = reversed(orientation);
     if is_turned(orientation) {
@@ -42,10 +42,10 @@ pub(super) fn apply(mut picture: RgbImage, orientation: Orientation) -> RgbImage
     picture
 }
 
-/// Rows become columns: the picture mirrored at its main diagonal, then its columns or rows in reverse order.
+/// Turns rows into columns: mirrors the picture at its main diagonal, then reverses columns or rows.
 fn turned(picture: &RgbImage, (reverse_columns, reverse_rows): (bool, bool)) -> RgbImage {
-    // In tiles, so that what is read along one side and written along the other stays in the cache: `image` goes
-    // pixel by pixel, and takes longer for a photo from a phone than its decoding.
+    // Copy in tiles, so that the rows read and the columns written stay in the cache. The `image` crate goes
+    // pixel by pixel; for a phone photo this takes longer than decoding.
     const TILE: usize = 32;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let from = picture.as_chunks::<3>().0;

@@ -1,10 +1,10 @@
-//! The pixels of a picture, or of a smaller copy of it.
+//! The pixels of an image, at full or reduced size.
 
 use ::image::RgbImage;
 
 use super::orient::{self, Orientation};
 
-/// The pixels of a picture, or of a copy that is several times smaller.
+/// The pixels of an image, or of a copy that is several times smaller.
 #[derive(Clone, PartialEq)]
 pub struct Raster {
     rgb: RgbImage,
@@ -20,34 +20,36 @@ impl From<RgbImage> for Raster {
 }
 
 impl Raster {
-    /// Each pixel of `rgb` stands for `factor` × `factor` of a picture of `size`; those of the last column and row may
-    /// stand for fewer.
+    /// A reduced copy. Each pixel of `rgb` covers `factor` × `factor` pixels of an image of `size`. Pixels in
+    /// the last column and row may cover fewer.
     pub(super) fn reduced(rgb: RgbImage, size: (u32, u32), factor: u32) -> Self {
         Self { rgb, size, factor, corner: (0.0, 0.0) }
     }
 
-    /// 8 bits a channel, row by row.
+    /// The pixels: 8 bits per channel, row by row.
     pub fn rgb(&self) -> &RgbImage {
         &self.rgb
     }
 
-    /// Width and height of the picture itself, in pixels.
+    /// Width and height of the original image, in pixels.
     pub fn size(&self) -> (u32, u32) {
         self.size
     }
 
-    /// How many pixels of the picture one pixel here stands for, across and down: 1, 2, 4 or 8.
+    /// The reduction factor: 1, 2, 4 or 8. One pixel here covers `factor` pixels of the original image,
+    /// across and down.
     pub fn factor(&self) -> u32 {
         self.factor
     }
 
-    /// Where the picture begins, from the left and from the top, in pixels of [`Raster::rgb`]: 0 or, where a side that
-    /// the factor does not divide was turned to the front, less than 1.
+    /// Where the image begins, from the left and from the top, in pixels of [`Raster::rgb`]. This is usually
+    /// 0. It is between 0 and 1 if the factor does not divide a side, and turning the image moved the partial
+    /// pixels to the front.
     pub fn corner(&self) -> (f64, f64) {
         self.corner
     }
 
-    /// The picture turned upright.
+    /// Turns the image upright.
     pub(super) fn upright(self, orientation: Orientation) -> Self {
         let (width, height) = self.size;
         let size = if orient::is_turned(orientation) { (height, width) } else { (width, height) };
@@ -68,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_side_that_the_factor_does_not_divide_keeps_its_place_when_it_is_turned() {
-        // 10 × 7 pixels by 4: the third column stands for 2 of them, the second row for 3.
+        // 10 × 7 pixels, reduced by 4: the third column covers 2 pixels, the second row 3.
         let raster = Raster::reduced(RgbImage::new(3, 2), (10, 7), 4);
         let table = [
             (Orientation::NoTransforms, (10, 7), (0.0, 0.0)),

@@ -1,20 +1,21 @@
-//! What a file is, by its first bytes. The declared content type and the file name are never asked.
+//! Detects the format of a file from its first bytes. The declared content type and the file name are
+//! ignored.
 
 use memchr::memmem;
 
 use super::Format;
 use crate::error::Error;
 
-/// What bytes that nothing is known of are called.
+/// The description of data that is not recognised.
 const UNKNOWN: &str = "The data";
 
 const AVIF: &str = "An AVIF image";
 
-/// Bytes before a JPEG file that are stepped over, at most.
+/// Maximum number of bytes that are skipped before a JPEG file.
 const MOST_BEFORE_JPEG: usize = 1024;
 
-/// The format of `bytes`, and the bytes from the first one of the image on: a line break that a careless
-/// multipart reader left before it is not part of it.
+/// Returns the format of `bytes`, and the bytes from the start of the image. Whitespace before the image is
+/// skipped, such as a line break that a careless multipart parser left there.
 pub(super) fn sniff(bytes: &[u8]) -> Result<(Format, &[u8]), Error> {
     let trimmed = bytes.trim_ascii_start();
     if let Some(format) = format(trimmed) {
@@ -27,21 +28,21 @@ pub(super) fn sniff(bytes: &[u8]) -> Result<(Format, &[u8]), Error> {
     }
 }
 
-/// The JPEG file behind some bytes that belong to a protocol: the headers of a frame of a camera's stream, for one.
+/// Finds a JPEG file behind bytes of a protocol, such as the headers of a frame in a camera stream.
 fn jpeg_behind(bytes: &[u8]) -> Option<&[u8]> {
     let head = &bytes[..bytes.len().min(MOST_BEFORE_JPEG)];
     memmem::find(head, b"\xff\xd8\xff").map(|start| &bytes[start..])
 }
 
-/// Whether a file that begins with `head`, 256 bytes or all of them, is of a format that is decoded. White space before
-/// it may be there.
+/// Whether a file that begins with `head` has a supported format. `head` is the first 256 bytes or the whole
+/// file, and may begin with whitespace.
 pub fn is_image(head: &[u8]) -> bool {
     format(head.trim_ascii_start()).is_some()
 }
 
 fn format(bytes: &[u8]) -> Option<Format> {
-    // Each is as short as it may be and still tell the formats apart: of a file that was cut after three bytes,
-    // or whose line breaks were converted on its way here, one should hear that, not that it is unknown.
+    // Each pattern is as short as possible without being ambiguous. So a file that was cut after three bytes,
+    // or whose line breaks were converted on the way, is reported as damaged and not as unknown.
     match bytes {
         [0xff, 0xd8] | [0xff, 0xd8, 0xff, ..] => Some(Format::Jpeg),
         [0x89, b'P', b'N', b'G', ..] => Some(Format::Png),
@@ -56,7 +57,8 @@ fn format(bytes: &[u8]) -> Option<Format> {
     }
 }
 
-/// Two letters are little: text may begin with them. The size of the header that follows has few values.
+/// Two letters are not enough, because text may begin with them. The size of the header that follows has only
+/// a few valid values.
 fn is_bitmap(after_magic: &[u8]) -> bool {
     match after_magic.get(12..16) {
         Some(size) => matches!(size, [12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0]),
@@ -64,8 +66,8 @@ fn is_bitmap(after_magic: &[u8]) -> bool {
     }
 }
 
-/// The letters of the byte order, then 42 or, for BigTIFF, 43, in whichever order. Some raw images of
-/// cameras begin so, too.
+/// The letters of the byte order, then 42 (TIFF) or 43 (BigTIFF) in either byte order. Some camera raw files
+/// begin the same way; CR2 is excluded by its own signature.
 fn is_tiff(bytes: &[u8]) -> bool {
     matches!(
         bytes,
@@ -76,10 +78,10 @@ fn is_tiff(bytes: &[u8]) -> bool {
     ) && bytes.get(8..10) != Some(b"CR")
 }
 
-/// What the bytes are called when they are refused, with an article and a capital: `An HEIC image`.
+/// Describes unsupported data for an error message, with a capitalised article: `An HEIC image`.
 fn describe(bytes: &[u8]) -> String {
     let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes).trim_ascii_start();
-    // Text before `infer`, which takes two letters for a sign: "BMW" is no bitmap.
+    // Check for text before `infer`, which accepts two letters as a signature: "BMW" is not a bitmap.
     iso_media(bytes)
         .or_else(|| image(bytes))
         .or_else(|| markup(text))
@@ -89,7 +91,7 @@ fn describe(bytes: &[u8]) -> String {
         .unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
-/// How to make an accepted image of a kind that [`describe`] names: a sentence after a space, or nothing.
+/// Advice on how to convert data of a kind that [`describe`] names: a sentence after a space, or nothing.
 pub(crate) fn how_to_convert(found: &str) -> &'static str {
     match found {
         "An HEIC image" | "An HEIF image" => {
@@ -108,7 +110,7 @@ pub(crate) fn how_to_convert(found: &str) -> &'static str {
     }
 }
 
-/// HEIC, AVIF and their kin are told apart by the brands in their first box, the major one first.
+/// Identifies HEIC, AVIF and related formats by the brands in their first box, the major brand first.
 fn iso_media(bytes: &[u8]) -> Option<&'static str> {
     let size = u32::from_be_bytes(bytes.first_chunk::<4>().copied()?) as usize;
     let brands = bytes.get(..size.min(bytes.len()).min(256))?.get(4..)?.strip_prefix(b"ftyp")?;
@@ -122,7 +124,7 @@ fn iso_media(bytes: &[u8]) -> Option<&'static str> {
         b"jxl " => Some("A JPEG XL image"),
         _ => None,
     });
-    // The container of both; what is in it is anybody's guess.
+    // The container of both HEIC and AVIF; these brands do not say which one it holds.
     let is_heif =
         || brands.chunks_exact(4).any(|brand| matches!(brand, b"mif1" | b"mif2" | b"msf1" | b"miaf"));
     named.or_else(|| is_heif().then_some("An HEIF image"))
@@ -136,7 +138,7 @@ fn image(bytes: &[u8]) -> Option<&'static str> {
         _ if is_tiff(bytes) => "A TIFF image",
         [b'I', b'I', 0xbc, ..] => "A JPEG XR image",
         [0, 0, 1, 0, ..] => "An ICO image",
-        // A TGA may begin like a CUR, with zeros where that has the number of its pictures.
+        // A TGA may begin like a CUR, but has zeros where a CUR has its number of images.
         [0, 0 | 1, 1 | 2 | 3 | 9 | 10 | 11, 0, 0, rest @ ..] if is_targa(rest) => "A TGA image",
         [0, 0, 2, 0, ..] => "A CUR image",
         [b'8', b'B', b'P', b'S', ..] => "A PSD image",
@@ -148,7 +150,7 @@ fn image(bytes: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// From the sixth byte of a TGA on: the palette's length and bits, the corner, the size, the bits of a pixel.
+/// `rest` starts at the sixth byte of a TGA file: palette length, palette bits, origin, size, bits per pixel.
 fn is_targa(rest: &[u8]) -> bool {
     matches!(rest.get(2), Some(0 | 15 | 16 | 24 | 32)) && matches!(rest.get(11), Some(8 | 15 | 16 | 24 | 32))
 }
@@ -161,7 +163,7 @@ fn markup(text: &[u8]) -> Option<&'static str> {
     let svg = head.find("<svg");
     let html = ["<html", "<!doctype html", "<head", "<body"].iter().filter_map(|tag| head.find(tag)).min();
     Some(match (svg, html) {
-        // A page may have a drawing in it; a drawing begins with itself.
+        // A page may contain a drawing, so the tag that comes first decides.
         (Some(svg), Some(html)) if svg < html => "An SVG image",
         (Some(_), None) => "An SVG image",
         (_, Some(_)) => "An HTML page",
@@ -170,7 +172,8 @@ fn markup(text: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// `infer` looks at fewer bytes than [`format()`] does, and must not say that an accepted format is not accepted.
+/// `infer` checks fewer bytes than [`format()`]. Its result is dropped for accepted formats, so that no error
+/// says that an accepted format is not accepted.
 fn is_accepted(kind: &infer::Type) -> bool {
     matches!(kind.extension(), "jpg" | "png" | "webp" | "gif" | "bmp" | "tif" | "avif")
 }
@@ -186,7 +189,7 @@ fn other(kind: &infer::Type) -> String {
         infer::MatcherType::Doc | infer::MatcherType::Book => "document",
         _ => "file",
     };
-    // Letters that are spelled with a vowel first: an HEIC, an MP4, but a ZIP.
+    // Letters whose names begin with a vowel sound: an HEIC, an MP4, but a ZIP.
     let article = if extension.starts_with(['A', 'E', 'F', 'H', 'I', 'L', 'M', 'N', 'O', 'R', 'S', 'X']) {
         "An"
     } else {
@@ -196,7 +199,7 @@ fn other(kind: &infer::Type) -> String {
 }
 
 fn is_text(bytes: &[u8]) -> bool {
-    // A cut in the middle of a character is the cut's fault.
+    // Accept an incomplete last character: the data may have been cut there.
     let valid = match str::from_utf8(bytes) {
         Ok(_) => true,
         Err(error) => error.error_len().is_none(),

@@ -1,24 +1,23 @@
-//! Pieces of a file, read as if they were one file.
+//! Presents several pieces of a file as one file, without copying them.
 //!
-//! A decoder that is given a splice sees the pieces that it needs for the pixels and nothing else, and nothing
-//! was copied to make it so.
+//! A decoder that reads from a splice sees only the pieces that it needs for the pixels.
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 /// A reader over several pieces, one after the other.
 pub(super) struct Splice<'a> {
     parts: Vec<&'a [u8]>,
-    /// The part that is being read; `parts.len()` at the end.
+    /// Index of the current part; `parts.len()` at the end.
     part: usize,
-    /// Where in that part.
+    /// Position within the current part.
     at: usize,
-    /// Where that part starts in the whole.
+    /// Position of the current part within the whole.
     start: u64,
 }
 
 impl<'a> Splice<'a> {
     pub(super) fn new(mut parts: Vec<&'a [u8]>) -> Self {
-        // An empty buffer would read as the end.
+        // `BufRead` reports the end of the data with an empty buffer, so empty parts must go.
         parts.retain(|part| !part.is_empty());
         Self { parts, part: 0, at: 0, start: 0 }
     }
@@ -43,7 +42,7 @@ impl<'a> Splice<'a> {
         while let Some(part) = self.parts.get(self.part) {
             let length = part.len() as u64;
             if position < self.start + length {
-                // It fits: it is less than the length of a slice.
+                // Fits in `usize`: it is less than the length of a slice.
                 self.at = (position - self.start) as usize;
                 return;
             }
@@ -84,7 +83,7 @@ impl Seek for Splice<'_> {
             }
         };
         let position = position.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        // Decoders step back by a few bytes all the time: that must not cost a walk over the parts.
+        // Decoders often seek back by a few bytes. Handle this without a search over all parts.
         let length = self.parts.get(self.part).map_or(0, |part| part.len() as u64);
         if position >= self.start && position - self.start < length {
             self.at = (position - self.start) as usize;

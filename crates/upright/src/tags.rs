@@ -1,23 +1,22 @@
 //! The tags of a TIFF structure: a header, then a directory of tagged values.
 //!
-//! EXIF is such a structure inside another file, and a TIFF file is one itself. The reader takes whatever Pillow or
-//! ExifTool would take. It looks at the first directory only, so no chain of directories can lead it into a loop, and
-//! every read is checked against the end of the bytes.
+//! EXIF is such a structure inside another file; a TIFF file is itself one. The reader is as tolerant as
+//! Pillow and ExifTool. It reads only the first directory, so a chain of directories cannot cause a loop.
+//! Every read is checked against the end of the bytes.
 
 /// The first directory of a TIFF structure.
 pub(super) struct Tags<'a> {
     /// The structure, from its header on.
     bytes: &'a [u8],
     numbers: Numbers,
-    /// The entries that are in the file.
+    /// The entries that the file contains.
     entries: &'a [u8],
-    /// How many entries the directory claims to have.
+    /// The number of entries that the directory declares.
     count: usize,
 }
 
 impl<'a> Tags<'a> {
-    /// Reads the directory of the structure that starts at one of the first bytes of `block`, at `last_start` at the
-    /// latest.
+    /// Finds a structure that starts in `block` at offset `last_start` or before, and reads its directory.
     pub(super) fn find(block: &'a [u8], last_start: usize) -> Option<Self> {
         (0..=last_start).find_map(|start| Self::read(block.get(start..)?))
     }
@@ -28,7 +27,7 @@ impl<'a> Tags<'a> {
             [b'M', b'M', magic @ ..] => (true, magic),
             _ => return None,
         };
-        // Some writers give the magic number in the other byte order. The letters decide.
+        // Some writers store the magic number in the other byte order. The byte order letters decide.
         let big = match magic {
             [0, 42] | [42, 0] => false,
             [0, 43] | [43, 0] => true,
@@ -44,7 +43,7 @@ impl<'a> Tags<'a> {
         Some(Self { bytes, numbers, entries, count })
     }
 
-    /// Whether numbers have their most significant byte first.
+    /// Whether numbers are big-endian.
     pub(super) fn big_endian(&self) -> bool {
         self.numbers.big_endian
     }
@@ -54,17 +53,18 @@ impl<'a> Tags<'a> {
         self.values(tag)?.next()
     }
 
-    /// The values of a tag that are numbers; at least one. Of several entries with the tag, the first readable one counts.
+    /// The numeric values of a tag; at least one. If several entries have the tag, the first readable one
+    /// counts.
     pub(super) fn values(&self, tag: u16) -> Option<Values<'a>> {
         self.entries(tag).find(|values| values.clone().next().is_some())
     }
 
-    /// The bytes of a tag whose values are single bytes.
+    /// The bytes of a tag with single-byte values.
     pub(super) fn bytes(&self, tag: u16) -> Option<&'a [u8]> {
         self.entries(tag).find(|values| values.size == 1).map(|values| values.bytes)
     }
 
-    /// Whether the file ends before this directory does, or before the values of one of these tags do.
+    /// Whether the file ends before the directory does, or before the values of one of these tags do.
     pub(super) fn is_cut(&self, tags: &[u16]) -> bool {
         self.entries.len() < self.count.saturating_mul(self.numbers.entry_bytes())
             || tags.iter().any(|&tag| self.entries(tag).any(|values| values.is_cut))
@@ -94,7 +94,7 @@ impl<'a> Tags<'a> {
         let count = self.numbers.offset(&entry[4..])?;
         let field = &entry[4 + self.numbers.offset_bytes()..];
         let all = usize::try_from(count).ok()?.checked_mul(size)?;
-        // Values that do not fit into the entry lie elsewhere in the file.
+        // Values that do not fit into the entry are stored elsewhere in the file.
         let bytes = if all <= field.len() {
             field
         } else {
@@ -106,13 +106,14 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// The values of one tag, as far as they are in the file. Numbers come as unsigned integers: negative ones are huge,
-/// fractions end the iteration, floats are cut to their integer part.
+/// The values of one tag, as far as the file contains them. Numbers are returned as unsigned integers:
+/// negative numbers become huge, and floats are truncated. A rational number that is not an integer ends the
+/// iteration.
 #[derive(Clone)]
 pub(super) struct Values<'a> {
     numbers: Numbers,
     kind: u64,
-    /// Bytes of one value.
+    /// Size of one value in bytes.
     size: usize,
     bytes: &'a [u8],
     /// The file ends before the last value.
@@ -132,7 +133,7 @@ impl Iterator for Values<'_> {
                     (self.numbers.read(value, 4)?, self.numbers.read(&value[4..], 4)?);
                 numerator.checked_div(denominator).filter(|_| numerator.is_multiple_of(denominator))
             }
-            // The cast keeps a float within the range of the integer.
+            // The cast saturates.
             11 => Some(f32::from_bits(number as u32) as u64),
             12 => Some(f64::from_bits(number) as u64),
             _ => Some(number),
@@ -140,7 +141,7 @@ impl Iterator for Values<'_> {
     }
 }
 
-/// How numbers are written.
+/// How numbers are stored.
 #[derive(Clone, Copy)]
 struct Numbers {
     big_endian: bool,
@@ -157,12 +158,12 @@ impl Numbers {
         4 + 2 * self.offset_bytes()
     }
 
-    /// The count or offset at the start of `bytes`.
+    /// Reads the count or offset at the start of `bytes`.
     fn offset(self, bytes: &[u8]) -> Option<u64> {
         self.read(bytes, self.offset_bytes())
     }
 
-    /// The unsigned integer of `size` bytes, at most 8, at the start of `bytes`.
+    /// Reads the unsigned integer of `size` bytes, at most 8, at the start of `bytes`.
     fn read(self, bytes: &[u8], size: usize) -> Option<u64> {
         let bytes = bytes.get(..size)?;
         let append = |number: u64, &byte: &u8| number << 8 | u64::from(byte);

@@ -1,4 +1,4 @@
-//! Boxes (ISO/IEC 14496-12, section 4.2): a size, four letters, and data.
+//! Boxes (ISO/IEC 14496-12, section 4.2): a size, a four-letter type, and data.
 
 use super::super::Format;
 use crate::error::Error;
@@ -6,19 +6,19 @@ use crate::error::Error;
 /// A box.
 pub(super) struct IsoBox<'a> {
     pub(super) kind: [u8; 4],
-    /// What there is of the data.
+    /// The data, as far as the file contains it.
     pub(super) data: &'a [u8],
-    /// The file ends before the data do.
+    /// The file ends before the data does.
     pub(super) is_cut: bool,
 }
 
 impl<'a> IsoBox<'a> {
-    /// Takes a box off the front. `None` at the end, and where a header is cut.
+    /// Takes a box off the front. `None` at the end of the data, or if the header is incomplete.
     pub(super) fn split_from(rest: &mut &'a [u8]) -> Option<Self> {
         let (&size, after) = rest.split_first_chunk()?;
         let (&kind, after) = after.split_first_chunk()?;
         let (size, data) = match u32::from_be_bytes(size) {
-            // The last box of a file may leave its size open.
+            // A size of 0 means that the box extends to the end of the file.
             0 => (after.len() as u64, after),
             1 => {
                 let (&size, after) = after.split_first_chunk()?;
@@ -33,12 +33,12 @@ impl<'a> IsoBox<'a> {
     }
 }
 
-/// The boxes in `data`, one after the other.
+/// Iterates over the boxes in `data`.
 pub(super) fn boxes(mut data: &[u8]) -> impl Iterator<Item = IsoBox<'_>> {
     std::iter::from_fn(move || IsoBox::split_from(&mut data))
 }
 
-/// Numbers off the front of a box, highest byte first.
+/// Reads big-endian numbers from the front of a box.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
@@ -50,7 +50,7 @@ impl<'a> Fields<'a> {
         Ok(bytes)
     }
 
-    /// A number of up to 8 bytes; 0 if it has none.
+    /// Reads a number of up to 8 bytes; 0 for a length of 0.
     pub(super) fn number(&mut self, bytes: usize) -> Result<u64, Error> {
         Ok(self.bytes(bytes)?.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
     }
@@ -67,12 +67,12 @@ impl<'a> Fields<'a> {
         Ok(self.number(4)? as u32)
     }
 
-    /// The number of an item: 4 bytes long if `wide`, else 2.
+    /// Reads the id of an item: 4 bytes if `wide`, else 2.
     pub(super) fn id(&mut self, wide: bool) -> Result<u32, Error> {
         if wide { self.u32() } else { Ok(self.u16()?.into()) }
     }
 
-    /// The version and the flags at the front of a full box.
+    /// Reads the version and the flags at the front of a full box.
     pub(super) fn version(&mut self) -> Result<(u8, u32), Error> {
         let both = self.u32()?;
         Ok(((both >> 24) as u8, both & 0xff_ffff))

@@ -1,4 +1,4 @@
-//! Planes of luma and chroma → 8-bit RGB.
+//! Converts planes of luma and chroma to 8-bit RGB.
 
 use re_rav1d::dav1d::{Picture, PixelLayout, PlanarImageComponent as Component, Plane};
 
@@ -6,10 +6,10 @@ use super::super::{Format, flatten};
 use super::stream::Sequence;
 use crate::error::Error;
 
-/// The fixed point of the coefficients.
+/// Fractional bits of the fixed-point coefficients.
 const SHIFT: u32 = 16;
 
-/// What the samples mean (ISO/IEC 23091-2).
+/// How the samples are coded (ISO/IEC 23091-2).
 #[derive(Clone, Copy)]
 pub(super) struct Coding {
     /// Matrix coefficients.
@@ -28,7 +28,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// The frame as it came from the decoder; it must be what the sequence header announced.
+    /// Takes a frame from the decoder. Fails unless the frame matches the sequence header.
     pub(super) fn new(picture: &Picture, sequence: &Sequence) -> Result<Self, Error> {
         let layout = picture.pixel_layout();
         let samples_of_four = match layout {
@@ -56,7 +56,7 @@ impl Frame {
         })
     }
 
-    /// The samples of a row of a plane.
+    /// The samples of one row of a plane.
     fn row(&self, plane: usize, y: usize) -> impl Iterator<Item = i32> {
         let narrow = plane > 0 && matches!(self.layout, PixelLayout::I420 | PixelLayout::I422);
         let width = if narrow { self.width.div_ceil(2) } else { self.width };
@@ -68,8 +68,8 @@ impl Frame {
         })
     }
 
-    /// A row of chroma in the width of the picture. Where there are fewer samples than pixels, they are interpolated as
-    /// libavif does: linearly, with weights of 3/4 and 1/4.
+    /// A row of chroma at the full width of the image. Subsampled chroma is interpolated linearly with
+    /// weights of 3/4 and 1/4, as in libavif.
     fn chroma(&self, plane: usize, y: usize, mixed: &mut Vec<i32>, row: &mut Vec<i32>) {
         row.clear();
         if self.layout == PixelLayout::I444 {
@@ -95,7 +95,8 @@ impl Frame {
         }));
     }
 
-    /// Writes the rows as RGB; `rows` are parts of the rows of a picture, and may be fewer and shorter.
+    /// Writes the pixels as RGB. `rows` are parts of the rows of a picture; they may be fewer and shorter
+    /// than those of the frame.
     pub(super) fn to_rgb<'a>(
         &self,
         coding: Coding,
@@ -121,7 +122,8 @@ impl Frame {
         Ok(())
     }
 
-    /// Lays the pixels of `rows` on white; this frame is their alpha. `premultiplied`: the colours are multiplied with it.
+    /// Composites the pixels of `rows` on white, with this frame as their alpha. `premultiplied` means that
+    /// the colours are already multiplied by alpha.
     pub(super) fn blend<'a>(
         &self,
         full_range: bool,
@@ -145,21 +147,22 @@ impl Frame {
     }
 }
 
-/// Factors with [`SHIFT`] bits behind the point.
+/// Fixed-point factors with [`SHIFT`] fractional bits.
 struct Matrix {
     black: i32,
     scale: i32,
-    /// The middle of chroma; then red from V, green from U and V, blue from U. Without it the planes are green, blue, red.
+    /// The midpoint of chroma, and the factors of V in red, U in green, V in green, and U in blue. `None` if
+    /// the planes hold green, blue and red.
     chroma: Option<(i32, [i32; 4])>,
 }
 
 impl Matrix {
     fn new(coding: Coding, bits: u32) -> Result<Self, Error> {
-        // The parts of red and blue in luma.
+        // The weights of red and blue in luma.
         let parts: Option<(f64, f64)> = match coding.matrix {
             0 => None,
             1 => Some((0.2126, 0.0722)),
-            // 2 says nothing; libavif takes it for BT.601.
+            // 2 means unspecified; libavif treats it as BT.601.
             2 | 5 | 6 => Some((0.299, 0.114)),
             4 => Some((0.3, 0.11)),
             7 => Some((0.212, 0.087)),

@@ -1,48 +1,49 @@
-//! The `meta` box: the items of the file, their properties, and where their bytes are (ISO/IEC 23008-12 and
-//! 14496-12).
+//! The `meta` box: the items of the file, their properties, and the location of their bytes (ISO/IEC 23008-12
+//! and 14496-12).
 
 use super::super::Format;
 use super::boxes::{Fields, boxes};
 use crate::error::Error;
 
-/// Items of a file, over and above which it is refused: each is looked up by a walk over all.
+/// Maximum number of items in a file. Each lookup searches all of them.
 const MAX_ITEMS: usize = 10_000;
 
-/// The same for what is said of the items.
+/// Maximum number of associations between items and properties, for the same reason.
 const MAX_ASSOCIATIONS: usize = 100_000;
 
-/// The properties that are understood, or that may be ignored. `clap` crops the picture; Pillow and libavif leave that to
-/// the reader, too.
+/// The properties that are supported or may be ignored. `clap` crops the image; Pillow and libavif leave the
+/// crop to their caller, so it is ignored here as well.
 const KNOWN: [[u8; 4]; 13] = [
     *b"ispe", *b"pixi", *b"av1C", *b"colr", *b"irot", *b"imir", *b"clap", *b"pasp", *b"auxC", *b"clli",
     *b"mdcv", *b"rloc", *b"a1lx",
 ];
 
-/// What the boxes in `meta` say.
+/// The parsed contents of `meta`.
 pub(super) struct Meta<'a> {
     pub(super) file: &'a [u8],
-    /// The item that is the picture.
+    /// The id of the primary item, which is the picture.
     pub(super) primary: u32,
     idat: &'a [u8],
     kinds: Vec<(u32, [u8; 4])>,
     places: Vec<Place<'a>>,
     references: Vec<Reference>,
     properties: Vec<([u8; 4], &'a [u8])>,
-    /// An item, and a property of it: where that is in `properties`, and whether it must be understood.
+    /// The id of an item, the index of one of its properties in `properties`, and whether a reader must
+    /// understand the property.
     associations: Vec<(u32, usize, bool)>,
 }
 
-/// Where the bytes of an item are.
+/// The location of an item's bytes.
 struct Place<'a> {
     item: u32,
     method: u16,
     base: u64,
-    /// Bytes of the index, offset and length of an extent.
+    /// Size in bytes of an extent's index, offset and length.
     sizes: [usize; 3],
     extents: &'a [u8],
 }
 
-/// What one item says of others.
+/// A reference from one item to others.
 struct Reference {
     kind: [u8; 4],
     from: u32,
@@ -51,7 +52,7 @@ struct Reference {
 
 impl<'a> Meta<'a> {
     pub(super) fn read(file: &'a [u8]) -> Result<Self, Error> {
-        // Nothing of the file makes sense without it, so that a file that has none was cut before it.
+        // A file without `meta` cannot be read; assume that it was cut before this box.
         let meta = boxes(file).find(|found| &found.kind == b"meta" || found.is_cut);
         let meta = meta.filter(|meta| !meta.is_cut).ok_or_else(|| Format::Avif.truncated())?;
         let mut fields = Fields(meta.data);
@@ -105,7 +106,7 @@ impl<'a> Meta<'a> {
         for entry in boxes(fields.0).filter(|entry| &entry.kind == b"infe") {
             let mut fields = Fields(entry.data);
             let (version, _) = fields.version()?;
-            // Before version 2 an item has no kind but a media type.
+            // Before version 2, an item has a media type instead of a kind.
             if version >= 2 {
                 let id = fields.id(version > 2)?;
                 fields.u16()?;
@@ -162,7 +163,7 @@ impl<'a> Meta<'a> {
                         for _ in 0..fields.u8()? {
                             let (bytes, essential) = if flags & 1 == 1 { (2, 0x8000) } else { (1, 0x80) };
                             let both = fields.number(bytes)? as usize;
-                            // Numbers begin at 1; 0 is no property.
+                            // Numbers begin at 1; 0 means no property.
                             if let Some(index) = (both & (essential - 1)).checked_sub(1) {
                                 self.associations.push((item, index, both & essential != 0));
                             }
@@ -175,18 +176,18 @@ impl<'a> Meta<'a> {
         Ok(())
     }
 
-    /// The four letters that name the kind of an item.
+    /// The four-letter kind of an item.
     pub(super) fn kind(&self, item: u32) -> Option<[u8; 4]> {
         self.kinds.iter().find(|(id, _)| *id == item).map(|(_, kind)| *kind)
     }
 
-    /// The properties of an item in their order.
+    /// The properties of an item, in the order of the file.
     pub(super) fn properties(&self, item: u32) -> impl Iterator<Item = ([u8; 4], Fields<'a>)> {
         let own = self.associations.iter().filter(move |(id, ..)| *id == item);
         own.filter_map(|&(_, index, _)| self.properties.get(index)).map(|&(kind, data)| (kind, Fields(data)))
     }
 
-    /// Refuses an item that cannot be shown by who does not know one of its properties.
+    /// Fails if an item has a property that a reader must understand but that is not supported.
     pub(super) fn check_properties(&self, item: u32) -> Result<(), Error> {
         let mut own = self.associations.iter().filter(|(id, _, essential)| *id == item && *essential);
         let unknown = own.find_map(|&(_, index, _)| {

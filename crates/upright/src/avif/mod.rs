@@ -1,7 +1,8 @@
-//! AVIF: the primary item, which is one AV1 frame or a grid of them, and its alpha (AVIF 1.1).
+//! AVIF: decodes the primary item, which is one AV1 frame or a grid of them, and its alpha (AVIF 1.1).
 //!
-//! A walk over the boxes finds the item and its properties (`boxes`, `meta`). `stream` reduces its data to one frame, the
-//! decoder decodes that frame, and `color` converts it to RGB. Of an image sequence the primary item is the picture.
+//! `boxes` and `meta` parse the boxes and find the item and its properties. `stream` reduces the item's data
+//! to one frame, the decoder decodes that frame, and `color` converts it to RGB. For an image sequence, the
+//! primary item is decoded.
 
 mod boxes;
 mod color;
@@ -20,7 +21,7 @@ use super::orient::Orientation;
 use super::{Budget, Format};
 use crate::error::Error;
 
-/// Tiles of a grid. Phones write some 50 for 12 megapixels.
+/// Maximum number of tiles in a grid. Phones write about 50 for 12 megapixels.
 const MAX_TILES: usize = 1000;
 
 pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Orientation), Error> {
@@ -51,10 +52,10 @@ struct Item {
     id: u32,
     /// Width and height, in pixels.
     size: (u32, u32),
-    /// The items of the tiles, row by row; the item itself if it is no grid.
+    /// The items of the tiles, row by row; the item itself if it is not a grid.
     tiles: Vec<u32>,
     columns: u32,
-    /// Those on the right and at the bottom may reach over the edge.
+    /// Tiles at the right and at the bottom may extend beyond the image.
     tile_size: (u32, u32),
     coding: Option<Coding>,
 }
@@ -96,7 +97,7 @@ impl Item {
         }
     }
 
-    /// Pays for the pixels of all tiles.
+    /// Takes the pixels of all tiles from the budget.
     fn take_from(&self, budget: &mut Budget) -> Result<(), Error> {
         budget.take(Format::Avif, self.size.0, self.size.1)?;
         let rows = self.tiles.len() as u32 / self.columns;
@@ -104,7 +105,7 @@ impl Item {
         budget.take(Format::Avif, width.saturating_mul(self.columns), height.saturating_mul(rows))
     }
 
-    /// The item that is the alpha of this one, and whether the colours are multiplied with it.
+    /// The item that holds the alpha of this one, and whether the colours are premultiplied with it.
     fn alpha(&self, meta: &Meta<'_>) -> Result<Option<(Self, bool)>, Error> {
         let Some(id) = meta.referring(*b"auxl", self.id).find(|&id| is_alpha(meta, id)) else {
             return Ok(None);
@@ -116,7 +117,8 @@ impl Item {
         Ok(Some((alpha, meta.references(b"prem", self.id).contains(&id))))
     }
 
-    /// Decodes one tile after the other; `use_frame` gets its item, and the rows of the canvas that it covers.
+    /// Decodes the tiles one after the other. `use_frame` gets the item of the tile, its frame, the sequence
+    /// header, and the rows of the canvas that the tile covers.
     fn each_tile(
         &self,
         meta: &Meta<'_>,
@@ -159,8 +161,8 @@ impl Item {
         let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
         let bytes = if sequence.bits > 8 { 2 } else { 1 };
         let frames = if sequence.has_copy { 2 } else { 1 };
-        // The canvas, the frame, and 3/4 byte for each pixel of what the decoder notes down of the blocks: as measured for
-        // 12 megapixels.
+        // The canvas, the frame, and 3/4 byte per pixel for the decoder's data about blocks (measured with 12
+        // megapixels).
         let tile = pixels(self.tile_size) * (sequence.samples_of_four * bytes * frames + 3) / 4;
         let (width, height) = self.size;
         check_memory(width, height, pixels(self.size) * 3 + tile, " for an AVIF of this kind")
@@ -172,7 +174,7 @@ fn decode_frame(obus: Vec<u8>, sequence: &Sequence) -> Result<Frame, Error> {
     settings.set_n_threads(1);
     settings.set_max_frame_delay(1);
     settings.set_frame_size_limit(sequence.size.0.saturating_mul(sequence.size.1));
-    // Others have something to refer to only in a video.
+    // Other types of frame refer to earlier frames, which exist only in a video.
     settings.set_decode_frame_type(DecodeFrameType::Key);
     let refuse = |error: DecoderError| Format::Avif.corrupt(error);
     let mut decoder = Decoder::with_settings(&settings).map_err(refuse)?;
@@ -191,12 +193,13 @@ fn size(meta: &Meta<'_>, item: u32) -> Result<(u32, u32), Error> {
     Ok((fields.u32()?, fields.u32()?))
 }
 
-/// What the `colr` property of an item says. An ICC profile says nothing of how the samples are coded.
+/// Reads the `colr` property of an item. An ICC profile does not say how the samples are coded, so it is
+/// ignored.
 fn coding(meta: &Meta<'_>, item: u32) -> Result<Option<Coding>, Error> {
     for (_, mut fields) in meta.properties(item).filter(|(kind, _)| kind == b"colr") {
         if fields.bytes(4)? == b"nclx" {
             fields.bytes(4)?;
-            // All matrices have numbers below 255, so a larger one is unknown as well.
+            // All known matrices have numbers below 255, so a larger number is unknown as well.
             let matrix = u8::try_from(fields.u16()?).unwrap_or(u8::MAX);
             return Ok(Some(Coding { matrix, full_range: fields.u8()? & 0x80 != 0 }));
         }
@@ -214,15 +217,15 @@ fn is_alpha(meta: &Meta<'_>, item: u32) -> bool {
     })
 }
 
-/// A turn, then a flip, whatever order they are listed in, as libavif and Pillow do. Neither asks EXIF for the orientation
-/// of an AVIF.
+/// Applies the rotation first and then the mirroring, whatever their order in the file, as libavif and Pillow
+/// do. Like them, it ignores the EXIF orientation of an AVIF.
 fn orientation(meta: &Meta<'_>, item: u32) -> Result<Orientation, Error> {
     let (mut turns, mut axis) = (0, None);
     for (kind, mut fields) in meta.properties(item) {
         match &kind {
-            // Quarter turns to the left.
+            // Quarter turns anticlockwise.
             b"irot" => turns = fields.u8()? & 3,
-            // 0: top and bottom change places, 1: left and right.
+            // 0: swap top and bottom; 1: swap left and right.
             b"imir" => axis = Some(fields.u8()? & 1),
             _ => {}
         }
@@ -240,7 +243,7 @@ fn orientation(meta: &Meta<'_>, item: u32) -> Result<Orientation, Error> {
 }
 
 impl Format {
-    /// The file is an AVIF of a kind that is not decoded.
+    /// The error for a kind of AVIF that is not supported.
     fn unsupported_avif(what: &str) -> Error {
         Error::UnsupportedFormat { found: format!("An AVIF image {what}") }
     }

@@ -1,38 +1,38 @@
-//! An AV1 stream of one frame (AV1 specification, version 1.0.0 with errata 1; the sections are its own).
+//! An AV1 stream of one frame. Sections are those of the AV1 specification, version 1.0.0 with errata 1.
 //!
-//! The decoder gets the sequence header and the frame, and nothing else: a panic in it ends the process, because it
-//! passes through functions that do not unwind. So whatever it need not read does not reach it. Metadata (ITU-T T.35),
-//! for one, may make it panic.
+//! The decoder gets only the sequence header and the frame. A panic in the decoder ends the process, because
+//! it passes through functions that cannot unwind. So the decoder must not see any data that it does not
+//! need. For example, metadata (ITU-T T.35) can make it panic.
 
 use super::super::Format;
 use crate::error::Error;
 
-/// The kinds of OBU that are needed (section 6.2.2).
+/// The types of OBU that are needed (section 6.2.2).
 const SEQUENCE_HEADER: u8 = 1;
 const FRAME_HEADER: u8 = 3;
 const TILE_GROUP: u8 = 4;
 const FRAME: u8 = 6;
 
-/// A stream of one frame, and what its header says.
+/// A stream of one frame, and its sequence header.
 pub(super) struct Stream {
     /// The sequence header and the frame.
     pub(super) obus: Vec<u8>,
     pub(super) sequence: Sequence,
 }
 
-/// What the sequence header says (section 5.5).
+/// The fields of the sequence header (section 5.5).
 #[derive(Clone, Copy)]
 pub(super) struct Sequence {
     /// The size of the largest frame, in pixels.
     pub(super) size: (u32, u32),
-    /// Bits of a sample: 8, 10 or 12.
+    /// Bits per sample: 8, 10 or 12.
     pub(super) bits: u32,
-    /// Samples of all planes together for four pixels: 4 without colour, else 6, 8 or 12.
+    /// Number of samples in all planes per four pixels: 4 without colour, else 6, 8 or 12.
     pub(super) samples_of_four: u64,
     /// Matrix coefficients (ISO/IEC 23091-2).
     pub(super) matrix: u8,
     pub(super) full_range: bool,
-    /// A second picture is made: one with film grain, or a wider one.
+    /// The decoder makes a second picture: one with film grain, or a wider one (super-resolution).
     pub(super) has_copy: bool,
 }
 
@@ -87,7 +87,7 @@ impl Sequence {
         }
         let sides = [bits.number(4) + 1, bits.number(4) + 1];
         let [width, height] = sides.map(|length| bits.number(length) + 1);
-        // Numbers of frames.
+        // The lengths of frame ids.
         if !is_reduced && bits.flag() {
             bits.skip(7);
         }
@@ -150,10 +150,10 @@ impl Sequence {
     }
 }
 
-/// Bits from the highest of the first byte on. Beyond the end all are 0.
+/// Reads bits, most significant first. Beyond the end, all bits are 0.
 struct Bits<'a> {
     data: &'a [u8],
-    /// How many were read.
+    /// Number of bits read.
     at: usize,
 }
 
@@ -165,7 +165,7 @@ impl Bits<'_> {
         bit == 1
     }
 
-    /// A number of up to 32 bits.
+    /// Reads a number of up to 32 bits.
     fn number(&mut self, bits: u32) -> u32 {
         (0..bits).fold(0, |number, _| number << 1 | u32::from(self.flag()))
     }
@@ -174,7 +174,7 @@ impl Bits<'_> {
         self.at += bits;
     }
 
-    /// Section 4.10.5.
+    /// Reads a LEB128 number (section 4.10.5).
     fn leb128(&mut self) -> Option<u64> {
         let mut number = 0;
         for byte in 0..8 {
@@ -187,13 +187,13 @@ impl Bits<'_> {
         None
     }
 
-    /// Times and operating points, all of which are stepped over.
+    /// Skips times and operating points.
     fn operating_points(&mut self) {
         let (mut has_decoder_model, mut delay_bits) = (false, 0);
         if self.flag() {
             self.skip(64);
             if self.flag() {
-                // A number that says its length by the zeros before it.
+                // A number whose leading zeros give its length.
                 let zeros = (0..32).take_while(|_| !self.flag()).count();
                 self.skip(if zeros < 32 { zeros } else { 0 });
             }
@@ -218,7 +218,7 @@ impl Bits<'_> {
         }
     }
 
-    /// Tools for frames that refer to others, all of which are stepped over.
+    /// Skips the tools for frames that refer to other frames.
     fn inter_tools(&mut self) {
         self.skip(4);
         let has_order = self.flag();

@@ -7,21 +7,21 @@ use crate::error::Error;
 const FILE_HEADER: usize = 14;
 const CORE_HEADER: usize = 12;
 const INFO_HEADER: usize = 40;
-/// The shortest header that holds all four masks.
+/// The shortest header that contains all four masks.
 const V3_HEADER: usize = 56;
 const OS2_HEADERS: [usize; 2] = [16, 64];
 
-/// The longest side that the decoder takes, in pixels.
+/// The longest side that the decoder accepts, in pixels.
 const MAX_SIDE: u32 = 0xffff;
 
 /// How the pixels are stored.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Coding {
-    /// Row by row, each padded to a multiple of four bytes.
+    /// Row by row, each row padded to a multiple of four bytes.
     Rows,
-    /// The same; the bits of a pixel are divided by these masks: red, green, blue, alpha.
+    /// As `Rows`, with bit masks for the channels of a pixel: red, green, blue, alpha.
     Masked([u32; 4]),
-    /// RLE8 or RLE4, by the bits of a pixel.
+    /// RLE8 or RLE4, depending on the bits per pixel.
     Runs,
 }
 
@@ -29,10 +29,10 @@ pub(super) struct Header<'a> {
     pub(super) width: u32,
     pub(super) height: u32,
     top_down: bool,
-    /// Bits of a pixel, 1 to 32.
+    /// Bits per pixel, 1 to 32.
     pub(super) bits: u16,
     pub(super) coding: Coding,
-    /// Blue, green, red and, but for the oldest header, one byte more for each colour.
+    /// Palette entries: blue, green, red and, except in the oldest header, one more byte.
     palette: &'a [u8],
     color_bytes: usize,
     /// From the first pixel to the end of the file.
@@ -42,7 +42,7 @@ pub(super) struct Header<'a> {
 impl<'a> Header<'a> {
     /// # Errors
     ///
-    /// What makes no bitmap, and what is larger than `budget` has.
+    /// Fails if the headers are invalid or the image exceeds `budget`.
     pub(super) fn read(bytes: &'a [u8], budget: &mut Budget) -> Result<Self, Error> {
         let file = Fields { bytes, end: bytes.len() };
         let size = file.u32(FILE_HEADER)? as usize;
@@ -51,7 +51,7 @@ impl<'a> Header<'a> {
         let (width, height, top_down, bits) = if is_core {
             (fields.u16(18)?.into(), fields.u16(20)?.into(), false, fields.u16(24)?)
         } else {
-            // A negative height says that rows go from top to bottom.
+            // A negative height means that rows are stored from top to bottom.
             let [width, height] = [fields.u32(18)?.cast_signed(), fields.u32(22)?.cast_signed()];
             let width = u32::try_from(width).map_err(|_| Format::Bmp.corrupt("a negative width"))?;
             (width, height.unsigned_abs(), height < 0, fields.u16(28)?)
@@ -62,7 +62,7 @@ impl<'a> Header<'a> {
             return Err(Error::ImageTooLarge { width, height, max, of_kind: " on a side of a BMP" });
         }
 
-        // The short form of the header of OS/2 2.x ends before this.
+        // The short OS/2 2.x header ends before this field.
         let compression = if size < INFO_HEADER { 0 } else { fields.u32(30)? };
         let mask_bytes = match (size, compression) {
             (INFO_HEADER, 3) => 12,
@@ -76,9 +76,9 @@ impl<'a> Header<'a> {
             (3 | 6, 16 | 24 | 32) => {
                 let alpha = if masks.end >= FILE_HEADER + V3_HEADER { masks.u32(66)? } else { 0 };
                 match ([masks.u32(54)?, masks.u32(58)?, masks.u32(62)?, alpha], bits) {
-                    // Three bytes have no room for alpha, whatever its mask says.
+                    // 24-bit pixels have no room for alpha, so its mask is ignored.
                     ([0xff_0000, 0xff00, 0xff, _], 24) => Coding::Rows,
-                    // The masks are left out: 32 bits as in Pillow, 16 bits as without masks.
+                    // No masks are given: read 32 bits as Pillow does, and 16 bits as without masks.
                     ([0, 0, 0, _], 16) => Coding::Rows,
                     ([0, 0, 0, 0], 32) => Coding::Masked([0xff_0000, 0xff00, 0xff, 0xff00_0000]),
                     (_, 24) => return Err(Format::Bmp.corrupt("24 bits a pixel in an unusual order")),
@@ -108,12 +108,12 @@ impl<'a> Header<'a> {
         Ok(Self { width, height, top_down, bits, coding, palette, color_bytes, data })
     }
 
-    /// Bytes of a row without its padding.
+    /// Bytes per row without padding.
     pub(super) fn pixel_bytes(&self) -> usize {
         (self.width as usize * usize::from(self.bits)).div_ceil(8)
     }
 
-    /// Bytes of a row.
+    /// Bytes per row.
     pub(super) fn row_bytes(&self) -> usize {
         self.pixel_bytes().next_multiple_of(4)
     }
@@ -123,8 +123,8 @@ impl<'a> Header<'a> {
         self.row_bytes() * self.height as usize
     }
 
-    /// The headers and the palette in the one form that all are given: masks inside the header, four bytes a colour,
-    /// the pixels right behind.
+    /// The headers and the palette in one common form: masks inside the header, four bytes per colour, and
+    /// the pixels directly after the palette.
     pub(super) fn canonical(&self) -> Vec<u8> {
         let colors = self.palette.chunks_exact(self.color_bytes);
         let offset = (FILE_HEADER + V3_HEADER + 4 * colors.len()) as u32;
@@ -133,7 +133,7 @@ impl<'a> Header<'a> {
             Coding::Masked(masks) => (3, masks),
             Coding::Rows | Coding::Runs => (0, [0; 4]),
         };
-        // One plane; neither sizes nor resolution are looked at.
+        // One plane. The decoder ignores sizes and resolution.
         let planes_and_bits = 1 | u32::from(self.bits) << 16;
         let info = [V3_HEADER as u32, self.width, height, planes_and_bits, compression];
         let info = info.into_iter().chain([0, 0, 0, colors.len() as u32, 0]).chain(masks);
@@ -144,8 +144,8 @@ impl<'a> Header<'a> {
     }
 }
 
-/// The palette, and the pixels. Where the pixels begin is believed unless that leaves no palette at all, as if left
-/// out; there may be fewer colours before it than announced.
+/// Splits off the palette and the pixels. The pixel offset in the header is used unless it leaves no room for
+/// a palette; it then counts as missing. The palette may have fewer colours than announced.
 fn split(bytes: &[u8], headers: usize, palette: usize) -> Option<(&[u8], &[u8])> {
     let offset = u32::from_le_bytes(*bytes.get(10..)?.first_chunk()?) as usize;
     let offset = if offset <= headers { headers + palette } else { offset };
@@ -153,10 +153,10 @@ fn split(bytes: &[u8], headers: usize, palette: usize) -> Option<(&[u8], &[u8])>
     Some((&before[..palette.min(before.len())], &bytes[offset..]))
 }
 
-/// Numbers at their places in the file.
+/// Reads numbers at given offsets in the file.
 struct Fields<'a> {
     bytes: &'a [u8],
-    /// Where the header ends; the file may end before.
+    /// Where the header ends; the file may end earlier.
     end: usize,
 }
 

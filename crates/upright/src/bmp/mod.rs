@@ -1,10 +1,10 @@
 //! BMP: Windows and OS/2 bitmaps.
 //!
-//! The many headers are read here and written anew in one form, and run-length codes are expanded here, so that the
-//! `image` crate sees nothing but rows of uncompressed pixels of which none is missing.
+//! This module parses the many kinds of header and rewrites them in one form. It also expands run-length
+//! codes. The `image` crate then sees only complete rows of uncompressed pixels.
 //!
-//! A bitmap with an alpha channel that is 0 everywhere is opaque, unlike a PNG or a WebP: those formats define alpha, and
-//! their encoders write 0 only for what must not be seen.
+//! A bitmap whose alpha channel is 0 everywhere is treated as opaque, unlike a PNG or a WebP. Those formats
+//! define alpha, and their encoders write 0 only for pixels that must not be visible.
 
 mod header;
 mod rle;
@@ -25,7 +25,7 @@ pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<RgbImage, Erro
         header.data = &expanded;
         (header.coding, header.bits) = (Coding::Rows, 8);
     }
-    // What is missing may be the padding of the last row, and no more.
+    // Only the padding of the last row may be missing.
     let missing = header.data_bytes().saturating_sub(header.data.len());
     let padding = header.row_bytes() - header.pixel_bytes();
     if missing > padding {
@@ -42,8 +42,8 @@ pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<RgbImage, Erro
     }
     decoder.read_image(&mut pixels).map_err(|error| Format::Bmp.corrupt(error))?;
     if alpha {
-        // Screenshots and clipboards leave alpha 0 in every pixel, and mean an opaque picture. Windows and browsers show
-        // it so; a bitmap that is really transparent everywhere would hold nothing to see.
+        // Screenshots and clipboard images often have alpha 0 in every pixel and are meant to be opaque.
+        // Windows and browsers show them as opaque, and a fully transparent bitmap would show nothing.
         if pixels.iter().skip(3).step_by(4).all(|&alpha| alpha == 0) {
             flatten::rgbx_in_place(&mut pixels);
         } else {

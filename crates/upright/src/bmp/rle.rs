@@ -4,13 +4,14 @@ use super::super::Format;
 use super::Header;
 use crate::error::Error;
 
-/// The indices of all pixels, a byte each, in rows padded to a multiple of four bytes.
+/// Expands the codes to the palette indices of all pixels, one byte each, in rows padded to a multiple of
+/// four bytes.
 ///
-/// Pixels that a delta or the end of a row skips have index 0, as in Pillow.
+/// Pixels that a delta or an end-of-row code skips get index 0, as in Pillow.
 ///
 /// # Errors
 ///
-/// [`Error::TruncatedImage`] where the end of the bitmap, or of the file, comes before the last pixel.
+/// [`Error::TruncatedImage`] if the bitmap or the file ends before the last pixel.
 pub(super) fn expand(header: &Header<'_>) -> Result<Vec<u8>, Error> {
     let indices = Runs { data: header.data, half: header.bits == 4, width: header.width as usize };
     let (pixels, row_bytes) = (header.width as usize, (header.width as usize).next_multiple_of(4));
@@ -33,15 +34,16 @@ struct Runs<'a> {
 }
 
 impl Runs<'_> {
-    /// All `count` indices, row after row; `None` if there are fewer.
+    /// Reads all `count` indices, row after row; `None` if there are fewer.
     fn read(mut self, count: usize) -> Option<Vec<u8>> {
         let mut indices = Vec::new();
-        // Where in its row the next pixel is; encoders write runs beyond the end of a row, which end there.
+        // Column of the next pixel. Some encoders write runs beyond the end of a row; these runs are cut
+        // there.
         let mut x = 0;
         while indices.len() < count {
             match self.take(2)? {
                 [0, 0] => {
-                    // At the start of a row it skips the whole row.
+                    // At the start of a row, this code skips the whole row.
                     let end = if x == 0 {
                         indices.len() + self.width
                     } else {
@@ -60,7 +62,7 @@ impl Runs<'_> {
                 &[0, length] => {
                     let length = usize::from(length);
                     let bytes = self.take(if self.half { length.div_ceil(2) } else { length })?;
-                    // Padded to an even number; the last padding may be missing.
+                    // Padded to an even number of bytes; the last padding byte may be missing.
                     self.data = self.data.get(bytes.len() % 2..).unwrap_or_default();
                     if self.half {
                         indices.extend(bytes.iter().flat_map(|&two| [two >> 4, two & 15]).take(length));

@@ -1,21 +1,21 @@
-//! Bits of entropy-coded data: byte stuffing undone, an end at the next marker.
+//! Reads bits of entropy-coded data. Removes byte stuffing, and stops at the next marker.
 
-/// Why a walk over entropy-coded data stopped before its end.
+/// Why decoding stopped before the end of the entropy-coded data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// The data end, or a marker comes, before the last block.
+    /// The data ends, or a marker follows, before the last block.
     Missing,
-    /// The data are there and make no sense.
+    /// The data is present but invalid.
     Corrupt(&'static str),
 }
 
-/// How many bits [`Bits::peek_16`] makes sure of, unless the data end.
+/// Number of bits that [`Bits::peek_16`] makes available, unless the data ends.
 pub(super) const MOST: u32 = 32;
 
 /// A reader of bits, most significant first.
 ///
-/// It is small and `Copy`, and what is rarely done to it is done to a copy: so the compiler can keep it in
-/// registers where it counts.
+/// The reader is small and `Copy`, and rare operations work on a copy of it. The compiler can then keep it in
+/// registers in hot loops.
 #[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
@@ -31,7 +31,7 @@ impl<'a> Bits<'a> {
         Self { data, at: 0, buffer: 0, count: 0, ended: false }
     }
 
-    /// The next 16 bits, with zeros behind the end of the data.
+    /// The next 16 bits, with zeros after the end of the data.
     #[inline(always)]
     pub(super) fn peek_16(&mut self) -> usize {
         if self.count < MOST {
@@ -40,7 +40,7 @@ impl<'a> Bits<'a> {
         (self.buffer >> 48) as usize
     }
 
-    /// Steps over `count` bits, at most [`MOST`].
+    /// Skips `count` bits, at most [`MOST`].
     #[inline(always)]
     pub(super) fn skip(&mut self, count: u32) -> Result<(), Stop> {
         if self.count < count {
@@ -54,7 +54,7 @@ impl<'a> Bits<'a> {
         Ok(())
     }
 
-    /// The next `count` bits, at most 16.
+    /// Reads the next `count` bits, at most 16.
     #[inline]
     pub(super) fn take(&mut self, count: u32) -> Result<u32, Stop> {
         let bits = self.peek_16() as u32 >> (16 - count);
@@ -62,26 +62,26 @@ impl<'a> Bits<'a> {
         Ok(bits)
     }
 
-    /// The `count` bits, at most 15, that follow the next `from` bits; call [`Bits::peek_16`] before. `from + count` is at
-    /// most [`MOST`].
+    /// Returns the `count` bits, at most 15, after the next `from` bits. Call [`Bits::peek_16`] first. The
+    /// sum of both numbers is at most [`MOST`].
     #[inline(always)]
     pub(super) fn peek_after(&self, from: u32, count: u32) -> u32 {
-        // In two steps, since none may be 64.
+        // Shift in two steps: with a `count` of 0, a single shift would be by 64 and overflow.
         (self.buffer << from >> 1 >> (63 - count)) as u32
     }
 
-    /// Whether less than 16 bits are left, so that zeros stand for some of those that [`Bits::peek_16`] gave.
+    /// Whether fewer than 16 bits are left, so that some of the bits from [`Bits::peek_16`] are padding.
     pub(super) fn is_near_end(&self) -> bool {
         self.ended && self.count < 16
     }
 
     #[inline(always)]
     fn refill(&mut self) {
-        // Eight bytes at a time, as long as none of them asks for a second look.
+        // Fast path: eight bytes at a time, if none of them is 0xff.
         if let Some(eight) = self.data.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
             let word = u64::from_be_bytes(*eight);
             if !has_0xff(word) {
-                // Bits of a byte that does not fit whole are laid down again by the next refill.
+                // A byte that fits only in part is written again by the next refill.
                 self.buffer |= word >> self.count;
                 let bytes = (64 - self.count) / 8;
                 self.at += bytes as usize;
@@ -125,7 +125,8 @@ impl<'a> Bits<'a> {
         self
     }
 
-    /// Drops what is left before the next marker and gives the marker's code, or `None` at the end of the data.
+    /// Discards the bits before the next marker. Returns the code of the marker, or `None` at the end of the
+    /// data.
     pub(super) fn marker(&mut self) -> Option<u8> {
         (self.buffer, self.count, self.ended) = (0, 0, false);
         loop {
@@ -138,19 +139,19 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Steps over the marker that [`Bits::marker`] gave.
+    /// Skips the marker that [`Bits::marker`] returned.
     pub(super) fn step_over_marker(&mut self) {
         self.at +=
             self.data[self.at..].iter().position(|&byte| byte != 0xff).map_or(1, |distance| distance + 1);
     }
 
-    /// Where in the data the reader is; after [`Bits::marker`], at the marker or at the end.
+    /// The position in the data; after [`Bits::marker`], the position of the marker or the end.
     pub(super) fn position(&self) -> usize {
         self.at
     }
 }
 
-/// Whether one of the eight bytes is 0xff: that of the inverse is zero, and borrows.
+/// Whether one of the eight bytes is 0xff: its inverse is zero, so the subtraction borrows.
 fn has_0xff(word: u64) -> bool {
     const ONES: u64 = u64::MAX / 0xff;
     (!word).wrapping_sub(ONES) & word & (ONES << 7) != 0
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn eight_bytes_at_a_time_give_the_same_bits_as_one() {
-        // A stuffed byte wanders through the data; the steps are of all lengths.
+        // A stuffed byte moves through the data; the steps have all lengths.
         for stuffed in 0..40 {
             let mut data: Vec<u8> = (0..40u32).map(|byte| (byte * 37 % 251) as u8).collect();
             let plain: Vec<u8> =

@@ -1,13 +1,14 @@
-//! One block of 64 coefficients after the other: how many bits does it take, and what are those that are kept?
+//! Decodes the blocks of a scan one after the other, and passes on the coefficients that are kept.
 
 use super::bits::{Bits, Stop};
 use super::coefficients::Block;
 use super::huffman::{Leaps, Table, Tables};
 use super::scan::Scan;
 
-/// The procedures of ITU-T T.81 by which the blocks of a scan are coded.
+/// The procedures of ITU-T T.81 that code the blocks of a scan.
 enum Procedure<'a> {
-    /// F.2.2: all coefficients at once; a DC and an AC table for each component, and leaps over what is not wanted.
+    /// F.2.2: all coefficients at once. A DC and an AC table for each component, and leaps over coefficients
+    /// that are not needed.
     Sequential(Vec<(&'a Table, &'a Table, Leaps)>),
     /// G.1.2.1: the DC coefficient; a table for each component.
     DcFirst(Vec<&'a Table>),
@@ -19,20 +20,21 @@ enum Procedure<'a> {
     AcRefine(&'a Table),
 }
 
-/// A walk over the blocks of one scan.
+/// Decodes the blocks of one scan.
 pub(super) struct Blocks<'a> {
     procedure: Procedure<'a>,
     band: (usize, usize),
-    /// The lowest bit that the scan brings.
+    /// The lowest bit that the scan delivers.
     low: u8,
-    /// For each component: the DC coefficient of the block before.
+    /// For each component: the DC coefficient of the previous block.
     predictions: Vec<i32>,
-    /// Blocks that are known to have no more coefficients in this band.
+    /// Number of following blocks that have no more coefficients in this band.
     end_of_band_run: u32,
 }
 
 impl<'a> Blocks<'a> {
-    /// A walk in which all coefficients are wanted, or, where the picture `is_reduced`, the first of each block.
+    /// Prepares to decode a scan. If the picture `is_reduced`, only the first coefficients of each block are
+    /// needed.
     pub(super) fn new(
         scan: &Scan,
         tables: &'a Tables,
@@ -64,14 +66,14 @@ impl<'a> Blocks<'a> {
         Ok(Self { procedure, band: scan.band, low: scan.low, predictions, end_of_band_run: 0 })
     }
 
-    /// What a restart marker does.
+    /// Resets the state at a restart marker.
     pub(super) fn restart(&mut self) {
         self.end_of_band_run = 0;
         self.predictions.fill(0);
     }
 
-    /// Steps over one block of the component at this position in the scan. `nonzero` is the block's entry, which
-    /// AC scans read and write; `kept` takes the coefficients, where they are wanted.
+    /// Decodes one block of the component at this position in the scan. `nonzero` is the bit mask of the
+    /// block, which AC scans read and write. `kept` receives the coefficients, if they are needed.
     #[inline]
     pub(super) fn walk(
         &mut self,
@@ -108,7 +110,7 @@ impl<'a> Blocks<'a> {
                 self.end_of_band_run = run;
                 Ok(())
             }
-            // Nothing to refine, as in most blocks of smooth pictures.
+            // Nothing to refine, as in most blocks of smooth images.
             Procedure::AcRefine(_) if self.end_of_band_run > 0 && nonzero.as_deref() == Some(&0) => {
                 self.end_of_band_run -= 1;
                 Ok(())
@@ -151,7 +153,7 @@ fn sequential(
                 *reader = copy;
                 return Ok(());
             }
-            // A run of 16 zeros ends with a zero of its own.
+            // For a run of 16 zeros, `value` is the last of these zeros.
             kept.set(at + zeros, value);
             at += zeros + 1;
         }
@@ -161,7 +163,7 @@ fn sequential(
     while at < 64 {
         let leap = leaps.next(bits);
         let after = at + u32::from(leap.coefficients);
-        // The 64th coefficient ends the block as well: what looks like an end behind it is of the next block.
+        // The 64th coefficient also ends the block. An end-of-block code after it belongs to the next block.
         if leap.bits > 0 && after + u32::from(leap.ends) <= 64 {
             bits.skip(leap.bits.into())?;
             if leap.ends {
@@ -181,12 +183,12 @@ fn sequential(
     Ok(())
 }
 
-/// How many blocks an end-of-band symbol is for, the current one included.
+/// The number of blocks that an end-of-band symbol covers, including the current one.
 fn end_of_band_run(zeros: u32, bits: &mut Bits<'_>) -> Result<u32, Stop> {
     Ok((1 << zeros) + bits.take(zeros)?)
 }
 
-/// Gives the number of blocks after this one that have no coefficients in the band.
+/// Returns the number of following blocks that have no coefficients in the band.
 fn ac_first(
     (table, (first, last), low): (&Table, (usize, usize), u8),
     bits: &mut Bits<'_>,
@@ -199,7 +201,7 @@ fn ac_first(
         let (zeros, size) = (symbol >> 4, symbol & 15);
         at += zeros as usize;
         if size > 0 {
-            // Decoders put a coefficient behind the end of the block onto its last place.
+            // As in other decoders, a position beyond the end of the block means the last coefficient.
             *nonzero |= 1 << at.min(63);
             set(&mut kept, at as u32, value << low);
         } else if zeros < 15 {
@@ -210,7 +212,7 @@ fn ac_first(
     Ok(0)
 }
 
-/// As [`ac_first`]; `run` blocks, this one included, have no new coefficients.
+/// As [`ac_first`]. `run` blocks, including this one, have no new coefficients.
 fn ac_refine(
     (table, (first, last), low): (&Table, (usize, usize), u8),
     mut run: u32,
@@ -231,7 +233,7 @@ fn ac_refine(
         let (mut zeros, size) = (symbol >> 4, symbol & 15);
         let mut value = 0;
         if size > 0 {
-            // The sign of the new coefficient, which lies behind `zeros` others that stay zero.
+            // The sign of the new coefficient, which comes after `zeros` other coefficients that stay zero.
             value = if bits.take(1)? == 1 { 1 << low } else { -1 << low };
         } else if zeros < 15 {
             run = end_of_band_run(zeros, bits)?;
@@ -256,7 +258,7 @@ fn ac_refine(
     if run == 0 {
         return Ok(0);
     }
-    // One bit for each coefficient that is there already.
+    // One bit for each coefficient that is already nonzero.
     let end = kept.as_ref().map_or(0, |kept| kept.end() as usize);
     while at <= last && at < end {
         if *nonzero >> at & 1 == 1 {

@@ -1,6 +1,6 @@
-//! Which coefficients of a block are kept, and where.
+//! Which coefficients of a block are kept, and where they are stored.
 
-/// Where in a block, by rows, the coefficients lie in the order in which a scan brings them (ITU-T T.81, A.3.6).
+/// The zigzag order (ITU-T T.81, A.3.6): the position in row order of each coefficient in scan order.
 #[rustfmt::skip]
 const ZIGZAG: [u8; 64] = [
      0,  1,  8, 16,  9,  2,  3, 10, 17, 24, 32, 25, 18, 11,  4,  5,
@@ -9,17 +9,17 @@ const ZIGZAG: [u8; 64] = [
     58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
-/// Which coefficients of a block are kept: those of a rectangle, by rows.
+/// Which coefficients of a block are kept: those of a rectangle, in row order.
 pub(super) struct Kept {
-    /// Columns and rows of the rectangle, and samples of the reduced block: 1, 2, 4 or 8.
+    /// Columns and rows of the rectangle, and of the reduced block in samples: 1, 2, 4 or 8.
     pub(super) size: (usize, usize),
-    /// For each coefficient in the order of a scan: its place in the rectangle, or [`Kept::NONE`].
+    /// For each coefficient in scan order: its index in the rectangle, or [`Kept::NONE`].
     places: [u8; 64],
-    /// The first coefficient in the order of a scan after which none is kept.
+    /// From this position in scan order on, no coefficient is kept.
     end: u32,
 }
 
-/// One block's coefficients.
+/// The coefficients of one block.
 pub(super) struct Block<'a> {
     kept: &'a Kept,
     coefficients: &'a mut [i16],
@@ -41,7 +41,7 @@ impl Kept {
         kept
     }
 
-    /// The steps of a quantization table in the order of a whole block's rows.
+    /// Reorders the steps of a quantization table from scan order to the row order of the kept rectangle.
     pub(super) fn by_rows(&self, table: &[u16; 64]) -> [u16; 64] {
         let mut steps = [0; 64];
         for (&place, &step) in self.places.iter().zip(table) {
@@ -58,14 +58,14 @@ impl<'a> Block<'a> {
         Self { kept, coefficients }
     }
 
-    /// The first coefficient, in the order of a scan, after which none is kept.
+    /// From this position in scan order on, no coefficient is kept.
     #[inline(always)]
     pub(super) fn end(&self) -> u32 {
         self.kept.end
     }
 
-    /// Sets a coefficient, given by its position in the order of a scan; nothing happens where it is not kept. One behind
-    /// the end of the block is put onto its last place, as decoders do.
+    /// Sets the coefficient at this position in scan order. Does nothing if it is not kept. A position beyond
+    /// the end of the block means the last coefficient, as in other decoders.
     #[inline(always)]
     pub(super) fn set(&mut self, at: u32, value: i32) {
         if let Some(coefficient) = self.at(at) {
@@ -74,7 +74,7 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Sets one more bit of a coefficient in two's complement.
+    /// Adds one more bit to a coefficient in two's complement.
     #[inline(always)]
     pub(super) fn set_bit(&mut self, at: u32, bit: i32) {
         if let Some(coefficient) = self.at(at) {
@@ -82,7 +82,7 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Adds one more bit to a coefficient's distance from zero, unless it is there.
+    /// Adds one more bit to the magnitude of a coefficient, unless the bit is already set.
     #[inline(always)]
     pub(super) fn enlarge(&mut self, at: u32, bit: i32) {
         if let Some(coefficient) = self.at(at).filter(|coefficient| **coefficient & bit as i16 == 0) {

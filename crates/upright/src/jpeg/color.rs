@@ -1,9 +1,9 @@
-//! Samples of all components → RGB, as libjpeg and Pillow convert them.
+//! Converts samples of all components to RGB, as libjpeg and Pillow do.
 
 use super::super::flatten;
 
-/// One row of samples of each component → RGB. `transform` is that of Adobe's APP14: 0 as they are (RGB, CMYK), 1 YCbCr,
-/// 2 YCCK.
+/// Converts one row of samples of each component to RGB. `transform` has the values of Adobe's APP14: 0 is no
+/// transform (RGB, CMYK), 1 is YCbCr, 2 is YCCK.
 pub(super) fn convert(rows: &[&[u8]], transform: Option<u8>, to: &mut [u8]) {
     let to = to.as_chunks_mut::<3>().0;
     match (rows, transform) {
@@ -17,7 +17,7 @@ pub(super) fn convert(rows: &[&[u8]], transform: Option<u8>, to: &mut [u8]) {
         ([one, two, three, key], transform) => {
             let inks = one.iter().zip(*two).zip(*three).zip(*key);
             for (to, (((&one, &two), &three), &key)) in to.iter_mut().zip(inks) {
-                // CMYK files store the light that the ink lets through. YCCK converts to the ink itself.
+                // CMYK files store the light that the ink lets through. Converting YCCK gives the ink itself.
                 let white = if transform == Some(0) {
                     [one, two, three]
                 } else {
@@ -30,7 +30,7 @@ pub(super) fn convert(rows: &[&[u8]], transform: Option<u8>, to: &mut [u8]) {
     }
 }
 
-/// Pixels that are converted together.
+/// Number of pixels that are converted together.
 const TOGETHER: usize = 16;
 
 fn ycbcr(luma: &[u8], blue: &[u8], red: &[u8], to: &mut [[u8; 3]]) {
@@ -39,7 +39,7 @@ fn ycbcr(luma: &[u8], blue: &[u8], red: &[u8], to: &mut [[u8; 3]]) {
     let lumas = luma.as_chunks::<TOGETHER>().0;
     let (blues, reds) = (blue.as_chunks::<TOGETHER>().0, red.as_chunks::<TOGETHER>().0);
     for (((to, luma), blue), red) in chunks.iter_mut().zip(lumas).zip(blues).zip(reds) {
-        // Plane by plane, which the compiler does with vectors; then pixel by pixel.
+        // First plane by plane, which the compiler vectorises; then pixel by pixel.
         let (mut r, mut g, mut b) = ([0; TOGETHER], [0; TOGETHER], [0; TOGETHER]);
         for at in 0..TOGETHER {
             [r[at], g[at], b[at]] = rgb_of(luma[at], blue[at], red[at]);
@@ -54,10 +54,11 @@ fn ycbcr(luma: &[u8], blue: &[u8], red: &[u8], to: &mut [[u8; 3]]) {
     }
 }
 
-/// YCbCr → RGB (JFIF 1.02, "Conversion to and from RGB"), in 16 bits of fraction, each term rounded as libjpeg's tables.
+/// YCbCr → RGB (JFIF 1.02, "Conversion to and from RGB") with 16 fractional bits. Each term is rounded as in
+/// libjpeg's tables.
 ///
-/// The factors are 1.402, -0.34414, -0.71414 and 1.772 of 65536. Whole numbers are taken out of them, so that what is
-/// left fits in 16 bits.
+/// The factors are 1.402, -0.34414, -0.71414 and 1.772, times 65536. Their integer parts are applied
+/// separately, so that the rest fits in 16 bits.
 #[inline(always)]
 fn rgb_of(luma: u8, blue: u8, red: u8) -> [u8; 3] {
     let (luma, blue, red) = (i16::from(luma), i16::from(blue) - 128, i16::from(red) - 128);

@@ -1,7 +1,7 @@
-//! The walk over a JPEG file, up to the point where its picture is complete.
+//! Parses a JPEG file, up to the point where its image is complete.
 //!
-//! It ends there, and not at the EOI: whatever follows the last pixel, another picture (MPO), a broken segment
-//! or nothing at all, is not looked at.
+//! Parsing ends there and not at the EOI. Anything after the last pixel is ignored, whether it is another
+//! image (MPO), a broken segment or nothing at all.
 
 use super::super::metadata::Metadata;
 use super::super::orient::{self, Orientation};
@@ -17,18 +17,18 @@ use super::reduced::Reduced;
 use super::scan::Scans;
 use crate::error::Error;
 
-/// What the walk found.
+/// The result of parsing the file.
 pub(super) struct File<'a> {
     pub(super) frame: Frame,
     pub(super) output: Output,
     pub(super) found: Found<'a>,
 }
 
-/// What is not the frame.
+/// What the application segments say.
 #[derive(Default)]
 pub(super) struct Found<'a> {
     pub(super) metadata: Metadata<'a>,
-    /// There is an APP0 segment of JFIF.
+    /// The file has a JFIF APP0 segment.
     jfif: bool,
     /// The colour transform in Adobe's APP14 segment.
     adobe: Option<u8>,
@@ -46,7 +46,7 @@ impl<'a> File<'a> {
         let mut closed = false;
         while let Some(marker) = markers.next() {
             match marker {
-                // SOI, RST and TEM: nothing follows.
+                // SOI, RST and TEM have no segment.
                 0xd8 | 0xd0..=0xd7 | 0x01 => continue,
                 0xd9 => {
                     closed = true;
@@ -88,7 +88,7 @@ impl<'a> File<'a> {
                         return Err(Format::Jpeg.corrupt("a second frame"));
                     }
                 }
-                // Behind the first scan, decoders have made up their minds.
+                // As in other decoders, application segments after the first scan are ignored.
                 _ if !has_begun => found.note_application(marker, segment),
                 _ => {}
             }
@@ -100,7 +100,7 @@ impl<'a> File<'a> {
             return Err(Format::Jpeg.corrupt("no scan before the end"));
         }
         let scans = scans.ok_or_else(|| Format::Jpeg.truncated())?;
-        // Some writers end a progressive file before the last refinement, and close it.
+        // Some writers omit the last refinement scans of a progressive file, and close the file.
         let is_whole = scans.are_complete() || (closed && scans.all_have_begun());
         match scans.into_parts() {
             (frame, Some(output)) if is_whole => Ok(Self { frame, output, found }),
@@ -108,8 +108,8 @@ impl<'a> File<'a> {
         }
     }
 
-    /// How colours are coded, as a transform of Adobe's APP14: 0 as they are (RGB, CMYK), 1 YCbCr, 2 YCCK.
-    /// `None` for grey. The rules are those of libjpeg.
+    /// The colour transform, with the values of Adobe's APP14: 0 is no transform (RGB, CMYK), 1 is YCbCr, 2
+    /// is YCCK. `None` for grey. The rules are those of libjpeg.
     pub(super) fn color_transform(&self) -> Option<u8> {
         let ids: Vec<u8> = self.frame.components.iter().map(|component| component.id).collect();
         match (ids.len(), self.found.adobe) {
@@ -129,7 +129,7 @@ impl<'a> Found<'a> {
         match (marker, segment) {
             (0xe0, [b'J', b'F', b'I', b'F', 0, ..]) => self.jfif = true,
             (0xe1, _) => self.metadata.add(segment),
-            // "Adobe", then version and flags in 6 bytes.
+            // "Adobe", then 6 bytes of version and flags.
             (0xee, [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..]) => {
                 self.adobe = Some(*transform)
             }
@@ -138,7 +138,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The size that the picture as it is stored will be scaled to.
+/// The size that the stored image, before it is turned upright, will be scaled to.
 fn stored(frame: &Frame, orientation: Orientation, target: Target<'_>) -> (u32, u32) {
     if orient::is_turned(orientation) {
         let (height, width) = target(frame.height, frame.width);

@@ -1,11 +1,11 @@
-//! The frame header: dimensions, components and how their blocks lie (ITU-T T.81, B.2.2 and A.1).
+//! The frame header: dimensions, components and the layout of their blocks (ITU-T T.81, B.2.2 and A.1).
 
 use memchr::memmem;
 
 use super::super::{Budget, Format};
 use crate::error::Error;
 
-/// Components of a frame, at most.
+/// Maximum number of components in a frame.
 pub(super) const MOST_COMPONENTS: usize = 4;
 
 /// A frame of 8-bit samples, sequential or progressive, Huffman-coded.
@@ -15,7 +15,7 @@ pub(super) struct Frame {
     pub(super) height: u32,
     /// 1 (grey), 3 (YCbCr or RGB) or 4 (CMYK or YCCK).
     pub(super) components: Vec<Component>,
-    /// Minimum coded units in a row and in a column of an interleaved scan.
+    /// Number of minimum coded units (MCUs) per row and per column of an interleaved scan.
     pub(super) mcus: (u32, u32),
 }
 
@@ -26,11 +26,11 @@ pub(super) struct Component {
     pub(super) sampling: (u32, u32),
     /// Number of its quantization table.
     pub(super) table: u8,
-    /// Blocks in a row and in a column that hold samples of the picture.
+    /// Blocks per row and per column that contain samples of the image.
     pub(super) blocks: (u32, u32),
-    /// Blocks in a row of whole minimum coded units.
+    /// Blocks per row, rounded up to whole MCUs.
     pub(super) stride: u32,
-    /// Blocks in a column of whole minimum coded units.
+    /// Blocks per column, rounded up to whole MCUs.
     pub(super) rows: u32,
 }
 
@@ -41,13 +41,13 @@ impl Component {
 }
 
 impl Frame {
-    /// Whether a marker starts a frame, of any kind.
+    /// Whether a marker starts a frame of any kind.
     pub(super) fn is_start(marker: u8) -> bool {
         matches!(marker, 0xc0..=0xc2) || unsupported(marker).is_some()
     }
 
-    /// Reads the segment of a start-of-frame marker; `segment` begins after its length, and `rest` follows it. Where the
-    /// height is 0, a DNL segment behind the first scan has it (B.2.5).
+    /// Reads the segment of a start-of-frame marker. `segment` begins after its length field, and `rest`
+    /// follows it. If the height is 0, a DNL segment after the first scan gives it (B.2.5).
     pub(super) fn read(marker: u8, segment: &[u8], rest: &[u8], budget: &mut Budget) -> Result<Self, Error> {
         if let Some(found) = unsupported(marker) {
             return Err(Error::UnsupportedFormat { found: found.into() });
@@ -72,7 +72,7 @@ impl Frame {
             || specs.chunks_exact(3).map(|spec| (u32::from(spec[1] >> 4), u32::from(spec[1] & 15)));
         let h_max = sampling().map(|(h, _)| h).max().unwrap_or(1);
         let v_max = sampling().map(|(_, v)| v).max().unwrap_or(1);
-        // A ratio that is no whole number is legal and refused by libjpeg as well.
+        // Ratios that are not integers are legal, but libjpeg refuses them as well.
         if sampling().any(|(h, v)| h == 0 || v == 0 || h > 4 || v > 4 || h_max % h != 0 || v_max % v != 0) {
             return Err(Format::Jpeg.corrupt("sampling factors that no decoder supports"));
         }
@@ -99,13 +99,13 @@ impl Frame {
     }
 }
 
-/// The height in the first DNL segment. No other data of a scan look like its marker and length.
+/// The height in the first DNL segment. No other data of a scan looks like its marker and length.
 fn number_of_lines(rest: &[u8]) -> Option<u16> {
     let at = memmem::find(rest, b"\xff\xdc\0\x04")? + 4;
     rest.get(at..)?.first_chunk().map(|two| u16::from_be_bytes(*two))
 }
 
-/// What a file with this start-of-frame marker is called, if it is of a kind that is not decoded.
+/// Describes a file with this start-of-frame marker, if its kind is not supported.
 fn unsupported(marker: u8) -> Option<&'static str> {
     match marker {
         0xc3 => Some("A lossless JPEG"),

@@ -1,7 +1,7 @@
-//! A picture at its full size, from all coefficients.
+//! Decodes an image at full size, from all coefficients.
 //!
-//! A sequential scan brings whole blocks, which become samples at once. The scans of a progressive file add to
-//! coefficients, which are kept until the last scan was read.
+//! A sequential scan contains whole blocks, which are converted to samples at once. The scans of a
+//! progressive file add to coefficients, which are kept until the last scan is read.
 
 use super::super::Format;
 use super::super::limits::check_memory;
@@ -20,16 +20,16 @@ pub(super) struct Full {
 
 struct Component {
     plane: Plane,
-    /// Blocks in a row.
+    /// Blocks per row.
     stride: usize,
-    /// What the coefficients are multiples of, by rows; `None` until a scan brings some.
+    /// The quantization steps, in row order; `None` until a scan of the component begins.
     steps: Option<[i16; 64]>,
-    /// Of each block of a progressive frame, by rows.
+    /// The coefficients of each block of a progressive frame, in row order.
     coefficients: Vec<[i16; 64]>,
 }
 
 impl Full {
-    /// Refuses what would take too much memory.
+    /// Fails if the image would take too much memory.
     pub(super) fn of(frame: &Frame) -> Result<Self, Error> {
         check(frame)?;
         let (largest, padded) = (frame.largest_sampling(), |blocks: u64| blocks as usize);
@@ -53,15 +53,15 @@ impl Full {
         Ok(Self { kept: Kept::new((8, 8)), components })
     }
 
-    /// Notes the table of a component whose first scan begins.
+    /// Records the quantization table of a component when its first scan begins.
     pub(super) fn begin(&mut self, position: usize, table: Option<&[u16; 64]>) {
         if let (Some(component), Some(table)) = (self.components.get_mut(position), table) {
-            // Steps of more than 15 bits are not for 8-bit samples.
+            // Steps of more than 15 bits do not occur with 8-bit samples.
             component.steps.get_or_insert_with(|| self.kept.by_rows(table).map(|step| step as i16));
         }
     }
 
-    /// Lets `walk` read the block with this index of a component.
+    /// Calls `walk` to read the block with this index of a component.
     #[inline(always)]
     pub(super) fn block(
         &mut self,
@@ -105,7 +105,7 @@ impl Full {
 }
 
 impl Component {
-    /// Makes samples of the coefficients that were kept, and frees these.
+    /// Converts the coefficients to samples, and frees the coefficients.
     fn finish(&mut self) -> Result<(), Error> {
         let coefficients = std::mem::take(&mut self.coefficients);
         if coefficients.is_empty() {
@@ -126,8 +126,9 @@ impl Component {
     }
 }
 
-/// Refuses what would take too much memory: the samples of all components and RGB; or, while a progressive picture is
-/// read, its coefficients, one bit for each, and the samples of one component.
+/// Fails if the image would take too much memory. This is the larger of two amounts: the samples of all
+/// components and RGB; or, while a progressive image is read, its coefficients, one bit for each, and the
+/// samples of one component.
 fn check(frame: &Frame) -> Result<(), Error> {
     let samples = frame.components.iter().map(|component| component.padded_blocks() * 64);
     let (all, most): (u64, u64) = (samples.clone().sum(), samples.max().unwrap_or(0));

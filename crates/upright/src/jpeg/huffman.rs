@@ -4,28 +4,28 @@ use std::sync::LazyLock;
 
 use super::bits::{Bits, Stop};
 
-/// Codes up to this length are found in one look.
+/// Codes up to this length are found with one table lookup.
 const FAST: u32 = 10;
 
-/// Several AC coefficients at a time, as far as they can be told from a few bits.
+/// Several AC coefficients that are decoded in one step from a few bits.
 #[derive(Clone, Copy, Default)]
-// One load for all three.
+// Aligned so that one load reads all three fields.
 #[repr(align(4))]
 pub(super) struct Leap {
-    /// How many bits they take; 0 if there is not even one.
+    /// Number of bits that they take; 0 if there is not even one coefficient.
     pub(super) bits: u8,
-    /// How many coefficients they are, zeros included: at most 63.
+    /// Number of coefficients, including zeros: at most 63.
     pub(super) coefficients: u8,
-    /// The block ends with them.
+    /// Whether the block ends after them.
     pub(super) ends: bool,
 }
 
-/// The leaps of a table; by default none, with which each coefficient is stepped over by itself.
+/// The leaps of a table. The default has none, so each coefficient is skipped by itself.
 #[derive(Default)]
 pub(super) struct Leaps(Vec<Leap>);
 
 impl Leaps {
-    /// What can be told of the next AC coefficients in one look, without stepping over them.
+    /// Looks up the next AC coefficients without skipping them.
     #[inline(always)]
     pub(super) fn next(&self, bits: &mut Bits<'_>) -> Leap {
         self.0.get(bits.peek_16() >> (16 - FAST)).copied().unwrap_or_default()
@@ -34,18 +34,18 @@ impl Leaps {
 
 /// A code for the symbols 0…255 with lengths of 1…16 bits.
 pub(super) struct Table {
-    /// For each prefix of `FAST` bits: length and symbol of the code that it begins with, or 0.
+    /// For each prefix of `FAST` bits: length and symbol of the code at its start, or 0.
     fast: [u16; 1 << FAST],
-    /// For each length: one more than its last code, left-aligned to 16 bits; 0 if there is none.
+    /// For each length: one more than its last code, left-aligned to 16 bits; 0 if there is no code.
     limit: [u32; 17],
-    /// For each length: what to add to a code to find its symbol.
+    /// For each length: the number to add to a code to get the index of its symbol.
     offset: [i32; 17],
     symbols: [u8; 256],
 }
 
 impl Table {
-    /// A table from the number of codes of each length and their symbols; `None` if there are more codes of a
-    /// length than bits can tell apart, or fewer symbols than codes.
+    /// Builds a table from the number of codes of each length and their symbols. `None` if a length has more
+    /// codes than its bits allow, or if the numbers of codes and symbols differ.
     pub(super) fn new(counts: &[u8; 16], codes: &[u8]) -> Option<Self> {
         let mut table = Self { fast: [0; 1 << FAST], limit: [0; 17], offset: [0; 17], symbols: [0; 256] };
         table.symbols.get_mut(..codes.len())?.copy_from_slice(codes);
@@ -74,7 +74,7 @@ impl Table {
         (index == codes.len()).then_some(table)
     }
 
-    /// For each prefix of `FAST` bits: as many AC coefficients as lie in it whole.
+    /// For each prefix of `FAST` bits: as many complete AC coefficients as it contains.
     pub(super) fn leaps(&self) -> Leaps {
         Leaps((0..1 << FAST).map(|prefix| self.leap_from(prefix)).collect())
     }
@@ -109,8 +109,8 @@ impl Table {
         Ok(symbol)
     }
 
-    /// Reads one symbol and steps over the bits that it announces: as many as its lower half says, be it that of
-    /// a DC or of an AC coefficient.
+    /// Reads one symbol and skips the bits that it announces. Their number is in the lower half of the
+    /// symbol, for both DC and AC coefficients.
     #[inline(always)]
     pub(super) fn coefficient(&self, bits: &mut Bits<'_>) -> Result<u32, Stop> {
         let next = bits.peek_16();
@@ -124,7 +124,8 @@ impl Table {
         Ok(symbol)
     }
 
-    /// Reads one symbol and the number that follows it, of as many bits as its lower half says (F.2.2.1).
+    /// Reads one symbol and the number that follows it. The lower half of the symbol is the length of the
+    /// number in bits (F.2.2.1).
     #[inline(always)]
     pub(super) fn value(&self, bits: &mut Bits<'_>) -> Result<(u32, i32), Stop> {
         let next = bits.peek_16();
@@ -134,12 +135,12 @@ impl Table {
         let size = symbol & 15;
         let number = bits.peek_after(length, size) as i32;
         bits.skip(length + size)?;
-        // EXTEND: what begins with a zero is negative.
+        // EXTEND: a number that begins with a zero bit is negative.
         let half = 1 << size >> 1;
         Ok((symbol, if number < half { number + 1 - (1 << size) } else { number }))
     }
 
-    /// The length of the code with which `next` begins, and its symbol.
+    /// The length and the symbol of the code at the start of `next`.
     #[inline(never)]
     fn long_symbol(&self, next: usize, is_near_end: bool) -> Result<(u32, u32), Stop> {
         for length in FAST + 1..=16 {
@@ -152,19 +153,20 @@ impl Table {
     }
 }
 
-/// Tables that a file may define, over and over. Each has to be built; an encoder writes at most two a scan.
+/// Maximum number of tables that a file may define, including redefinitions. Each has to be built; an encoder
+/// writes at most two per scan.
 const MAX_TABLES: usize = 1000;
 
-/// The tables that a file without tables means.
+/// The tables for a file that defines none.
 static STANDARD_TABLES: LazyLock<Tables> = LazyLock::new(|| {
     let mut tables = Tables::default();
-    // They are valid: a test says so.
+    // The tables are valid: a test checks this.
     let _ = tables.define(&STANDARD[4..]);
     tables
 });
 
-/// The current tables, by class (0: DC, 1: AC) and number. The standard table stands in for one that the file does not
-/// define.
+/// The current tables, by class (0: DC, 1: AC) and number. The standard table replaces one that the file does
+/// not define.
 #[derive(Default)]
 pub(super) struct Tables {
     slots: [[Option<Box<Table>>; 4]; 2],
@@ -179,7 +181,7 @@ impl Tables {
             let counts = rest.first_chunk::<16>()?;
             let total: usize = counts.iter().map(|&count| usize::from(count)).sum();
             let symbols = rest.get(16..16 + total)?;
-            // The symbol of a DC table is a number of bits.
+            // The symbol of a DC table is a number of bits, at most 15.
             if class == 0 && symbols.iter().any(|&symbol| symbol > 15) || self.count == MAX_TABLES {
                 return None;
             }
@@ -200,8 +202,8 @@ impl Tables {
     }
 }
 
-/// The tables of ITU-T T.81, K.3, as a DHT segment with its marker. Frames of Motion JPEG come without tables
-/// and mean these.
+/// The tables of ITU-T T.81, K.3, as a DHT segment with its marker. Motion JPEG frames contain no tables and
+/// rely on these.
 #[rustfmt::skip]
 pub(super) const STANDARD: [u8; 420] = [
     0xff, 0xc4, 0x01, 0xa2, 0x00, 0x00, 0x01, 0x05, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x00, 0x00, 0x00, 0x00,
@@ -245,7 +247,7 @@ mod tests {
 
     #[test]
     fn codes_of_every_length_are_read() {
-        // One code of each length, 0, 10, 110, …; the sixteen ones are no code.
+        // One code of each length, 0, 10, 110, …; sixteen ones are not a code.
         let symbols: Vec<u8> = (0..16).collect();
         let table = Table::new(&[1; 16], &symbols).unwrap();
         for symbol in 0..16u32 {

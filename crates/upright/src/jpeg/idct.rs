@@ -1,17 +1,18 @@
-//! Coefficients → samples, in blocks of any size up to 8 × 8: the inverse DCT.
+//! The inverse DCT: converts coefficients to samples, in blocks of any size up to 8 × 8.
 //!
-//! Of n samples in a row, x, and n coefficients, u (ITU-T T.81, A.3.3, with n for 8 in the cosine):
+//! For n samples x and n coefficients u in a row (ITU-T T.81, A.3.3, with n for 8 in the cosine):
 //!
 //! `sample(x) = Σ c(u) / 2 · coefficient(u) · cos((2x + 1) · u · π / 2n)`, c(0) = 1/√2, else 1
 //!
-//! The factor stays that of 8, so that a block without detail has the same samples at every size.
+//! The scale factor stays that of n = 8, so that a block without detail has the same samples at every size.
 
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
 
-/// All samples of a component.
+/// Computes all samples of a component.
 ///
-/// `size` is that of a block, columns and rows, each 1, 2, 4 or 8; `steps` and each block of `coefficients` hold as many
-/// values, by rows; `stride` is the number of blocks in a row.
+/// `size` is the size of a block, columns and rows, each 1, 2, 4 or 8. `steps` and each block of
+/// `coefficients` hold one value per sample of a block, in row order. `stride` is the number of blocks per
+/// row.
 pub(super) fn plane(size: (usize, usize), steps: &[u16], coefficients: &[i16], stride: usize) -> Vec<u8> {
     match size.0 {
         1 => with_columns::<1>(size.1, steps, coefficients, stride),
@@ -22,10 +23,11 @@ pub(super) fn plane(size: (usize, usize), steps: &[u16], coefficients: &[i16], s
     }
 }
 
-/// Far beyond what a coefficient of 8-bit samples can be, about 1,024, and so small that four can be added.
+/// The limit of a dequantized coefficient: far above the maximum for 8-bit samples, about 1,024, but small
+/// enough to add four without overflow.
 const LARGEST: i32 = 1 << 20;
 
-/// Blocks of 2 × 2: all cosines are 1/√8 or its opposite, so that sums are enough.
+/// Blocks of 2 × 2: all cosines are ±1/√8, so sums are enough.
 fn halves(steps: &[u16], coefficients: &[i16], stride: usize) -> Vec<u8> {
     let mut samples = vec![0; coefficients.len()];
     let block_rows = coefficients.chunks_exact(4 * stride).zip(samples.chunks_exact_mut(4 * stride));
@@ -35,7 +37,7 @@ fn halves(steps: &[u16], coefficients: &[i16], stride: usize) -> Vec<u8> {
         let (top, bottom) = samples.split_at_mut(2 * stride);
         let pairs = top.as_chunks_mut::<2>().0.iter_mut().zip(bottom.as_chunks_mut::<2>().0);
         for (block, (top, bottom)) in coefficients.as_chunks::<4>().0.iter().zip(pairs) {
-            // Only a broken file has larger ones.
+            // Only a broken file has larger values.
             let value = |at: usize| (i32::from(block[at]) * steps[at]).clamp(-LARGEST, LARGEST);
             let (mean, across, down, both) = (value(0) + 8 * 128 + 4, value(1), value(2), value(3));
             let sample = |sum: i32| (sum >> 3).clamp(0, 255) as u8;
@@ -79,7 +81,7 @@ fn block_of<const C: usize, const R: usize>(
     across: &[[f32; C]; C],
     down: &[[f32; R]; R],
 ) -> [[u8; C]; R] {
-    // A cast saturates.
+    // The cast saturates.
     let sample = |value: f32| (value + 128.5) as u8;
     let value = |at: usize| f32::from(block[at]) * steps[at];
     if block[1..].iter().all(|&coefficient| coefficient == 0) {
@@ -101,7 +103,7 @@ fn block_of<const C: usize, const R: usize>(
     sums.map(|row| row.map(sample))
 }
 
-/// `c(u) / 2 · cos((2x + 1) · u · π / 2n)`, for each u a row of x.
+/// `c(u) / 2 · cos((2x + 1) · u · π / 2n)`: for each u, a row of x.
 fn cosines<const N: usize>() -> [[f32; N]; N] {
     std::array::from_fn(|u| {
         let scale = if u == 0 { FRAC_1_SQRT_2 / 2.0 } else { 0.5 };
@@ -131,7 +133,7 @@ mod tests {
 
     #[test]
     fn each_of_four_coefficients_has_its_own_pattern() {
-        // The signs are those of the four samples, row by row.
+        // The signs of the four samples, row by row.
         for (at, signs) in [(1, [1, -1, 1, -1]), (2, [1, 1, -1, -1]), (3, [1, -1, -1, 1])] {
             let mut coefficients = vec![0; 4];
             coefficients[at] = 10;
@@ -143,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_slow_cosine_is_the_same_slope_at_every_size() {
-        // 480 / 2 · c(0) / 2 = 84.9 is the height of the cosine; 129 lies in its middle.
+        // The amplitude of the cosine is 480 / 2 · c(0) / 2 = 84.9, around a mean of 129.
         let cosines = [(2, f64::from(FRAC_1_SQRT_2)), (4, 0.6533), (8, 0.6407)];
         for (size, right) in cosines.map(|(size, mean)| (size, 129.0 + 84.9 * mean)) {
             let mut coefficients = vec![0; size * size];

@@ -1,12 +1,13 @@
-//! The inverse DCT of 8 × 8 blocks, bit for bit as libjpeg's default (`jidctint.c`, "islow") computes it.
+//! The inverse DCT of 8 × 8 blocks, with the same result, bit for bit, as libjpeg's default (`jidctint.c`,
+//! "islow").
 //!
-//! The algorithm is that of Loeffler, Ligtenberg and Moschytz (ICASSP 1989), with constants of 13 bits. It is written
-//! so that every product is one of two 16-bit numbers, and so that eight columns are computed alike: the compiler
-//! then uses vectors of 16-bit numbers.
+//! The algorithm is by Loeffler, Ligtenberg and Moschytz (ICASSP 1989), with constants of 13 bits. Every
+//! product has two 16-bit factors, and eight columns are computed in the same way, so that the compiler uses
+//! vectors of 16-bit numbers.
 
-/// Bits of fraction of the constants.
+/// Fractional bits of the constants.
 const CONST_BITS: i32 = 13;
-/// Bits of fraction that the first pass leaves for the second.
+/// Fractional bits that the first pass keeps for the second.
 const PASS1_BITS: i32 = 2;
 
 const FIX_0_298: i16 = 2446;
@@ -22,8 +23,9 @@ const FIX_2_053: i16 = 16819;
 const FIX_2_562: i16 = 20995;
 const FIX_3_072: i16 = 25172;
 
-/// Turns a block of coefficients into samples, both by rows. `steps` are those of the quantization table, by rows.
-/// `samples` begins at the block's first sample; `stride` samples lie between the starts of two rows.
+/// Converts a block of coefficients to samples, both in row order. `steps` are the quantization steps, in row
+/// order. `samples` begins at the first sample of the block; `stride` is the distance between the starts of
+/// two rows.
 #[inline]
 pub(super) fn block(coefficients: &[i16; 64], steps: &[i16; 64], samples: &mut [u8], stride: usize) {
     let rows = samples.chunks_mut(stride).take(8).filter_map(<[u8]>::first_chunk_mut::<8>);
@@ -68,7 +70,8 @@ fn pass<const SHIFT: i32>(rows: &[[i16; 8]; 8]) -> [[i16; 8]; 8] {
     for lane in 0..8 {
         let [in0, in1, in2, in3, in4, in5, in6, in7] = std::array::from_fn(|row| rows[row][lane]);
 
-        // Even part. Half a unit of the result is added to what goes into every output.
+        // Even part. The rounding term, half a unit of the result, is added here so that it reaches every
+        // output.
         let half = 1 << (SHIFT - 1);
         let tmp2 = product(in2, FIX_0_541) + product(in6, FIX_0_541 - FIX_1_847);
         let tmp3 = product(in2, FIX_0_541 + FIX_0_765) + product(in6, FIX_0_541);

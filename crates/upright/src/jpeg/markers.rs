@@ -1,6 +1,6 @@
 //! Markers and their segments (ITU-T T.81, B.1.1).
 
-/// A walk from marker to marker.
+/// Iterates over the markers.
 pub(super) struct Markers<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -11,23 +11,23 @@ impl<'a> Markers<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// The next marker, over fill bytes and whatever else is in between; `None` at the end
-    /// of the file.
+    /// Returns the next marker, skipping fill bytes and anything else before it; `None` at the end of the
+    /// file.
     pub(super) fn next(&mut self) -> Option<u8> {
         loop {
             self.at += self.rest().iter().position(|&byte| byte == 0xff)?;
             self.at += self.rest().iter().position(|&byte| byte != 0xff)?;
             let marker = *self.rest().first()?;
             self.at += 1;
-            // A zero after 0xff is stuffing, left over from a scan.
+            // A zero after 0xff is byte stuffing, left over from a scan.
             if marker != 0 {
                 return Some(marker);
             }
         }
     }
 
-    /// The segment that follows the marker, without its length; `None` if the file ends before it does. A
-    /// length that does not even count itself is taken as an empty segment.
+    /// The segment that follows the marker, without its length field; `None` if the file ends before the
+    /// segment does. A length below 2, which does not even cover the length field, means an empty segment.
     pub(super) fn segment(&mut self) -> Option<&'a [u8]> {
         let length = self.rest().first_chunk::<2>().map(|two| usize::from(u16::from_be_bytes(*two)))?.max(2);
         let segment = self.rest().get(2..length)?;
@@ -35,12 +35,12 @@ impl<'a> Markers<'a> {
         Some(segment)
     }
 
-    /// What has not been walked over.
+    /// The bytes that were not parsed yet.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    /// Steps over `count` bytes of a scan.
+    /// Skips `count` bytes of a scan.
     pub(super) fn step_over(&mut self, count: usize) {
         self.at += count;
     }

@@ -1,16 +1,18 @@
-//! JPEG: markers, scans, pixels.
+//! JPEG decoder: markers, scans, pixels.
 //!
-//! libjpeg does not fail on a file that was cut: it fills in grey, and grey gets a confident wrong label. Here every
-//! block must be there: a missing last byte is found, and a missing EOI changes nothing. A progressive file that was cut
-//! exactly between two scans and closed again with an EOI is accepted: nothing tells it from a file that was written so.
+//! libjpeg does not fail on a truncated file. It fills the rest with grey, and the model would give the grey
+//! a confident wrong label. This decoder requires every block: even one missing byte at the end is an error,
+//! but a missing EOI is not. One truncated file is accepted: a progressive file that was cut exactly between
+//! two scans and then closed with an EOI. It cannot be told from a file that was written that way.
 //!
-//! The walk over the scans (`file`, `scan`, `blocks`) also bounds the work: dimensions, memory, the number of scans and
-//! the blocks that they visit. It gives the coefficients to an `output`: at full size (`full`) their samples, upsampled
-//! (`upsample`) and converted (`color`), are those of libjpeg-turbo, bit for bit; where a much smaller picture will do,
-//! only the few coefficients of one of a half, a quarter or an eighth of the size are kept (`reduced`, `idct`).
+//! The scan decoder (`file`, `scan`, `blocks`) also limits the work: dimensions, memory, the number of scans,
+//! and the blocks that they visit. It passes the coefficients to an `output`. At full size (`full`), the
+//! samples are upsampled (`upsample`) and converted (`color`) with the same result as libjpeg-turbo, bit for
+//! bit. If a much smaller image is enough, only the few coefficients for a half, a quarter or an eighth of
+//! the size are kept (`reduced`, `idct`).
 //!
-//! One thing differs from libjpeg: it smooths the blocks of a progressive file whose scans do not bring all
-//! coefficients. Such pictures are rare, and their labels do not depend on it.
+//! There is one difference from libjpeg: it smooths the blocks of a progressive file whose scans do not
+//! contain all coefficients. Such images are rare, and their labels do not depend on the smoothing.
 
 mod bits;
 mod blocks;

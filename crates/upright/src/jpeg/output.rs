@@ -1,23 +1,23 @@
-//! Where the coefficients of the scans go: to a picture at full size, or to a smaller copy.
+//! Receives the coefficients of the scans, for an image at full size or for a smaller copy.
 
 use super::bits::Stop;
 use super::coefficients::Block;
 use super::full::Full;
 use super::reduced::Reduced;
 
-/// The picture that is being made.
+/// The image that is being decoded.
 pub(super) enum Output {
     Full(Full),
     Reduced(Reduced),
 }
 
 impl Output {
-    /// Whether some coefficients are not wanted.
+    /// Whether some coefficients are not needed.
     pub(super) fn is_reduced(&self) -> bool {
         matches!(self, Self::Reduced(_))
     }
 
-    /// Notes the quantization table of a component whose scan begins. The first one counts.
+    /// Records the quantization table of a component when a scan begins. Only the first table is used.
     pub(super) fn begin(&mut self, position: usize, table: Option<&[u16; 64]>) {
         match self {
             Self::Full(full) => full.begin(position, table),
@@ -25,7 +25,7 @@ impl Output {
         }
     }
 
-    /// Lets `walk` read the block with this index of a component.
+    /// Calls `walk` to read the block with this index of a component.
     #[inline(always)]
     pub(super) fn block(
         &mut self,

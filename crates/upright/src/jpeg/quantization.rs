@@ -1,14 +1,14 @@
 //! Quantization tables (ITU-T T.81, B.2.4.1).
 
-/// The tables that are in force, by number.
+/// The current tables, by number.
 #[derive(Default)]
 pub(super) struct Quantization {
     tables: [Option<[u16; 64]>; 4],
 }
 
 impl Quantization {
-    /// Reads a DQT segment, without marker and length, up to where it makes no sense: whether its tables are needed
-    /// shows later.
+    /// Reads a DQT segment, without marker and length. Stops at invalid data without an error: a missing
+    /// table is reported later, if a scan needs it.
     pub(super) fn define(&mut self, mut segment: &[u8]) {
         while let Some((&head, rest)) = segment.split_first() {
             let mut table = [0; 64];
@@ -26,7 +26,7 @@ impl Quantization {
         }
     }
 
-    /// The steps of the 64 coefficients, in the order of a scan.
+    /// The quantization steps of the 64 coefficients, in scan order.
     pub(super) fn get(&self, number: u8) -> Option<&[u16; 64]> {
         self.tables.get(usize::from(number))?.as_ref()
     }

@@ -1,10 +1,13 @@
-//! A picture at a half, a quarter or an eighth of its size, without ever having it whole.
+//! Decodes an image at a half, a quarter or an eighth of its size, without decoding it at full size first.
 //!
-//! A block of 8 × 8 samples is the sum of 64 cosines. The same block of n × n samples is the sum of the n × n slowest
-//! ones, at the positions of n samples (the scaled inverse DCT of libjpeg's `jddctmgr.c` and `jidctred.c`). So the walk
-//! keeps only these coefficients, and the others are stepped over. Where chroma has fewer samples than luma, its
-//! blocks are reduced less, and all components come out at one size; but where even its reduced samples are more than the
-//! resize needs, they are repeated instead.
+//! A block of 8 × 8 samples is the sum of 64 cosines. The same block with n × n samples is the sum of the
+//! n × n cosines of the lowest frequencies, taken at the positions of the n samples (the scaled inverse DCT
+//! of libjpeg's `jddctmgr.c` and `jidctred.c`). So only these coefficients are kept, and the others are
+//! skipped.
+//!
+//! If chroma has fewer samples than luma, its blocks are reduced less, so that all components have the same
+//! size in the end. But if chroma has enough samples for the resize even when it is reduced as much as luma,
+//! it is reduced that much, and its samples are repeated.
 
 use ::image::RgbImage;
 
@@ -14,16 +17,16 @@ use super::frame::{Component, Frame, MOST_COMPONENTS};
 use super::{color, idct};
 use crate::error::Error;
 
-/// The reduced picture keeps at least this many pixels for each of those that it will be scaled to, across and down:
-/// so nearly nothing of the filter that scales it is lost.
+/// Minimum number of pixels in the reduced image per pixel of the final size, across and down. This keeps
+/// nearly all of the effect of the filter that scales the image.
 const PIXELS_FOR_ONE: f64 = 2.0;
 
-/// The samples of chroma that are enough for each pixel that the picture will be scaled to, across and down.
+/// Number of chroma samples that are enough per pixel of the final size, across and down.
 const CHROMA_FOR_ONE: f64 = 1.4;
 
-/// The coefficients that are kept of each component.
+/// The coefficients that are kept of all components.
 pub(super) struct Reduced {
-    /// 2, 4 or 8: a pixel stands for as many of the picture, across and down.
+    /// 2, 4 or 8: a pixel covers `factor` pixels of the image, across and down.
     factor: u32,
     planes: Vec<Plane>,
 }
@@ -31,19 +34,19 @@ pub(super) struct Reduced {
 /// The coefficients that are kept of one component.
 struct Plane {
     kept: Kept,
-    /// How many pixels of the reduced picture a sample is for, across and down.
+    /// Number of pixels of the reduced image per sample, across and down.
     repeat: (usize, usize),
-    /// Blocks in a row.
+    /// Blocks per row.
     stride: usize,
-    /// What the coefficients are multiples of, in the order of a scan; `None` until a scan brings some.
+    /// The quantization steps, in scan order; `None` until a scan of the component begins.
     steps: Option<[u16; 64]>,
-    /// Of each block, as [`Kept`] orders them.
+    /// The coefficients of each block, in the order of [`Kept`].
     coefficients: Vec<i16>,
 }
 
 impl Reduced {
-    /// The largest reduction with which a picture may be scaled to the given size as well as without; `None` if there
-    /// is none. `target` is that of the stored picture, not of the upright one.
+    /// Chooses the largest reduction that is as good as none for an image that is scaled to `target`; `None`
+    /// if there is none. `target` refers to the stored image, not to the upright one.
     pub(super) fn choose(frame: &Frame, target: (u32, u32)) -> Option<Self> {
         let suffices = |side: u32, target: u32, factor: u32| {
             f64::from(side) >= f64::from(target) * PIXELS_FOR_ONE * f64::from(factor)
@@ -54,11 +57,11 @@ impl Reduced {
         fitting.into_iter().find_map(|factor| Self::by(frame, factor, target))
     }
 
-    /// `None` where a component has so few samples that even its whole blocks are too small, or their number does not
-    /// go into 8.
+    /// `None` if a component has so few samples that even its whole blocks are too small, or if the number of
+    /// samples does not divide 8.
     fn by(frame: &Frame, factor: u32, target: (u32, u32)) -> Option<Self> {
         let largest = frame.largest_sampling();
-        // Samples of a block, and pixels for each.
+        // Samples per side of a block, and pixels per sample.
         let samples = |side: u32, target: u32, fewer: u32| {
             let enough = f64::from(side) >= f64::from(target) * CHROMA_FOR_ONE * f64::from(factor * fewer);
             let (samples, repeat) = if enough { (8 / factor, fewer) } else { (8 / factor * fewer, 1) };
@@ -74,7 +77,7 @@ impl Reduced {
                 repeat: (across, down),
                 stride: component.stride as usize,
                 steps: None,
-                // Within the limits: fewer coefficients than the picture has samples.
+                // Within the memory limits: there are fewer coefficients than samples in the image.
                 coefficients: vec![0; component.padded_blocks() as usize * columns * rows],
             })
         };
@@ -86,14 +89,14 @@ impl Reduced {
         self.factor
     }
 
-    /// Notes the table of a component whose first scan begins.
+    /// Records the quantization table of a component when its first scan begins.
     pub(super) fn begin(&mut self, position: usize, table: Option<&[u16; 64]>) {
         if let Some(plane) = self.planes.get_mut(position) {
             plane.steps = plane.steps.or(table.copied());
         }
     }
 
-    /// A block of a component.
+    /// The block with this index of a component.
     #[inline(always)]
     pub(super) fn block(&mut self, position: usize, index: usize) -> Option<Block<'_>> {
         let Plane { kept, coefficients, .. } = self.planes.get_mut(position)?;
@@ -102,7 +105,7 @@ impl Reduced {
         Some(Block::new(kept, coefficients))
     }
 
-    /// The reduced picture: its sides are those of the picture, divided and rounded up.
+    /// The reduced picture. Its sides are those of the image, divided by the factor and rounded up.
     pub(super) fn picture(self, frame: &Frame, transform: Option<u8>) -> Result<RgbImage, Error> {
         let (width, height) = (frame.width.div_ceil(self.factor), frame.height.div_ceil(self.factor));
         let planes = self.planes.iter().map(Plane::samples).collect::<Option<Vec<_>>>();
@@ -122,21 +125,21 @@ impl Reduced {
 }
 
 impl Plane {
-    /// All samples, row by row, those of the last blocks included; `None` where no scan came.
+    /// All samples, row by row, including the padding in the last blocks; `None` if no scan delivered any.
     fn samples(&self) -> Option<Vec<u8>> {
         let steps = self.kept.by_rows(&self.steps?);
         let length = self.kept.size.0 * self.kept.size.1;
         Some(idct::plane(self.kept.size, &steps[..length], &self.coefficients, self.stride))
     }
 
-    /// The samples for row `y` of the reduced picture: at least one for each of its pixels. `row` is for their storage.
+    /// The samples for row `y` of the reduced image: at least one per pixel. `row` is a buffer.
     fn repeated_row<'a>(&self, samples: &'a [u8], y: usize, row: &'a mut Vec<u8>) -> &'a [u8] {
         let (across, down) = self.repeat;
         let samples = samples.chunks_exact(self.stride * self.kept.size.0).nth(y / down).unwrap_or_default();
         if across == 1 {
             return samples;
         }
-        // The rows between are as the first one.
+        // The rows in between are the same as the first one.
         if y.is_multiple_of(down) {
             row.clear();
             match across {

@@ -1,7 +1,7 @@
-//! The walk through the entropy-coded data of the scans, which tells whether every block is there.
+//! Decodes the entropy-coded data of the scans, and checks that every block is present.
 //!
-//! The coefficients go to an [`Output`]. Of those of a progressive frame, a bit is kept as well that says whether they
-//! are zero, because the length of a refinement depends on it (ITU-T T.81, G.1.2.3).
+//! The coefficients go to an [`Output`]. For a progressive frame, a bit mask also records which coefficients
+//! are nonzero, because the length of a refinement depends on it (ITU-T T.81, G.1.2.3).
 
 use super::super::Format;
 use super::bits::{Bits, Stop};
@@ -12,36 +12,37 @@ use super::output::Output;
 use super::quantization::Quantization;
 use crate::error::Error;
 
-/// Scans of a file. Encoders write about ten.
+/// Maximum number of scans in a file. Encoders write about ten.
 const MAX_SCANS: usize = 100;
 
-/// Blocks that all scans together may visit. Fourteen scans of 64 million pixels, each of all three components at full
-/// size, visit 42 million; a file of a few kilobytes can ask for a hundred times as many.
+/// Maximum number of blocks that all scans together may visit. Fourteen scans of 64 million pixels, each of
+/// all three components at full size, visit 42 million. A file of a few kilobytes can ask for a hundred times
+/// as many.
 const MAX_VISITS: u64 = 60_000_000;
 
-/// Bit position of a coefficient that no scan has brought yet.
+/// Marks a coefficient that no scan has delivered yet.
 const ABSENT: u8 = u8::MAX;
 
 /// A scan header (B.2.3).
 pub(super) struct Scan {
-    /// For each component: its position in the frame, and the numbers of its DC and AC table.
+    /// For each component: its position in the frame, and the numbers of its DC and AC tables.
     pub(super) components: Vec<(usize, usize, usize)>,
     /// First and last coefficient, in zigzag order.
     pub(super) band: (usize, usize),
-    /// Whether earlier scans have brought the higher bits of these coefficients.
+    /// Whether earlier scans have delivered the higher bits of these coefficients.
     pub(super) refines: bool,
-    /// The lowest bit that this scan brings.
+    /// The lowest bit that this scan delivers.
     pub(super) low: u8,
 }
 
-/// The frame and what the scans so far have brought of it.
+/// The frame, and what its scans have delivered so far.
 pub(super) struct Scans {
     frame: Frame,
-    /// For each component and coefficient: the lowest bit that is there, or `ABSENT`.
+    /// For each component and coefficient: the lowest bit delivered so far, or `ABSENT`.
     bits: Vec<[u8; 64]>,
-    /// For each component and block of a progressive frame: which coefficients are not zero.
+    /// For each component and block of a progressive frame: a bit mask of the nonzero coefficients.
     nonzero: Vec<Vec<u64>>,
-    /// Where the coefficients go; `None` until the first scan begins.
+    /// Receives the coefficients; `None` until the first scan begins.
     output: Option<Output>,
     count: usize,
     visits: u64,
@@ -64,7 +65,7 @@ impl Scans {
         &self.frame
     }
 
-    /// Gives the coefficients of the scans to come to `output`.
+    /// Sends the coefficients of the following scans to `output`.
     pub(super) fn write_to(&mut self, output: Output) {
         self.output = Some(output);
     }
@@ -73,17 +74,17 @@ impl Scans {
         (self.frame, self.output)
     }
 
-    /// Every coefficient of every component is there, to the last bit.
+    /// Whether every bit of every coefficient of every component is present.
     pub(super) fn are_complete(&self) -> bool {
         self.bits.iter().flatten().all(|&bit| bit == 0)
     }
 
-    /// Every component is there, if only coarsely.
+    /// Whether every component is present, at least coarsely.
     pub(super) fn all_have_begun(&self) -> bool {
         self.bits.iter().all(|bits| bits[0] != ABSENT)
     }
 
-    /// Reads a scan header; `segment` begins after its length.
+    /// Reads a scan header; `segment` begins after its length field.
     pub(super) fn begin(&self, segment: &[u8]) -> Result<Scan, Error> {
         let corrupt = |cause: &'static str| Format::Jpeg.corrupt(cause);
         if self.count == MAX_SCANS {
@@ -107,7 +108,7 @@ impl Scans {
             return Err(corrupt("a scan of no component"));
         }
         if !self.frame.progressive {
-            // The other fields mean nothing here, and some encoders leave them at zero.
+            // The other fields have no meaning in a sequential frame, and some encoders leave them at zero.
             return Ok(Scan { components, band: (0, 63), refines: false, low: 0 });
         }
         let (first, last, high, low) = (first.into(), last.into(), approximation >> 4, approximation & 15);
@@ -118,8 +119,8 @@ impl Scans {
         Ok(Scan { components, band: (first, last), refines: high != 0, low })
     }
 
-    /// The component that a scan selects by its id. Some cameras give several components one id: such a scan takes them in
-    /// their order, those first that no scan has brought yet.
+    /// The component that a scan selects by its id. Some cameras give several components the same id. A scan
+    /// of a sequential frame then takes them in order, starting with those that no scan has delivered yet.
     fn position(&self, id: u8, is_taken: impl Fn(usize) -> bool) -> Option<usize> {
         let mut positions = (0..self.frame.components.len())
             .filter(|&position| self.frame.components[position].id == id && !is_taken(position));
@@ -127,7 +128,7 @@ impl Scans {
         positions.find(|&position| !self.frame.progressive && self.bits[position][0] == ABSENT).or(first)
     }
 
-    /// Walks through the data of a scan. Gives their length, up to the marker that follows.
+    /// Decodes the data of a scan. Returns the length of the data, up to the next marker.
     pub(super) fn walk(
         &mut self,
         scan: &Scan,
@@ -146,7 +147,7 @@ impl Scans {
         }
         if scan.band.0 > 0 {
             let (position, ..) = scan.components[0];
-            // A vector is empty until its component has AC coefficients.
+            // The vector stays empty until its component has AC coefficients.
             let length = self.frame.components[position].padded_blocks() as usize;
             self.nonzero[position].resize(length, 0);
         }
@@ -166,7 +167,7 @@ impl Scans {
         }
 
         if let [(position, ..)] = scan.components[..] {
-            // Not interleaved: the blocks that hold samples, in the order in which they lie.
+            // Not interleaved: only the blocks that contain samples, row by row.
             let component = &self.frame.components[position];
             let (columns, rows) = component.blocks;
             let nonzero = &mut self.nonzero[position];
@@ -179,7 +180,7 @@ impl Scans {
                 }
             }
         } else {
-            // Interleaved: each unit holds a rectangle of blocks of each component.
+            // Interleaved: each MCU holds a rectangle of blocks of each component.
             for (unit_row, unit) in
                 (0..self.frame.mcus.1).flat_map(|row| (0..self.frame.mcus.0).map(move |unit| (row, unit)))
             {
@@ -208,7 +209,7 @@ impl Scans {
     }
 }
 
-/// Restart markers (E.1.4), which stand between units at a fixed interval.
+/// Restart markers (E.1.4), which separate units at a fixed interval.
 struct Restarts {
     /// Units between two markers; `None` if there are no markers.
     interval: Option<u16>,
@@ -224,7 +225,7 @@ impl Restarts {
     fn before_unit(&mut self, bits: &mut Bits<'_>, blocks: &mut Blocks<'_>) -> Result<(), Stop> {
         let Some(interval) = self.interval else { return Ok(()) };
         if self.left == 0 {
-            // Only that it is there counts: where the numbers are wrong, decoders go on all the same.
+            // Only the presence of the marker matters. Like other decoders, this one ignores its number.
             if !matches!(bits.marker(), Some(0xd0..=0xd7)) {
                 return Err(Stop::Missing);
             }

@@ -1,16 +1,17 @@
-//! Chroma at full size, as libjpeg-turbo's defaults make it (`jdsample.c`, "fancy" upsampling).
+//! Upsamples chroma to full size, as libjpeg-turbo does by default (`jdsample.c`, "fancy" upsampling).
 //!
-//! Where chroma has half the samples across, down, or both, a sample is interpolated from its neighbours with the
-//! weights 3/4 and 1/4. At any other ratio, and across where a component has at most 2 columns, samples are repeated.
+//! If chroma has half the samples across, down, or both, each sample is interpolated from its neighbours with
+//! the weights 3/4 and 1/4. For any other ratio, and across if a component has at most 2 columns, samples are
+//! repeated.
 
 /// One component's samples.
 pub(super) struct Plane {
-    /// By rows; a row is `stride` samples long.
+    /// In rows of `stride` samples.
     pub(super) samples: Vec<u8>,
     pub(super) stride: usize,
-    /// Columns and rows that belong to the picture. What lies beyond is never looked at.
+    /// Columns and rows that belong to the image. Samples beyond them are never read.
     pub(super) size: (usize, usize),
-    /// How many pixels a sample stands for, across and down.
+    /// Number of pixels per sample, across and down.
     pub(super) ratio: (usize, usize),
 }
 
@@ -20,11 +21,11 @@ impl Plane {
         self.samples.get(start..start + self.size.0).unwrap_or_default()
     }
 
-    /// The samples for row `y` of the picture: at least one for each pixel. `row` and `sums` are for their storage.
+    /// The samples for row `y` of the image: at least one per pixel. `row` and `sums` are buffers.
     pub(super) fn upsampled<'a>(&'a self, y: usize, row: &'a mut Vec<u8>, sums: &mut Vec<u16>) -> &'a [u8] {
         let (across, down) = self.ratio;
         let near = self.row(y / down);
-        // Beyond the edges the outermost rows are repeated.
+        // Beyond the edges, the outermost rows are repeated.
         let far = || self.row(if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { y / 2 + 1 });
         let is_wide = self.size.0 > 2;
         row.clear();
@@ -55,8 +56,9 @@ impl Plane {
     }
 }
 
-/// Doubles a row of `from`: to the left and to the right of each centre a value of 3/4 of it and 1/4 of the neighbour.
-/// `biases` round the left and the right one. A result is shifted right by `SHIFT` bits. `from` has at least two values.
+/// Doubles the row `from`. Each value becomes two: 3/4 of it plus 1/4 of its left neighbour, and 3/4 of it
+/// plus 1/4 of its right neighbour. `biases` are the rounding terms of these two. Each result is shifted
+/// right by `SHIFT` bits. `from` has at least two values.
 fn twice<const SHIFT: u32>(from: &[u16], biases: (u16, u16), to: &mut Vec<u8>) {
     let (left, right) = biases;
     let pair = |before: u16, center: u16, after: u16| {
@@ -64,7 +66,7 @@ fn twice<const SHIFT: u32>(from: &[u16], biases: (u16, u16), to: &mut Vec<u8>) {
     };
     to.resize(2 * from.len(), 0);
     let pairs = to.as_chunks_mut::<2>().0;
-    // At both ends the outermost value stands for the neighbour that is not there.
+    // At both ends, the outermost value replaces the missing neighbour.
     if let ([first_pair, inner @ .., last_pair], [first, second, ..], [.., before, last]) =
         (pairs, from, from)
     {

@@ -1,9 +1,9 @@
-//! PNG: a walk over the chunks, then row by row into RGB.
+//! PNG: parses the chunks, then decodes row by row into RGB.
 //!
-//! The walk checks the CRC of what the pixels depend on and passes on nothing but `IHDR`, `PLTE`, `tRNS` and
-//! `IDAT`: the profile in `iCCP` is never inflated, and of the texts only the beginning of one that may hold the
-//! orientation. Of an APNG that leaves the default image, which is its first frame. Rows are converted one at a time, so 16-bit RGBA takes no more
-//! memory than 8-bit RGB.
+//! The parser checks the CRC of the chunks that affect the pixels. It passes only `IHDR`, `PLTE`, `tRNS` and
+//! `IDAT` to the decoder. The profile in `iCCP` is never inflated. Text is read only if it may hold the
+//! orientation, and then only its beginning. For an APNG, the result is the default image, which is its first
+//! frame. Rows are converted one at a time, so 16-bit RGBA takes no more memory than 8-bit RGB.
 
 mod text;
 
@@ -21,17 +21,17 @@ use crate::error::Error;
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// Bytes of an `IHDR`; what follows in it is of no use.
+/// Size of `IHDR` in bytes. Anything after these bytes is ignored.
 const IHDR_BYTES: usize = 13;
 
-/// Keywords of texts that hold EXIF or XMP.
+/// Keywords of text chunks that hold EXIF or XMP.
 const RAW_PROFILES: [&[u8]; 3] =
     [b"Raw profile type exif", b"Raw profile type APP1", b"Raw profile type xmp"];
 
-/// How many of these texts are read; each can take a megabyte.
+/// Maximum number of these texts that are read; each can take a megabyte.
 const MAX_RAW_PROFILES: usize = 4;
 
-/// Pixels in one row: the decoder holds several rows, at up to 8 bytes a pixel.
+/// Maximum number of pixels per row. The decoder holds several rows, at up to 8 bytes per pixel.
 const MAX_WIDTH: u32 = 2_000_000;
 
 pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Orientation), Error> {
@@ -39,7 +39,7 @@ pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Ori
     let head = file.head()?;
     let mut decoder = Decoder::new(file.splice(&head));
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    // The walk has checked those that matter.
+    // The parser has already checked the CRCs that matter.
     decoder.ignore_checksums(true);
     let mut reader = decoder.read_info().map_err(|error| file.refuse(error))?;
     let (width, height) = (reader.info().width, reader.info().height);
@@ -60,7 +60,7 @@ fn read_rows<R: io::BufRead + io::Seek>(reader: &mut Reader<R>) -> Result<Vec<u8
         }
         return Ok(pixels);
     }
-    // Rows of a pass are shorter than the picture is wide, and are spread over it afterwards.
+    // Rows of an interlacing pass are shorter than the image, and are spread over it afterwards.
     let mut row = vec![0; width * channels];
     let mut rgb = vec![0; if interlaced { width * 3 } else { 0 }];
     let rows = if interlaced { rows_of_passes(width, height) } else { height };
@@ -76,9 +76,10 @@ fn read_rows<R: io::BufRead + io::Seek>(reader: &mut Reader<R>) -> Result<Vec<u8
     Ok(pixels)
 }
 
-/// Rows of all seven passes of Adam7. To ask for one more would make the decoder look for the end of the file.
+/// Number of rows in all seven Adam7 passes. Asking for one more row would make the decoder look for the end
+/// of the file.
 fn rows_of_passes(width: usize, height: usize) -> usize {
-    // First column, first row, and every how many rows there is one.
+    // First column, first row, and row step of each pass.
     const PASSES: [(usize, usize, usize); 7] =
         [(0, 0, 8), (4, 0, 8), (0, 4, 8), (2, 0, 4), (0, 2, 4), (1, 0, 2), (0, 1, 2)];
     PASSES
@@ -88,18 +89,18 @@ fn rows_of_passes(width: usize, height: usize) -> usize {
         .sum()
 }
 
-/// What the walk found.
+/// The result of parsing the chunks.
 #[derive(Default)]
 struct File<'a> {
-    /// What is in `IHDR`, `PLTE` and `tRNS`; empty where there is none.
+    /// Contents of `IHDR`, `PLTE` and `tRNS`; empty if the chunk is missing.
     header: &'a [u8],
     palette: &'a [u8],
     transparency: &'a [u8],
-    /// What is in the `IDAT` chunks.
+    /// Contents of the `IDAT` chunks.
     data: Vec<&'a [u8]>,
     exif: Option<&'a [u8]>,
     xmp: Option<Text<'a>>,
-    /// EXIF and XMP as ImageMagick and ExifTool write them into texts.
+    /// EXIF and XMP in text chunks, as ImageMagick and ExifTool write them.
     raw_profiles: Vec<Text<'a>>,
     /// The file ends before its `IEND`.
     is_cut: bool,
@@ -124,7 +125,7 @@ impl<'a> File<'a> {
                     return Err(Format::Png.corrupt("wrong CRC of a chunk that makes the pixels"));
                 }
                 b"IHDR" if file.header.is_empty() && chunk.crc.is_some() => file.header = chunk.data,
-                // These two are of use only before the pixels, and only whole.
+                // These two chunks count only if they are complete and come before the pixels.
                 b"PLTE" if file.may_have(file.palette, &chunk) => file.palette = chunk.data,
                 b"tRNS" if file.may_have(file.transparency, &chunk) && !chunk.crc_is_wrong() => {
                     file.transparency = chunk.data;
@@ -161,16 +162,17 @@ impl<'a> File<'a> {
         let raw_profiles: Vec<_> = self.raw_profiles.iter().filter_map(Text::raw_profile).collect();
         let xmp = self.xmp.as_ref().map(Text::read);
         let mut metadata = Metadata::default();
-        // The chunks that PNG has for EXIF and XMP come before the texts.
+        // The PNG chunks for EXIF and XMP take precedence over the text chunks.
         self.exif.iter().for_each(|exif| metadata.add(exif));
         xmp.iter().for_each(|packet| metadata.add_xmp(packet));
         raw_profiles.iter().for_each(|profile| metadata.add(profile));
         metadata.orientation()
     }
 
-    /// The chunks before the data, and the length and kind of one `IDAT` that holds the data of all.
+    /// The chunks before the pixel data, and the header of one `IDAT` that holds the data of all `IDAT`
+    /// chunks.
     fn head(&self) -> Result<Vec<u8>, Error> {
-        // The palette comes first whatever the order in the file, and what is too long is of no use.
+        // The palette comes first regardless of the order in the file; excess entries are dropped.
         const COLORS: usize = 256;
         const PALETTE: u8 = 3;
         let palette = &self.palette[..self.palette.len().min(3 * COLORS) / 3 * 3];
@@ -194,8 +196,8 @@ impl<'a> File<'a> {
         Ok(head)
     }
 
-    /// The file as the decoder sees it. It has an end even if the file has none: the decoder gives out the last
-    /// rows only when it is told that no data follow.
+    /// The file as the decoder sees it. It always has an end, because the decoder returns the last rows only
+    /// when it knows that no more data follows.
     fn splice<'b>(&self, head: &'b [u8]) -> Splice<'b>
     where
         'a: 'b,
@@ -203,7 +205,7 @@ impl<'a> File<'a> {
         const END: &[u8] = b"\0\0\0\0\0\0\0\0IEND\0\0\0\0";
         let mut parts = vec![head];
         parts.extend(&self.data);
-        // The CRC of the data, which is not looked at, and the last chunk.
+        // The CRC of the data, which is not checked, and the last chunk.
         parts.push(END);
         Splice::new(parts)
     }
@@ -239,7 +241,7 @@ fn check_header(chunk: &Chunk<'_>, budget: &mut Budget) -> Result<(), Error> {
     Ok(())
 }
 
-/// Length and kind of a chunk. Its CRC, which must follow its data, is not looked at.
+/// Appends the length and type of a chunk. A CRC must follow the data, but it is not checked.
 fn chunk_head(head: &mut Vec<u8>, kind: &[u8; 4], length: usize) -> Result<(), Error> {
     let length = u32::try_from(length).map_err(|_| Format::Png.corrupt("more data than a PNG can have"))?;
     head.extend_from_slice(&length.to_be_bytes());
@@ -249,14 +251,14 @@ fn chunk_head(head: &mut Vec<u8>, kind: &[u8; 4], length: usize) -> Result<(), E
 
 struct Chunk<'a> {
     kind: [u8; 4],
-    /// What there is of the data.
+    /// The data, as far as the file contains it.
     data: &'a [u8],
-    /// `None` if the file ends before it.
+    /// `None` if the file ends before the CRC does.
     crc: Option<u32>,
 }
 
 impl<'a> Chunk<'a> {
-    /// Takes a chunk off the front; the last one may be cut. `None` where no chunk begins.
+    /// Takes a chunk off the front; the last chunk may be truncated. `None` if no chunk begins here.
     fn split_from(rest: &mut &'a [u8]) -> Option<Self> {
         let length = be_u32(rest, 0)? as usize;
         let kind: [u8; 4] = rest.get(4..8)?.try_into().ok()?;

@@ -1,4 +1,4 @@
-//! Rows of one bit a pixel, compressed as by a fax (CCITT T.4 and T.6).
+//! Rows of one bit per pixel with fax compression (CCITT T.4 and T.6).
 
 use std::convert::Infallible;
 use std::io::{self, Read};
@@ -8,15 +8,15 @@ use fax::decoder::{DecodeError, DecodeStatus, Group3Decoder, Group4Decoder};
 use super::super::Format;
 use crate::error::Error;
 
-/// The longest row that the decoder takes, in pixels.
+/// The longest row that the decoder accepts, in pixels.
 const MAX_WIDTH: u32 = 0xffff;
 
-/// Rows with a bit for each pixel, highest bit first, padded to whole bytes; 1 is black, the ink of a fax.
+/// Decompressed rows with one bit per pixel, most significant bit first, padded to whole bytes; 1 is black.
 pub(super) struct Rows<'a> {
     decoder: Decoder<'a>,
     width: usize,
     row: Vec<u8>,
-    /// How much of the row was given out.
+    /// Number of bytes of the row that were already returned.
     at: usize,
 }
 
@@ -30,7 +30,7 @@ enum Decoder<'a> {
 impl<'a> Rows<'a> {
     /// T.4, one-dimensional.
     pub(super) fn group_3(bytes: &'a [u8], width: u32) -> Result<Self, Error> {
-        // The decoder wants the end of a line after the last one, too, where not all writers put it.
+        // The decoder expects an end-of-line code after the last line as well, which not all writers add.
         const END_OF_LINE: [u8; 2] = [0, 1];
         let bytes = Box::new(bits(bytes).chain(END_OF_LINE.map(Ok)));
         let decoder =
@@ -52,7 +52,7 @@ impl<'a> Rows<'a> {
         Ok(Self { decoder, width: width as usize, row: Vec::new(), at: 0 })
     }
 
-    /// Decodes a row. An error if none is left.
+    /// Decodes a row. Fails if there are no more rows.
     fn advance(&mut self) -> io::Result<()> {
         let (status, transitions) = match &mut self.decoder {
             Decoder::Group3(decoder) => {
@@ -68,7 +68,7 @@ impl<'a> Rows<'a> {
         }
         self.row.clear();
         self.row.resize(self.width.div_ceil(8), 0);
-        // The colour changes at each of these places, from white on.
+        // The colour changes at each of these columns, starting from white.
         for black in transitions.chunks(2) {
             let (start, end) = (usize::from(black[0]), black.get(1).map_or(self.width, |&end| end.into()));
             for x in start..end.min(self.width) {

@@ -1,11 +1,13 @@
 //! TIFF: the first page, part by part and row by row.
 //!
-//! A page lies in the file in parts, strips or tiles, each compressed by itself. The tags say how (`page`). Each part is
-//! decompressed a row at a time (`part`, `fax`), and each row becomes 8-bit RGB at once (`samples`), so that a picture of
-//! 16 bits and four channels takes hardly more memory than its result. Parts that are JPEGs go to the decoder of JPEG.
+//! A page is stored in parts, strips or tiles, each compressed separately. `page` reads the tags that
+//! describe them. `part` and `fax` decompress one row at a time, and `samples` converts each row to 8-bit RGB
+//! at once. So an image of 16 bits and four channels takes hardly more memory than its result. Parts that are
+//! JPEGs are passed to the JPEG decoder.
 //!
-//! The `tiff` crate is not used: it gives out whole parts in their own depth, which may be the whole picture, and it has
-//! no palettes, no Group 3 fax, and no error that tells missing pixels from broken ones.
+//! The `tiff` crate is not used. It returns whole parts at their original bit depth, and one part may be the
+//! whole image. It does not support palettes or Group 3 fax, and its errors do not distinguish missing pixels
+//! from broken ones.
 
 mod fax;
 mod page;
@@ -23,10 +25,10 @@ use super::orient::Orientation;
 use super::{Budget, Format, Limits, jpeg};
 use crate::error::Error;
 
-/// Bytes for a pixel that the decoder of JPEG holds, at most.
+/// Maximum number of bytes per pixel that the JPEG decoder holds.
 const JPEG_BYTES: u64 = 10;
 
-/// Bytes of the tables that all JPEGs of a page share, at most.
+/// Maximum size in bytes of the tables that all JPEGs of a page share.
 const USUAL_TABLES: usize = 1000;
 
 pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Orientation), Error> {
@@ -45,7 +47,7 @@ pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Ori
     Ok((Format::Tiff.picture(page.width, page.height, pixels)?, metadata.orientation()))
 }
 
-/// The pixels of a page that has all samples of a pixel together.
+/// Decodes a page that stores all samples of a pixel together.
 fn rows(page: &Page<'_>) -> Result<Vec<u8>, Error> {
     let mut canvas = Canvas::new(page, 3);
     let mut samples = Vec::new();
@@ -59,7 +61,7 @@ fn rows(page: &Page<'_>) -> Result<Vec<u8>, Error> {
     Ok(canvas.pixels)
 }
 
-/// The pixels of a page that has each channel by itself: all red, then all green, then all blue.
+/// Decodes a page that stores each channel separately: all red, then all green, then all blue.
 fn planes(page: &Page<'_>) -> Result<Vec<u8>, Error> {
     let channels = page.samples;
     let (width, height) = (page.width as usize, page.height as usize);
@@ -82,7 +84,7 @@ fn planes(page: &Page<'_>) -> Result<Vec<u8>, Error> {
     Ok(pixels)
 }
 
-/// The pixels of a page whose parts are JPEGs.
+/// Decodes a page whose parts are JPEGs.
 fn jpegs(page: &Page<'_>) -> Result<Vec<u8>, Error> {
     let (width, height) = page.part;
     let part = u64::from(width) * u64::from(height) * JPEG_BYTES;
@@ -117,7 +119,7 @@ fn jpegs(page: &Page<'_>) -> Result<Vec<u8>, Error> {
     Ok(canvas.pixels)
 }
 
-/// The picture that the parts are laid on.
+/// The picture that the parts are written to.
 struct Canvas {
     width: usize,
     channels: usize,
@@ -139,7 +141,7 @@ impl Canvas {
 }
 
 impl Format {
-    /// The file is a TIFF of a kind that is not decoded.
+    /// The error for a kind of TIFF that is not supported.
     fn unsupported_tiff(what: &str) -> Error {
         Error::UnsupportedFormat { found: format!("A TIFF image with {what}") }
     }

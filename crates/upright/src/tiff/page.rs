@@ -1,4 +1,4 @@
-//! What the tags of the first page say (TIFF 6.0; the numbers of the tags are those of its appendix A).
+//! Reads the tags of the first page (TIFF 6.0; tag numbers as in its appendix A).
 
 use super::super::tags::{Tags, Values};
 use super::super::{Budget, Format};
@@ -6,26 +6,28 @@ use super::part::Part;
 use super::samples::{Alpha, Colors};
 use crate::error::Error;
 
-/// Tags without which a page would be read as another one: all that are read here but XMP.
+/// Tags that must be complete, because without them the page would be decoded differently: all tags that are
+/// read here except XMP.
 const NEEDED: [u16; 21] =
     [256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 317, 320, 322, 323, 324, 325, 338, 339, 347];
 
-/// Pixels in one row of a part: several rows are held at a time.
+/// Maximum number of pixels in one row of a part. Several rows are held at the same time.
 const MAX_WIDTH: u32 = 2_000_000;
 
-/// Pixels that tiles may have beyond the edges of the picture, over and above those in it: one tile of 2048 x 2048.
+/// Tiles may have this many pixels beyond the edges of the image, plus as many as the image itself: one tile
+/// of 2048 x 2048.
 const MAX_UNUSED: u64 = 2048 * 2048;
 
-/// Samples of one pixel: four inks, alpha, and one more that means nothing.
+/// Maximum number of samples per pixel: four inks, alpha, and one unused sample.
 const MAX_SAMPLES: u64 = 6;
 
-/// Strips or tiles of a page. A picture of 64 million pixels in tiles of 32 x 32 has 62,500.
+/// Maximum number of strips or tiles. An image of 64 million pixels in tiles of 32 x 32 has 62,500.
 const MAX_PARTS: u64 = 100_000;
 
-/// The same where each part is a JPEG with tables of its own, which take longer to read than a small part.
+/// Maximum number if each part is a JPEG with its own tables, which take longer to read than a small part.
 const MAX_JPEGS: u64 = 20_000;
 
-/// How the bytes of a part are compressed.
+/// How a part is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compression {
     None,
@@ -45,14 +47,15 @@ pub(super) struct Page<'a> {
     pub(super) big_endian: bool,
     pub(super) width: u32,
     pub(super) height: u32,
-    /// Width and height of a part. Those at the right and bottom may reach over the edge, or end there.
+    /// Width and height of a part. Parts at the right and at the bottom may extend beyond the image, or end
+    /// at its edge.
     pub(super) part: (u32, u32),
     pub(super) compression: Compression,
-    /// Samples are stored as differences to their left neighbours.
+    /// Samples are stored as differences from their left neighbours.
     pub(super) predicted: bool,
-    /// Bits of a sample, 1 to 16.
+    /// Bits per sample, 1 to 16.
     pub(super) bits: u32,
-    /// Samples of a pixel.
+    /// Samples per pixel.
     pub(super) samples: usize,
     planar: bool,
     pub(super) colors: Colors,
@@ -65,8 +68,9 @@ pub(super) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// Reads the tags of the first page. The parts are in `bytes`; or, if the page stores the bits of each byte in
-    /// reverse, in `mirrored`, which this function fills with the bytes of the file as they are meant.
+    /// Reads the tags of the first page. The parts refer to `bytes`. If the page stores the bits of each byte
+    /// in reverse order, they refer to `mirrored`, which this function fills with the bytes of the file in
+    /// normal bit order.
     pub(super) fn read(
         bytes: &'a [u8],
         mirrored: &'a mut Vec<u8>,
@@ -94,7 +98,7 @@ impl<'a> Page<'a> {
             let (width, height, max) = (part.0.into(), height.into(), MAX_WIDTH.into());
             return Err(Error::ImageTooLarge { width, height, max, of_kind: " in one row of a TIFF" });
         }
-        // What the tiles hold beyond the edges may be decompressed, too.
+        // The pixels of tiles beyond the edges may be decompressed, too.
         let padded = |side: u32, part: u32| u64::from(side).next_multiple_of(part.into());
         let used = u64::from(width) * u64::from(height);
         if padded(width, part.0).saturating_mul(padded(height, part.1)) > 2 * used + MAX_UNUSED {
@@ -129,7 +133,7 @@ impl<'a> Page<'a> {
                 return Err(Format::unsupported_tiff(&format!("predictor {other} and {bits} bits a sample")));
             }
         };
-        // JPEGs are stored as they are.
+        // The bits of JPEGs are never reversed.
         let bytes = if number(266, 1) == 2 && compression != Compression::Jpeg {
             mirrored.extend(bytes.iter().map(|byte| byte.reverse_bits()));
             mirrored
@@ -174,12 +178,12 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    /// How many planes there are: one, or one for each sample of a pixel.
+    /// Number of planes: one, or one for each sample of a pixel.
     pub(super) fn planes(&self) -> usize {
         if self.planar { self.samples } else { 1 }
     }
 
-    /// Parts in a row and in a column.
+    /// Number of parts per row and per column.
     fn grid(&self) -> (u32, u32) {
         (self.width.div_ceil(self.part.0), self.height.div_ceil(self.part.1))
     }
@@ -193,7 +197,7 @@ impl<'a> Page<'a> {
             (0..down)
                 .flat_map(move |row| (0..across).map(move |column| (plane, column * width, row * height)))
         });
-        // A writer that does not know its lengths writes none, or zeros: such a part ends with the file.
+        // Some writers omit the lengths or write zeros. Such a part ends with the file.
         let lengths = self.lengths.clone().into_iter().flatten().map(Some).chain(std::iter::repeat(None));
         let bounds = self.offsets.clone().zip(lengths);
         places.zip(bounds).map(move |((plane, left, top), (offset, length))| Part {

@@ -1,4 +1,4 @@
-//! A strip or a tile: its place in the picture, and its rows.
+//! A strip or a tile: its position in the image, and its rows.
 
 use std::io::{self, BufRead, Read};
 
@@ -11,19 +11,20 @@ use super::fax;
 use super::page::{Compression, Page};
 use crate::error::Error;
 
-/// Compressed bytes for a byte of samples, at most. Faxes of single pixels take most: 6 bits for one.
+/// Maximum number of compressed bytes per byte of samples. Fax data with runs of single pixels needs the
+/// most: 6 bits per pixel.
 const MOST_FOR_A_BYTE: usize = 16;
 
-/// A part of the picture.
+/// A part of the image.
 pub(super) struct Part<'a> {
-    /// Which channel it has, where each is stored by itself.
+    /// The channel of this part, if each channel is stored separately.
     pub(super) plane: usize,
-    /// Where it lies in the picture, in pixels; right and bottom are the first that do not belong to it.
+    /// Position in the image, in pixels; right and bottom are exclusive.
     pub(super) left: u32,
     pub(super) top: u32,
     pub(super) right: u32,
     pub(super) bottom: u32,
-    /// What there is of it in the file.
+    /// The data, as far as the file contains it.
     pub(super) data: Data<'a>,
 }
 
@@ -32,7 +33,7 @@ pub(super) struct Part<'a> {
 pub(super) struct Data<'a> {
     /// From the first byte of the part to the end of the file.
     rest: &'a [u8],
-    /// How many of these belong to the part; all if it is not known.
+    /// Number of bytes that belong to the part; all bytes if the length is unknown.
     length: usize,
 }
 
@@ -43,16 +44,17 @@ impl<'a> Part<'a> {
         Data { rest, length: length.unwrap_or(rest.len()) }
     }
 
-    /// The rows of this part from the first on.
+    /// The rows of this part, from the first one.
     pub(super) fn rows<'p>(&self, page: &'p Page<'_>) -> Result<Rows<'p, 'a>, Error> {
         let samples = if page.planes() == 1 { page.samples } else { 1 };
         let row_bits = page.part.0 as usize * samples * page.bits as usize;
         let Data { rest, length } = self.data;
-        // No encoder needs more. Compressed data can go on for megabytes without a pixel, in as many parts as share them.
+        // No encoder needs more. Compressed data can go on for megabytes without a pixel, and several parts
+        // can share it.
         let most = MOST_FOR_A_BYTE * row_bits.div_ceil(8) * page.part.1.min(page.height) as usize + 1000;
         let bytes = &rest[..length.min(rest.len()).min(most)];
         let reader: Box<dyn Read + 'a> = match page.compression {
-            // Whatever length a writer gives, the pixels of an uncompressed part follow each other.
+            // The pixels of an uncompressed part are contiguous, so the declared length is ignored.
             Compression::None => Box::new(rest),
             Compression::PackBits => Box::new(PackBits { bytes, run: Run::Copy(0) }),
             Compression::Lzw => Box::new(Lzw::new(bytes)),
@@ -64,8 +66,8 @@ impl<'a> Part<'a> {
         Ok(Rows { page, samples, reader, row: vec![0; row_bits.div_ceil(8)], is_cut: length > rest.len() })
     }
 
-    /// This part as a JPEG file: with the tables that all parts share, and told by a segment of Adobe's how its colours
-    /// are coded.
+    /// This part as a JPEG file: adds the tables that all parts share, and an Adobe segment that says how the
+    /// colours are coded.
     pub(super) fn jpeg(&self, page: &Page<'_>) -> Result<Vec<u8>, Error> {
         let Data { rest, length } = self.data;
         if length > rest.len() {
@@ -94,7 +96,7 @@ pub(super) struct Rows<'p, 'a> {
 }
 
 impl Rows<'_, '_> {
-    /// The samples of the next row, 8 bits each; those beyond the right edge of the picture, too.
+    /// Reads the samples of the next row, 8 bits each, including those beyond the right edge of the image.
     pub(super) fn next(&mut self, samples: &mut Vec<u8>) -> Result<(), Error> {
         self.reader.read_exact(&mut self.row).map_err(|error| {
             if self.is_cut || error.kind() == io::ErrorKind::UnexpectedEof {
@@ -108,7 +110,7 @@ impl Rows<'_, '_> {
     }
 }
 
-/// LZW as TIFF has it.
+/// LZW in the TIFF variant.
 struct Lzw<'a> {
     bytes: &'a [u8],
     decoder: Decoder,
@@ -116,7 +118,8 @@ struct Lzw<'a> {
 
 impl<'a> Lzw<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        // Writers before TIFF 5.0 began with the lowest bit. The first code clears the table, which tells them apart.
+        // Before TIFF 5.0, writers packed codes from the lowest bit. The first code is always the clear code,
+        // which tells the two orders apart.
         let is_old = matches!(bytes, [0, second, ..] if second & 1 == 1);
         let configuration = if is_old {
             Configuration::new(BitOrder::Lsb, 8)
@@ -148,9 +151,9 @@ struct PackBits<'a> {
 }
 
 enum Run {
-    /// So many bytes as they are.
+    /// Copy this many bytes.
     Copy(usize),
-    /// A byte, so many times.
+    /// Repeat a byte this many times.
     Repeat(u8, usize),
 }
 
@@ -161,7 +164,7 @@ impl Read for PackBits<'_> {
                 Run::Copy(0) | Run::Repeat(_, 0) => {
                     self.run = match *self.bytes {
                         [] => return Ok(0),
-                        // Says nothing.
+                        // No operation.
                         [128, ..] => Run::Copy(0),
                         [length @ 129..=255, byte, ..] => Run::Repeat(byte, 257 - usize::from(length)),
                         [129..=255] => return Ok(0),

@@ -1,26 +1,26 @@
-//! Samples → 8-bit RGB.
+//! Converts samples to 8-bit RGB.
 
 use super::super::tags::Tags;
 use super::super::{Format, flatten};
 use super::page::{Compression, Page};
 use crate::error::Error;
 
-/// What the samples of a pixel are.
+/// The meaning of a pixel's samples.
 pub(super) enum Colors {
     Grey {
         white_is_zero: bool,
     },
     Rgb,
-    /// Indices into this list.
+    /// Indices into this palette.
     Palette(Vec<[u8; 3]>),
     Cmyk,
     YCbCr,
 }
 
-/// What the first sample after the colours is, if it is alpha.
+/// The kind of alpha in the first sample after the colours.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Alpha {
-    /// The colours are multiplied with it.
+    /// The colours are premultiplied with alpha.
     Associated,
     Unassociated,
 }
@@ -29,7 +29,7 @@ impl Colors {
     pub(super) fn read(tags: &Tags<'_>, bits: u32, compression: Compression) -> Result<Self, Error> {
         Ok(match tags.number(262) {
             Some(0) => Self::Grey { white_is_zero: true },
-            // Pillow takes a page without the tag for this, too.
+            // Pillow treats a page without the tag in the same way.
             Some(1) | None => Self::Grey { white_is_zero: false },
             Some(2) => Self::Rgb,
             Some(3) => Self::Palette(palette(tags, bits)?),
@@ -47,7 +47,7 @@ impl Colors {
         })
     }
 
-    /// Samples that make the colour of a pixel.
+    /// Number of samples that make the colour of a pixel.
     pub(super) fn channels(&self) -> usize {
         match self {
             Self::Grey { .. } | Self::Palette(_) => 1,
@@ -85,7 +85,7 @@ fn palette(tags: &Tags<'_>, bits: u32) -> Result<Vec<[u8; 3]>, Error> {
         .collect())
 }
 
-/// ITU-R BT.601 with the full range, as in JFIF.
+/// ITU-R BT.601 with full range, as in JFIF.
 fn from_ycbcr(luma: u8, cb: u8, cr: u8) -> [u8; 3] {
     let [luma, cb, cr] = [f32::from(luma), f32::from(cb) - 128.0, f32::from(cr) - 128.0];
     [luma + 1.402 * cr, luma - 0.344_136 * cb - 0.714_136 * cr, luma + 1.772 * cb]
@@ -96,7 +96,7 @@ impl Alpha {
     pub(super) fn read(tags: &Tags<'_>) -> Option<Self> {
         match tags.number(338)? {
             1 => Some(Self::Associated),
-            // 999 is what CorelDRAW writes.
+            // CorelDRAW writes 999.
             2 | 999 => Some(Self::Unassociated),
             _ => None,
         }
@@ -104,7 +104,8 @@ impl Alpha {
 }
 
 impl Page<'_> {
-    /// Writes pixels of `self.samples` 8-bit samples (indices of a palette: as they are) as RGB, transparency on white.
+    /// Converts pixels of `self.samples` 8-bit samples (or indices of a palette) to RGB, with transparency
+    /// composited on white.
     pub(super) fn to_rgb(&self, samples: &[u8], rgb: &mut [u8]) {
         let channels = self.colors.channels();
         for (samples, rgb) in samples.chunks_exact(self.samples).zip(rgb.chunks_exact_mut(3)) {
@@ -118,7 +119,7 @@ impl Page<'_> {
         }
     }
 
-    /// Unpacks a row of samples as they are stored and makes 8 bits of each; the indices of a palette stay as they are.
+    /// Converts a row of stored samples to 8 bits each; indices of a palette stay as they are.
     pub(super) fn unpack(&self, row: &[u8], samples_a_pixel: usize, samples: &mut Vec<u8>) {
         samples.clear();
         match self.bits {

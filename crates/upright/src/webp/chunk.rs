@@ -1,21 +1,21 @@
-//! Chunks: four letters, a size, and data.
+//! RIFF chunks: a four-letter type, a size, and data.
 
 use super::super::Format;
 use crate::error::Error;
 
-/// A chunk of RIFF.
+/// A RIFF chunk.
 pub(super) struct Chunk<'a> {
     pub(super) kind: &'a [u8],
-    /// Kind and size.
+    /// Type and size.
     pub(super) head: &'a [u8],
-    /// What there is of the data.
+    /// The data, as far as the file contains it.
     pub(super) data: &'a [u8],
-    /// The file ends before the data do.
+    /// The file ends before the data does.
     pub(super) is_cut: bool,
 }
 
 impl<'a> Chunk<'a> {
-    /// Takes a chunk off the front; the last one may be cut.
+    /// Takes a chunk off the front; the last chunk may be truncated.
     pub(super) fn split_from(rest: &mut &'a [u8]) -> Option<Self> {
         let size = le_u32(rest, 4)? as usize;
         let (head, after) = rest.split_at(8);
@@ -24,18 +24,18 @@ impl<'a> Chunk<'a> {
         Some(Self { kind: &head[..4], head, data, is_cut: data.len() < size })
     }
 
-    /// The chunk as it is in a file, with the byte of padding that an odd length asks for.
+    /// The chunk as stored in a file, with a padding byte after data of odd length.
     pub(super) fn parts(&self) -> [&'a [u8]; 3] {
         [self.head, self.data, if self.data.len() % 2 == 1 { &[0] } else { &[] }]
     }
 
-    /// A number of three bytes.
+    /// Reads a 3-byte little-endian number.
     pub(super) fn u24(&self, at: usize) -> Option<u32> {
         let bytes = self.data.get(at..)?.first_chunk::<3>()?;
         Some(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]))
     }
 
-    /// Width and height in the header of the image data itself.
+    /// Width and height from the header of the image data.
     pub(super) fn dimensions(&self) -> Result<(u32, u32), Error> {
         match (self.kind, self.data) {
             (b"VP8 ", &[_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1, ..]) => {
@@ -52,7 +52,7 @@ impl<'a> Chunk<'a> {
     }
 }
 
-/// A number of four bytes.
+/// Reads a 4-byte little-endian number.
 pub(super) fn le_u32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk::<4>().map(|four| u32::from_le_bytes(*four))
 }

@@ -1,12 +1,14 @@
-//! How many Huffman codes a lossless WebP stream asks for (WebP Lossless Bitstream, sections 4–6).
+//! Counts the Huffman codes that a lossless WebP stream needs (WebP Lossless Bitstream, sections 4–6).
 //!
-//! A picture of any size may say that it uses 65,536 groups of five codes. The decoder builds all of them, at
-//! several kilobytes each, from about twelve bytes of file each: a gigabyte from an upload of a few megabytes. So
-//! the stream is read up to the point where the number of groups is known. Of the images on the way there only
-//! the largest value counts; copies and cached colours bring no new ones, so no pixels have to be kept.
+//! An image of any size may declare 65,536 groups of five codes. The decoder builds all of them, at several
+//! kilobytes each, from about 12 bytes of file each. An upload of a few megabytes could therefore take a
+//! gigabyte of memory. To prevent this, the stream is parsed up to the point where the number of groups is
+//! known. Of the images before that point, only the largest value is needed. Back-references and cached
+//! colours repeat earlier values, so no pixels have to be kept.
 
-/// The number of groups of codes. `header_bits` come before the stream: 40 in an image, none in an alpha plane.
-/// `None` if the stream breaks off or is invalid before that is known, which the decoder will find as well.
+/// Returns the number of groups of codes. `header_bits` precede the stream: 40 in an image, 0 in an alpha
+/// plane. Returns `None` if the stream ends or is invalid before the number is known; the decoder then
+/// reports the error.
 pub(super) fn groups(data: &[u8], header_bits: usize, width: u32, height: u32) -> Option<u32> {
     let mut bits = Bits { data, at: header_bits };
     let mut width = width;
@@ -17,14 +19,14 @@ pub(super) fn groups(data: &[u8], header_bits: usize, width: u32, height: u32) -
             return None;
         }
         match transform {
-            // Predictor and colour transform: an image of blocks.
+            // Predictor and colour transforms: an image with one pixel per block.
             0 | 1 => {
                 let size = 1 << (bits.take(3)? + 2);
                 largest_code(&mut bits, width.div_ceil(size), height.div_ceil(size))?;
             }
             // Subtract green has no data.
             2 => {}
-            // Colour indexing: a palette, and several pixels in one if it is small.
+            // Colour indexing: a palette. If it is small, several pixels are packed into one.
             _ => {
                 let colors = bits.take(8)? + 1;
                 largest_code(&mut bits, colors, 1)?;
@@ -48,8 +50,8 @@ pub(super) fn groups(data: &[u8], header_bits: usize, width: u32, height: u32) -
     Some(largest_code(&mut bits, width.div_ceil(size), height.div_ceil(size))? + 1)
 }
 
-/// Walks through an entropy-coded image that has one group of codes. Gives the largest value of red and green
-/// together: in the entropy image, a group.
+/// Parses an entropy-coded image that has one group of codes. Returns the largest combined value of red and
+/// green, which in the entropy image is the number of a group.
 fn largest_code(bits: &mut Bits<'_>, width: u32, height: u32) -> Option<u32> {
     const LENGTHS: u32 = 24;
     let cache = if bits.take(1)? == 1 { 1 << bits.take(4)? } else { 0 };
@@ -75,14 +77,14 @@ fn largest_code(bits: &mut Bits<'_>, width: u32, height: u32) -> Option<u32> {
     Some(largest)
 }
 
-/// Bits, least significant first.
+/// Reads bits, least significant first.
 struct Bits<'a> {
     data: &'a [u8],
     at: usize,
 }
 
 impl Bits<'_> {
-    /// The next `count` bits, at most 24.
+    /// Reads the next `count` bits, at most 24.
     fn take(&mut self, count: u32) -> Option<u32> {
         let bytes = self.data.get(self.at / 8..)?;
         let word = match bytes.first_chunk::<4>() {
@@ -94,12 +96,12 @@ impl Bits<'_> {
             .then_some(word >> ((self.at - count as usize) % 8) & ((1 << count) - 1))
     }
 
-    /// A length or a distance: a prefix and the bits that it announces.
+    /// Reads a length or a distance: a prefix and the extra bits that it announces.
     fn prefixed(&mut self, prefix: u32) -> Option<u32> {
         if prefix < 4 {
             return Some(prefix + 1);
         }
-        // A simple code can name symbols that its alphabet does not have.
+        // A simple code can name symbols outside its alphabet.
         if prefix >= DISTANCES {
             return None;
         }
@@ -108,16 +110,16 @@ impl Bits<'_> {
     }
 }
 
-/// Prefixes of distances; those of lengths are fewer.
+/// Number of distance prefixes; there are fewer length prefixes.
 const DISTANCES: u32 = 40;
 
 const MAX_LENGTH: usize = 15;
 
 /// A canonical prefix code.
 struct Code {
-    /// How many symbols there are of each length.
+    /// Number of symbols of each code length.
     counts: [u32; MAX_LENGTH + 1],
-    /// The symbols, by length and value.
+    /// The symbols, ordered by code length and value.
     symbols: Vec<u32>,
 }
 
@@ -155,7 +157,7 @@ impl Code {
         (lengths.len() <= alphabet as usize).then(|| Self::new(&lengths))
     }
 
-    /// One or two symbols, written as they are.
+    /// Reads a simple code: one or two symbols, stored directly.
     fn read_simple(bits: &mut Bits<'_>) -> Option<Self> {
         let count = bits.take(1)? + 1;
         let width = 1 + 7 * bits.take(1)?;
@@ -180,7 +182,7 @@ impl Code {
     }
 
     fn symbol(&self, bits: &mut Bits<'_>) -> Option<u32> {
-        // The only symbol takes no bits.
+        // A code with a single symbol takes no bits.
         if let [symbol] = self.symbols[..] {
             return Some(symbol);
         }
@@ -202,7 +204,7 @@ impl Code {
 mod tests {
     use super::*;
 
-    /// Bits as they are written in the stream: `(value, count)`, least significant first.
+    /// Packs fields of `(value, count)` into a stream, least significant bit first.
     fn stream(fields: &[(u32, u32)]) -> Vec<u8> {
         let mut bytes = vec![];
         let mut at = 0;

@@ -1,4 +1,4 @@
-//! WebP: a walk to the first frame, which is decoded as a still of its own and laid on the canvas.
+//! WebP: finds the first frame, decodes it as a still image, and draws it on the canvas.
 
 mod chunk;
 mod codes;
@@ -16,7 +16,8 @@ use super::splice::Splice;
 use super::{Budget, Format, flatten};
 use crate::error::Error;
 
-/// Groups of five Huffman codes in a lossless stream. Encoders write at most 2,600; each can take 60 kB.
+/// Maximum number of groups of five Huffman codes in a lossless stream. Encoders write at most 2,600; each
+/// can take 60 kB.
 const MAX_GROUPS: u32 = 4000;
 
 pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Orientation), Error> {
@@ -26,14 +27,14 @@ pub(super) fn decode(bytes: &[u8], budget: &mut Budget) -> Result<(RgbImage, Ori
     Ok((picture, file.metadata.orientation()))
 }
 
-/// What the walk over the chunks found.
+/// The result of parsing the chunks.
 struct File<'a> {
     canvas: (u32, u32),
     frame: Frame<'a>,
     metadata: Metadata<'a>,
 }
 
-/// The one image of a still file, or the first one of an animation.
+/// The image of a still file, or the first frame of an animation.
 #[derive(Default)]
 struct Frame<'a> {
     at: (u32, u32),
@@ -72,7 +73,7 @@ impl<'a> File<'a> {
             let format = Format::WebP;
             return Err(if is_cut { format.truncated() } else { format.corrupt("no image chunk") });
         };
-        // Its pixels may be there, but not which way up they go.
+        // The pixels may be complete, but the orientation is missing.
         if is_cut && exif_is_missing {
             return Err(Format::WebP.truncated());
         }
@@ -89,7 +90,7 @@ impl<'a> File<'a> {
         Ok(Self { canvas, frame, metadata })
     }
 
-    /// The frame on its canvas, which is transparent outside it, hence white.
+    /// Draws the frame on its canvas. The canvas is transparent outside the frame, hence white.
     fn compose(&self, still: &RgbImage) -> Result<RgbImage, Error> {
         let mut pixels = vec![255; self.canvas.0 as usize * self.canvas.1 as usize * 3];
         let (left, top) = (self.frame.at.0 as usize * 3, self.frame.at.1 as usize);
@@ -103,7 +104,7 @@ impl<'a> File<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The frame in an `ANMF` chunk: position in units of two pixels, size, timing, then chunks of its own.
+    /// Reads the frame in an `ANMF` chunk: position in units of two pixels, size, timing, then nested chunks.
     fn of_animation(chunk: &Chunk<'a>) -> Result<Self, Error> {
         let field = |at| chunk.u24(at).ok_or_else(|| Format::WebP.truncated());
         let at = (field(0)? * 2, field(3)? * 2);
@@ -127,8 +128,8 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Decodes the frame from a still file that is made of its chunks: that way an animation costs no second
-    /// canvas, and nothing else in the file is looked at.
+    /// Decodes the frame from a still file that is assembled from its chunks. An animation then needs no
+    /// second canvas, and the decoder sees no other part of the file.
     fn decode(&self) -> Result<RgbImage, Error> {
         let Some(image) = &self.image else { return Err(Format::WebP.corrupt("no image chunk")) };
         if image.is_cut || self.alpha.as_ref().is_some_and(|alpha| alpha.is_cut) {
@@ -146,8 +147,8 @@ impl<'a> Frame<'a> {
         let Some((&[signature, b0, b1, b2, b3], stream)) = image.data.split_first_chunk() else {
             return Err(Format::WebP.truncated());
         };
-        // Decoded with an alpha channel whether it has one or not, because the decoder itself makes RGBA of it,
-        // and without the flag a copy as RGB besides.
+        // Always decode with an alpha channel. The decoder works in RGBA internally; without the flag it
+        // would also make an RGB copy.
         let has_alpha = b3 & 0x10 != 0;
         let mut head = b"RIFF\xff\xff\xff\x7fWEBP".to_vec();
         head.extend(image.head);
@@ -158,10 +159,10 @@ impl<'a> Frame<'a> {
 
     fn decode_lossy_with(&self, alpha: &Chunk<'a>, image: &Chunk<'a>) -> Result<RgbImage, Error> {
         let (width, height) = self.size;
-        // Luma and chroma, RGBA, and the alpha plane once as RGBA and once alone.
+        // Luma and chroma, RGBA, and the alpha plane twice: once as RGBA and once alone.
         let bytes = u64::from(width) * u64::from(height) * 21 / 2;
         check_memory(width, height, bytes, " for a lossy WebP with transparency")?;
-        // The lower two bits of the first byte say how the plane is compressed.
+        // The lower two bits of the first byte give the compression method of the plane.
         if let Some((&how, stream)) = alpha.data.split_first()
             && how & 3 == 1
         {
@@ -184,7 +185,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Decodes a file of these parts and this image chunk.
+    /// Decodes a file that consists of these parts and this image chunk.
     fn decode_chunks<'b>(
         &self,
         mut parts: Vec<&'b [u8]>,
