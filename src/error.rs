@@ -22,7 +22,7 @@ pub enum Error {
         what: String,
     },
 
-    /// 400: the body was parsed, but contains no image.
+    /// 400: the body was parsed but contains no image, or the client disconnected before its end.
     #[error("{0}")]
     MissingImage(String),
 
@@ -38,7 +38,7 @@ pub enum Error {
     #[error("{0}")]
     InvalidMultipart(String),
 
-    /// 400: an option is unknown or out of range.
+    /// 400: a parameter is invalid: an option, a bucket name, the key of an object or the id of an upload.
     #[error("{0}")]
     InvalidParameter(String),
 
@@ -57,7 +57,7 @@ pub enum Error {
         max: usize,
     },
 
-    /// 400: the Lambda event cannot be converted to an HTTP request.
+    /// 400: the Lambda event cannot be parsed or converted to an HTTP request.
     #[error("{0}")]
     InvalidEvent(String),
 
@@ -178,7 +178,7 @@ pub enum Error {
     )]
     NoFeatures,
 
-    /// 500: a bug in this service.
+    /// 500: an internal error of this service.
     #[error(
         "The request could not be answered because of a fault in this service. Its log names the cause under the same request id."
     )]
@@ -190,11 +190,11 @@ pub enum Error {
     )]
     StorageDenied(#[source] Cause),
 
-    /// 503: the storage is overloaded or unreachable.
+    /// 503: the storage is overloaded, unreachable or too slow, or there are no credentials for it.
     #[error("The storage did not answer, or not completely. Try again in a second.")]
     StorageUnavailable(#[source] Cause),
 
-    /// 503: too many requests are waiting already.
+    /// 503: too many requests are waiting, the wait took too long, or request bodies fill the memory.
     #[error("The service has more requests than it can answer just now. Try again in a second.")]
     Overloaded,
 }

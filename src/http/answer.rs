@@ -48,7 +48,7 @@ pub(super) struct About<'a> {
 pub(super) struct ModelName<'a> {
     /// Name of the model.
     name: &'a str,
-    /// SHA-256 of its ONNX file, in hexadecimal.
+    /// SHA-256 over the ONNX file, its external weights and the trained head, if any; in hexadecimal.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     sha256: &'a str,
 }

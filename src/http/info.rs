@@ -41,7 +41,7 @@ pub(super) struct Info<'a> {
 struct ModelInfo<'a> {
     /// Name of the model.
     name: &'a str,
-    /// SHA-256 over the ONNX file and, if there is one, the trained head; in hexadecimal.
+    /// SHA-256 over the ONNX file, its external weights and the trained head, if any; in hexadecimal.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     sha256: &'a str,
     /// SPDX identifier of the license; null if the model card has none.
@@ -74,7 +74,7 @@ struct ModelInfo<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = HeadInfo)]
 struct HeadInfo<'a> {
-    /// SHA-256 of the ONNX file alone, in hexadecimal.
+    /// SHA-256 over the ONNX file and its external weights, if any, without the head; in hexadecimal.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     backbone_sha256: &'a str,
 }

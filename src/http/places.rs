@@ -1,4 +1,5 @@
-//! Concurrency limits: which requests run, which wait, and which are rejected.
+//! Concurrency limits: which requests run, which wait, and which are rejected. A place is the slot of one
+//! request.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Token authentication: with `API_TOKEN` set, requests to classify images must send it.
+//! Token authentication: with `API_TOKEN` set, `POST` and `PUT` requests must send it.
 
 use std::sync::Arc;
 
