@@ -87,9 +87,10 @@ impl Intake {
     /// # Errors
     ///
     /// [`Error::BodyTooLarge`] if the body exceeds the limit. It is returned before anything is read if
-    /// `Content-Length` exceeds the limit and the client waits for permission to send (`Expect:
-    /// 100-continue`). [`Error::MissingImage`] if the client disconnects; [`Error::Overloaded`] if other
-    /// bodies fill the memory.
+    /// `Content-Length` exceeds the limit and the client waits for permission to send
+    /// (`Expect: 100-continue`), or if it exceeds the limit by more than [`DRAINED_BYTES`].
+    /// [`Error::MissingImage`] if the client disconnects; [`Error::Overloaded`] if other bodies fill the
+    /// memory.
     async fn read(
         &self,
         headers: &HeaderMap,

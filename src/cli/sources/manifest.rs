@@ -22,8 +22,9 @@ impl Columns {
     pub(super) const OF_BATCH_OPERATIONS: Self =
         Self { bucket: 0, key: 1, version: Some(2), is_latest: None, is_delete_marker: None };
 
-    /// The columns of an S3 Inventory, from the `fileSchema` of its manifest: `Bucket, Key, VersionId,
-    /// IsLatest, IsDeleteMarker, Size, …`. `None` if there is no bucket or no key column.
+    /// The columns of an S3 Inventory, from the `fileSchema` of its manifest:
+    /// `Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, …`. `None` if there is no bucket or no key
+    /// column.
     pub(super) fn of_inventory(schema: &str) -> Option<Self> {
         let column =
             |name: &str| schema.split(',').position(|column| column.trim().eq_ignore_ascii_case(name));

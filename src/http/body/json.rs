@@ -84,8 +84,8 @@ pub(in crate::http) struct Document<'a> {
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     upload: Option<&'a RawValue>,
-    /// An image in the format of Rekognition: `{"Bytes": "…"}`, or `{"S3Object": {"Bucket": "…", "Name":
-    /// "…"}}`.
+    /// An image in the format of Rekognition: `{"Bytes": "…"}`, or
+    /// `{"S3Object": {"Bucket": "…", "Name": "…"}}`.
     #[serde(borrow, rename = "Image")]
     #[schema(value_type = Option<Object>)]
     rekognition: Option<&'a RawValue>,

@@ -117,8 +117,8 @@ pub(super) fn undo(text: &str, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
     decode(&plain, origin)
 }
 
-/// The bytes of a picture or document that was percent-encoded directly, as by `curl --data-urlencode
-/// image@cat.jpg`. Returns `None` for all other text.
+/// The bytes of a picture or document that was percent-encoded directly, as by
+/// `curl --data-urlencode image@cat.jpg`. Returns `None` for all other text.
 pub(super) fn percent_encoded(text: &str) -> Option<Vec<u8>> {
     if !has_percent(text) {
         return None;
