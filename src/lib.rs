@@ -14,7 +14,7 @@
 //! - `objects`: reads and writes the configured S3 buckets. The only module that makes network calls.
 //! - [`server`]: the local HTTP server.
 //! - `parallel`: reads many items ahead and processes them on all processors.
-//! - `train`: trains a classification head from labeled photos and writes it as a model bundle.
+//! - `train`: trains a classification head from labelled photos and writes it as a model bundle.
 //! - [`cli`]: the commands `classify`, `batch`, `evaluate` and `train`.
 //! - [`error`]: errors of requests, and of the start of the program.
 //! - [`telemetry`]: logs and metrics.
