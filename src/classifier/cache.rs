@@ -1,8 +1,8 @@
-//! What images were found to be, so that one that comes again costs no more than its hash.
+//! Cache of model outputs. An image that was seen before costs only a hash.
 //!
-//! Kept are the model's outputs for all classes: what a request asks for, `top_k`, `min_score` and `function_to_apply`, is
-//! applied to them afterwards, and two requests that ask for different things share an entry. The embedding of an image
-//! has an entry of its own, and so have outputs with the feature map that heat maps are made of.
+//! The cache stores the model's outputs for all classes. The options `top_k`, `min_score` and
+//! `function_to_apply` are applied afterwards, so requests with different options share an entry. Embeddings
+//! have separate entries, and so do outputs with the feature map for heat maps.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,54 +13,56 @@ use sha2::{Digest as _, Sha256};
 use crate::classifier::ImageInfo;
 use crate::model::Evidence;
 
-/// SHA-256 of the model's hash, what was asked of the model, and the image's bytes.
+/// SHA-256 of the model's hash, the kind of output, and the image's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key([u8; 32]);
 
-/// What the model is asked for.
+/// The kind of output that the model computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     Outputs,
     Embedding,
-    /// The outputs, with what heat maps are made of.
+    /// The outputs, with the data for heat maps.
     Explained,
 }
 
-/// What is remembered of an image.
+/// A cached result.
 #[derive(Debug)]
 pub(crate) struct Entry {
     /// The model's outputs for all classes, in its order, or the embedding.
     pub(crate) values: Vec<f32>,
-    /// What the image is.
+    /// Properties of the image.
     pub(crate) image: ImageInfo,
-    /// What heat maps are made of, where they were asked for.
+    /// The data for heat maps, if requested.
     pub(crate) evidence: Option<Evidence>,
 }
 
-/// The entries that were used last, so many at most: 4 bytes for each class, or for each number of the embedding.
+/// The most recently used entries, up to a maximum number. An entry takes 4 bytes per class, or per number of
+/// the embedding.
 pub(crate) struct Cache {
     entries: Mutex<LruCache<Key, Arc<Entry>>>,
     model: Sha256,
 }
 
 impl Cache {
-    /// An empty cache for the answers of the model with this hash.
+    /// Creates an empty cache for the model with this hash.
     pub(crate) fn new(entries: NonZeroUsize, model_sha256: &str) -> Self {
         Self { entries: Mutex::new(LruCache::new(entries)), model: Sha256::new_with_prefix(model_sha256) }
     }
 
-    /// The key of an image: of its bytes as they are, so that no two different files share one.
+    /// The key of an image. It covers the exact bytes of the file, so that different files never share a key.
     pub(crate) fn key(&self, asked: Asked, bytes: &[u8]) -> Key {
         Key(self.model.clone().chain_update([asked as u8]).chain_update(bytes).finalize().into())
     }
 
-    /// What is remembered under the key. It counts as used.
+    /// Returns the entry for a key, and marks it as used.
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<Entry>> {
-        // A panic while the lock was held would have been in `lru`, between whole operations of ours.
+        // Ignore poisoning: a panic could only come from `lru`, and each operation on it is complete in
+        // itself.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).get(key).map(Arc::clone)
     }
 
-    /// Remembers an entry; where there are too many, that which was used longest ago is forgotten.
+    /// Adds an entry. If the cache is full, the least recently used entry is removed.
     pub(crate) fn put(&self, key: Key, entry: Arc<Entry>) {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).put(key, entry);
     }
@@ -71,7 +73,8 @@ mod tests {
     use super::*;
     use upright::Format;
 
-    /// Files of one length that differ in little: a bit, the order of their halves, the side of a zero.
+    /// Files of the same length with small differences: one bit, the order of their halves, the position of a
+    /// zero.
     const FILES: [&[u8]; 5] = [b"ab\0cd", b"ab\0ce", b"cd\0ab", b"\0abcd", b"abcd\0"];
 
     fn answer(file: usize) -> Arc<Entry> {
@@ -85,7 +88,7 @@ mod tests {
         for capacity in 1..=3 {
             for order in 0..FILES.len().pow(LENGTH) {
                 let cache = Cache::new(NonZeroUsize::new(capacity).unwrap(), "model");
-                // The last one is the one that was used last.
+                // The last entry is the most recently used.
                 let mut kept: Vec<usize> = Vec::new();
                 for step in 0..LENGTH {
                     let file = order / FILES.len().pow(step) % FILES.len();

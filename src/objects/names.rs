@@ -1,7 +1,8 @@
-//! Looks names up on threads of their own.
+//! DNS resolution on separate threads.
 //!
-//! The client would use the threads of `spawn_blocking` for it. Those decode pictures and run the model, and Lambda has
-//! one of them: a connection would wait for a picture, and a slow name server would keep pictures waiting.
+//! By default, the HTTP client uses the threads of `spawn_blocking`. These threads decode images and run the
+//! model, and Lambda has only one of them. A connection would wait for an image, and a slow name server would
+//! delay images.
 
 use std::net::ToSocketAddrs as _;
 use std::thread;
@@ -9,7 +10,7 @@ use std::thread;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::oneshot;
 
-/// Asks the operating system, on a new thread for each name. Only new connections need one.
+/// Resolves each name on a new thread, through the operating system. Only new connections need this.
 pub(super) struct Resolver;
 
 impl Resolve for Resolver {
@@ -17,7 +18,7 @@ impl Resolve for Resolver {
         Box::pin(async move {
             let (sender, found) = oneshot::channel();
             thread::Builder::new().name("names".to_owned()).spawn(move || {
-                // The client sets the port. Nobody may wait for the answer any more.
+                // The client sets the port. The receiver may be gone.
                 let _ = sender.send((name.as_str(), 0).to_socket_addrs());
             })?;
             let addresses: Addrs = Box::new(found.await??);
