@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::config::{self, Config, Settings};
 use crate::model::Bundle;
 
-/// Prints three lines. Neither a wrong setting nor a broken model keeps it from telling the version.
+/// Prints three lines. The version is printed even if a setting is invalid or the model cannot be read.
 #[must_use]
 pub fn run(settings: &Settings) -> ExitCode {
     let commit = config::commit().unwrap_or_else(|| "not recorded".to_owned());

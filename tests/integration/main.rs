@@ -4,6 +4,7 @@
 
 mod agreement;
 mod allocator;
+mod architecture;
 mod batch;
 mod batch_s3;
 mod cache;
