@@ -10,13 +10,14 @@
 //! - [`classifier`]: joins the two and takes the times.
 //! - [`http`]: request body → images, the routes, the answers.
 //! - [`lambda`]: Lambda event → HTTP request → answer. The only module that knows events.
-//! - `objects`: S3, of which it reads and writes the buckets that are named. The only module that calls a network.
+//! - `objects`: S3, of which it reads and writes the buckets that are named.
+//! - `network`: the HTTP client under what calls other machines: `objects`, and [`telemetry`] for traces.
 //! - [`server`]: the local HTTP server.
 //! - `parallel`: many items read ahead and worked on by all processors.
 //! - `train`: photos with labels → a bundle with a head of its own.
 //! - [`cli`]: `classify`, `batch`, `evaluate` and `train`.
 //! - [`error`]: why a request was refused, or the program did not start.
-//! - [`telemetry`]: what it logs and measures.
+//! - [`telemetry`]: what it logs, measures and traces.
 
 mod cache;
 pub mod classifier;
@@ -27,6 +28,8 @@ pub mod http;
 pub mod image;
 pub mod lambda;
 pub mod model;
+#[cfg(any(feature = "s3", feature = "otlp"))]
+mod network;
 #[allow(dead_code, reason = "the events of AWS services come next")]
 mod objects;
 mod parallel;

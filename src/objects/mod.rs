@@ -1,4 +1,4 @@
-//! S3: the only module that calls a network, and only the buckets that the configuration names.
+//! S3: only the buckets that the configuration names are called.
 //!
 //! [`Objects`] holds the rules: which bucket may be read or written, and how large an object may be. `store` carries them out
 //! over the crate `object_store`. A client is made when it is first needed, so that a start without S3 does not pay for it.
@@ -10,8 +10,6 @@ mod fault;
 #[cfg(feature = "s3")]
 mod list;
 mod location;
-#[cfg(feature = "s3")]
-mod names;
 #[cfg(feature = "s3")]
 mod store;
 #[cfg(not(feature = "s3"))]
