@@ -24,6 +24,9 @@ pub const REQUEST_ID: &str = "x-request-id";
 /// The header that carries the trace of X-Ray.
 pub const TRACE_ID: &str = "x-amzn-trace-id";
 
+/// The header that carries the trace of any other service (W3C Trace Context).
+const TRACEPARENT: &str = "traceparent";
+
 /// The header that says where the time went.
 pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -44,7 +47,8 @@ impl Open {
         *notes.record() = Record {
             request_id: request_id(request.headers()),
             xray_trace_id: xray_trace_id(request.headers()),
-            parent: observer.parent(|name| the_only(request.headers(), name)),
+            parent: observer
+                .parent(the_only(request.headers(), TRACEPARENT), the_only(request.headers(), TRACE_ID)),
             cold_start: is_request && observer.is_cold_start(),
             method: is_request.then(|| clean(request.method().as_str())),
             path: is_request.then(|| clean(request.uri().path())),

@@ -41,9 +41,9 @@ impl Observer {
         !self.is_warm.swap(true, Ordering::Relaxed)
     }
 
-    /// The span of the caller in which a request was made, by the headers of the request.
-    pub(crate) fn parent<'a>(&self, header: impl Fn(&str) -> Option<&'a str>) -> Option<Parent> {
-        self.traces.parent(header)
+    /// The span of the caller in which a request was made, by the headers of the W3C and of X-Ray.
+    pub(crate) fn parent(&self, traceparent: Option<&str>, xray: Option<&str>) -> Option<Parent> {
+        self.traces.parent(traceparent, xray)
     }
 
     /// Sends spans in the background, on the runtime that calls this, until it is told to finish.

@@ -33,6 +33,7 @@ impl TraceId {
     }
 
     /// The last 8 bytes as a number, of which samplers make their choice. They are random.
+    #[cfg(feature = "otlp")]
     pub(super) fn low(self) -> u64 {
         let [.., a, b, c, d, e, f, g, h] = self.0;
         u64::from_be_bytes([a, b, c, d, e, f, g, h])

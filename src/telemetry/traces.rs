@@ -47,12 +47,8 @@ impl Traces {
 
     /// The span in which a request was made. Under Lambda only Lambda's own header counts; elsewhere anybody may send that
     /// of the W3C.
-    pub(super) fn parent<'a>(&self, header: impl Fn(&str) -> Option<&'a str>) -> Option<Parent> {
-        if self.is_lambda {
-            Parent::of_xray(header("x-amzn-trace-id")?)
-        } else {
-            Parent::of_traceparent(header("traceparent")?)
-        }
+    pub(super) fn parent(&self, traceparent: Option<&str>, xray: Option<&str>) -> Option<Parent> {
+        if self.is_lambda { Parent::of_xray(xray?) } else { Parent::of_traceparent(traceparent?) }
     }
 
     /// The trace that the spans of a request go into; `None` if it has none.
