@@ -85,6 +85,9 @@ pub struct Timing {
     pub inference: f64,
     /// All of it.
     pub total: f64,
+    /// When the decoding began; `None` where the image was remembered. For traces.
+    #[serde(skip)]
+    pub(crate) began: Option<Instant>,
 }
 
 /// A loaded model with the limits of what it is fed.
@@ -246,6 +249,7 @@ impl Classifier {
             preprocess: milliseconds(preprocess),
             inference: milliseconds(inference),
             total: 0.0,
+            began: Some(start),
         };
         Ok((Entry { values, image, evidence }, timing))
     }

@@ -21,7 +21,7 @@ use crate::{Classifier, StartError};
 ///
 /// Without a command it answers Lambda invocations if AWS_LAMBDA_RUNTIME_API is set, and serves HTTP otherwise.
 #[derive(Parser, Debug)]
-#[command(name = "image-classifier", about)]
+#[command(name = "image-classifier", about, after_help = VARIABLES)]
 pub struct Arguments {
     /// Flags and environment variables of all commands.
     #[command(flatten)]
@@ -34,10 +34,15 @@ pub struct Arguments {
     pub command: Option<Command>,
 }
 
+/// Environment variables that have no flag.
+const VARIABLES: &str = "Variables of AWS and OpenTelemetry are read, too: AWS_REGION, AWS_ENDPOINT_URL, … for S3, and \
+     OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER, … for traces.";
+
 /// The commands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Serve HTTP on HOST:PORT
+    #[command(after_help = VARIABLES)]
     Serve,
     /// Classify image files and folders, for a person to read
     Classify(ClassifyArguments),

@@ -11,13 +11,14 @@
 //! - [`classifier`]: decodes and classifies images, caches results, and measures the time of each step.
 //! - [`http`]: the routes: parses request bodies into images and writes responses.
 //! - [`lambda`]: converts Lambda events to HTTP requests. The only module that knows Lambda events.
-//! - `objects`: reads and writes the configured S3 buckets. The only module that makes network calls.
+//! - `objects`: reads and writes the configured S3 buckets.
+//! - `network`: the HTTP client of the modules that call other machines: `objects`, and [`telemetry`] for traces.
 //! - [`server`]: the local HTTP server.
 //! - `parallel`: reads many items ahead and processes them on all processors.
 //! - `train`: trains a classification head from labelled photos and writes it as a model bundle.
 //! - [`cli`]: the commands `classify`, `batch`, `evaluate` and `train`.
 //! - [`error`]: errors of requests, and of the start of the program.
-//! - [`telemetry`]: logs and metrics.
+//! - [`telemetry`]: logs, metrics and traces.
 
 pub mod classifier;
 pub mod cli;
@@ -26,6 +27,8 @@ pub mod error;
 pub mod http;
 pub mod lambda;
 pub mod model;
+#[cfg(any(feature = "s3", feature = "otlp"))]
+mod network;
 mod objects;
 mod parallel;
 pub mod server;

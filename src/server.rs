@@ -16,6 +16,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate as _, SizeAbove};
 
 use crate::config::Config;
+use crate::telemetry::Observer;
 use crate::{Classifier, StartError, http, workers};
 
 /// Time for requests in progress to finish after the first signal. A second signal ends the process at once.
@@ -41,7 +42,8 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let classifier = Classifier::load(config, config.sessions())?.remembering(config.cache_entries);
     // Compress here and not in the router: under Lambda, the response must be text, and the gateway
     // compresses it if needed.
-    let router = http::router(Arc::new(classifier), config)
+    let observer = Arc::new(Observer::new(config));
+    let router = http::observed(Arc::new(classifier), config, Arc::clone(&observer))
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_FROM).and(is_no_result)));
     let address = format!("{}:{}", config.host, config.port);
     let failed = |cause| StartError::Listen { address: address.clone(), cause };
@@ -51,6 +53,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         greet(listener.local_addr()?, config.web_ui);
         // Register both signals from the start, because a second one may follow the first at once.
         let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let exporting = observer.export();
         let (end, ending) = watch::channel(false);
         let served = serve(listener, router, config, ending);
         let patience = async {
@@ -58,13 +61,19 @@ pub fn run(config: &Config) -> Result<(), StartError> {
             tracing::info!("finishing the requests under way");
             end.send_replace(true);
             tokio::select! {
-                () = told_to_end(&mut signals) => {}
-                () = tokio::time::sleep(PATIENCE) => {}
+                () = told_to_end(&mut signals) => true,
+                () = tokio::time::sleep(PATIENCE) => false,
             }
         };
-        tokio::select! {
-            () = served => {}
-            () = patience => {}
+        let is_hurried = tokio::select! {
+            () = served => false,
+            is_hurried = patience => is_hurried,
+        };
+        if !is_hurried {
+            tokio::select! {
+                () = exporting.finish() => {}
+                () = told_to_end(&mut signals) => {}
+            }
         }
         Ok(())
     });

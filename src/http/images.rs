@@ -12,9 +12,8 @@ use super::App;
 use super::answer::{self, OneOf, Results};
 use super::body::{self, RawOptions, Reference, Upload};
 use super::references;
-use crate::classifier::milliseconds;
 use crate::model::Card;
-use crate::telemetry::{Found, Image, Notes};
+use crate::telemetry::{Found, Image, Notes, Stage};
 use crate::{Classifier, Error};
 use upright::Budget;
 
@@ -127,11 +126,7 @@ async fn on_a_place<T: Send + 'static>(
 ) -> Result<T, Error> {
     let start = Instant::now();
     let place = app.places.take().await?;
-    let waited = milliseconds(start.elapsed());
-    {
-        let mut record = notes.record();
-        record.queue_ms = Some(record.queue_ms.unwrap_or_default() + waited);
-    }
+    notes.record().spent(Stage::Queue, start);
     let done = tokio::task::spawn_blocking(move || {
         let _place = place;
         work()
@@ -236,13 +231,14 @@ where
 
     /// Processes an image and stores its result.
     fn add(&mut self, upload: Result<Upload, Error>) {
+        let start = Instant::now();
         let (file_name, result) = match upload {
             Ok(Upload { bytes, file_name }) => {
                 (file_name, (self.work)(&self.app.classifier, &bytes, self.options, &mut self.budget))
             }
             Err(error) => (None, Err(error)),
         };
-        self.notes.record().images.push(Image::new(file_name.as_deref(), &result));
+        self.notes.record().images.push(Image::new(file_name.as_deref(), &result, start));
         self.results.push(result);
     }
 

@@ -72,9 +72,13 @@ pub(crate) struct App {
 
 /// Builds the router for a loaded classifier.
 pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
+    observed(classifier, config, Arc::new(Observer::new(config)))
+}
+
+/// The same, where whoever calls has something to do with the observer, too.
+pub(crate) fn observed(classifier: Arc<Classifier>, config: &Config, observer: Arc<Observer>) -> Router {
     let body_limits =
         body::Limits { max_bytes: config.limits.max_body_bytes, max_images: config.limits.max_images };
-    let observer = Arc::new(Observer::new(config));
     let app = Arc::new(App {
         classifier,
         config: config.clone(),

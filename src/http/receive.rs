@@ -17,8 +17,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::Limits;
-use crate::classifier::milliseconds;
-use crate::telemetry::Notes;
+use crate::telemetry::{Notes, Stage};
 use crate::{Config, Error};
 
 /// Bytes that are read and discarded beyond the limit if a body is too large.
@@ -157,7 +156,7 @@ pub(super) async fn whole_body(
     match intake.read_in_time(&parts.headers, body).await {
         Ok((bytes, _memory)) => {
             notes.record().bytes = Some(bytes.len());
-            notes.record().body_ms = Some(milliseconds(start.elapsed()));
+            notes.record().spent(Stage::Body, start);
             next.run(Request::from_parts(parts, Body::from(bytes))).await
         }
         Err(error) => error.into_response(),

@@ -5,9 +5,8 @@ use std::time::Instant;
 use super::App;
 use super::body::{Reference, Upload};
 use crate::Error;
-use crate::classifier::milliseconds;
 use crate::objects::Location;
-use crate::telemetry::Notes;
+use crate::telemetry::{Notes, Stage};
 
 /// The error detail for callers who are not authenticated.
 pub(super) const UNKNOWN_CALLER: &str = "Objects may only be named by callers who show who they are, since labels tell what a private photo \
@@ -53,11 +52,7 @@ pub(super) async fn read(
         }
         Reference::Upload(id) => (app.objects.read_upload(&id).await, None),
     };
-    {
-        let mut record = notes.record();
-        let earlier = record.storage_ms.unwrap_or_default();
-        record.storage_ms = Some(earlier + milliseconds(start.elapsed()));
-    }
+    notes.record().spent(Stage::Storage, start);
     let bytes = found?;
     if bytes.is_empty() {
         return Err(Error::EmptyBody { what: "object".to_owned() });

@@ -7,18 +7,13 @@ use std::time::Duration;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::client::{HttpClient, HttpConnector};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
-use reqwest::redirect::Policy;
 use rusty_s3::UrlStyle;
 use url::Url;
 
 use super::fault::Watched;
-use super::names::Resolver;
-use crate::Error;
 use crate::config::AwsEnvironment;
 use crate::error::Cause;
-
-/// Timeout for establishing a connection. AWS recommends 3.1 s, so that a lost packet is sent once more.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
+use crate::{Error, network};
 
 /// Maximum number of attempts after the first one.
 const MAX_RETRIES: usize = 3;
@@ -59,25 +54,13 @@ impl Clients {
         Ok(bucket)
     }
 
-    /// The HTTP client. It does not follow redirects, so that no response of a storage can make it call
-    /// another host.
+    /// The HTTP client.
     pub(super) fn http(&self) -> Result<&reqwest::Client, Error> {
         if let Some(client) = self.http.get() {
             return Ok(client);
         }
-        // Another provider may already be installed; it works as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(self.silence)
-            .dns_resolver(Resolver)
-            .http1_only();
-        if self.is_plain() {
-            // Without TLS, no certificates are needed. A small container may have none.
-            builder = builder.tls_certs_only(std::iter::empty());
-        }
-        let client = builder.build().map_err(|error| Error::StorageUnavailable(error.into()))?;
+        let client = network::client(self.silence, self.is_plain());
+        let client = client.map_err(|error| Error::StorageUnavailable(error.into()))?;
         Ok(self.http.get_or_init(|| client))
     }
 

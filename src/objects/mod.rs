@@ -1,4 +1,4 @@
-//! S3. This is the only module that makes network calls, and it accesses only the configured buckets.
+//! S3. Only the configured buckets are accessed.
 //!
 //! [`Objects`] enforces the rules: which buckets may be read or written, and how large an object may be.
 //! `store` implements the access with the crate `object_store`. Clients are created on first use, so that
@@ -11,8 +11,6 @@ mod fault;
 #[cfg(feature = "s3")]
 mod list;
 mod location;
-#[cfg(feature = "s3")]
-mod names;
 #[cfg(feature = "s3")]
 mod store;
 #[cfg(not(feature = "s3"))]

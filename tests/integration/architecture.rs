@@ -52,6 +52,7 @@ fn uses() -> Uses {
             continue;
         }
         let used = imported(&code(&path)).into_iter().filter(|name| *name != module);
+        let used = Vec::from_iter(used);
         uses.entry(module).or_default().extend(used);
     }
     uses

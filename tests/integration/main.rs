@@ -35,7 +35,9 @@ mod server;
 mod start_up;
 mod storage;
 mod store;
+mod traces;
 mod train;
+mod xray;
 
 use std::path::PathBuf;
 

@@ -145,7 +145,7 @@ fn outcomes() -> (Classification, Error) {
             prediction(925, 0.008_207_213, "consomme", "n07584110", "清炖肉汤", ["dish", "food"]),
         ],
         image: ImageInfo { format: Format::Png, width: 600, height: 400 },
-        timing: Timing { decode: 2.723, preprocess: 0.958, inference: 3.788, total: 7.497 },
+        timing: Timing { decode: 2.723, preprocess: 0.958, inference: 3.788, total: 7.497, began: None },
         cached: false,
     };
     (espresso, Error::Image(upright::Error::TruncatedImage { format: Format::Jpeg.label() }))
