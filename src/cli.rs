@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod classify;
 pub mod evaluate;
+pub mod health;
 mod heat;
 mod progress;
 mod sources;
@@ -47,6 +48,11 @@ pub enum Command {
     Evaluate(EvaluateArguments),
     /// Train a model of your own classes on labelled photos
     Train(TrainArguments),
+    /// Ask the local server whether it is there: exit status 0 if it answers 200, else 1
+    ///
+    /// It asks for /health on HOST:PORT, as `serve` reads them, and waits 2 seconds at most. For the health check of a
+    /// container, which has no curl.
+    Health(HealthArguments),
 }
 
 /// `image-classifier classify`.
@@ -131,6 +137,14 @@ pub struct TrainArguments {
     pub embeddings: Option<PathBuf>,
 }
 
+/// `image-classifier health`.
+#[derive(Args, Debug)]
+pub struct HealthArguments {
+    /// The server to ask, such as `http://127.0.0.1:8080`; without a path it is asked for /health [default: HOST:PORT]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
 /// Settings that matter to the server and to Lambda only, so that the help of other commands is not about them.
 const OF_SERVERS: &[&str] = &[
     "max_images",
@@ -150,6 +164,9 @@ const OF_SERVERS: &[&str] = &[
     "metrics",
 ];
 
+/// What the help of `health` shows: it loads no model and answers no request.
+const OF_HEALTH: &[&str] = &["help", "host", "port", "rust_log", "url"];
+
 impl Arguments {
     /// Reads the command line. Ends the process, with a message, where it is wrong or asks for help.
     pub fn read() -> Self {
@@ -157,10 +174,14 @@ impl Arguments {
         // Has the settings copied to each command.
         command.build();
         for command in command.get_subcommands_mut().filter(|command| command.get_name() != "serve") {
-            let has_one_session = command.get_name() == "classify";
+            let name = command.get_name().to_owned();
             *command = std::mem::take(command).mut_args(|arg| {
                 let id = arg.get_id().as_str();
-                let is_hidden = OF_SERVERS.contains(&id) || (id == "intra_threads" && !has_one_session);
+                let is_hidden = match name.as_str() {
+                    "health" => !OF_HEALTH.contains(&id),
+                    "classify" => OF_SERVERS.contains(&id),
+                    _ => OF_SERVERS.contains(&id) || id == "intra_threads",
+                };
                 if is_hidden { arg.hide(true) } else { arg }
             });
         }

@@ -326,6 +326,10 @@ pub enum StartError {
     /// The command line asked for something that cannot be done.
     #[error("{0}")]
     Command(String),
+
+    /// The server that `health` asked does not answer 200.
+    #[error("{0}")]
+    Unhealthy(String),
 }
 
 #[cfg(test)]

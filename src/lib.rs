@@ -14,7 +14,7 @@
 //! - [`server`]: the local HTTP server.
 //! - `parallel`: many items read ahead and worked on by all processors.
 //! - `train`: photos with labels → a bundle with a head of its own.
-//! - [`cli`]: `classify`, `batch`, `evaluate` and `train`.
+//! - [`cli`]: `classify`, `batch`, `evaluate`, `train` and `health`.
 //! - [`error`]: why a request was refused, or the program did not start.
 //! - [`telemetry`]: what it logs and measures.
 
