@@ -10,6 +10,7 @@ ZIG := .venv/stamp-package
 SAM := .venv/stamp-sam
 S3 := .venv/stamp-s3
 API := .venv/stamp-api
+IMAGE := .venv/stamp-image
 TOOLS := .venv-tools/stamp
 BENCH := .venv-bench/stamp
 TRANSFORMS := .venv-transforms/stamp
@@ -136,6 +137,18 @@ build-ClassifierFunction: package
 test-package: package $(SAM) ## Test the package, the template, and what SAM builds, in a sandbox too (needs root, or sudo)
 	.venv/bin/python -m pytest -p no:cacheprovider --basetemp=.build/pytest -rP tests/artifact
 	tests/artifact/sandbox .aws-sam/build/ClassifierFunction
+
+.PHONY: image
+image: package $(IMAGE) ## Make the container image, of the package of ARCH and of the other one if it is built (needs Debian 12)
+	scripts/image
+
+# The second image shows that the same inputs give the same bytes.
+.PHONY: test-image
+test-image: image ## Test the image, run it in a sandbox, and test the files in deploy/ that run it (needs root, or sudo)
+	scripts/image-tools
+	IMAGE_DIR=.build/image-again scripts/image >/dev/null
+	.venv/bin/python -m pytest -p no:cacheprovider --basetemp=.build/pytest-image -rs --ignore=tests/container/test_run.py tests/container
+	tests/container/sandbox .venv/bin/python -m pytest -p no:cacheprovider --basetemp=.build/pytest-image -rs tests/container/test_run.py
 
 .PHONY: test-bulk
 test-bulk: $(if $(BINARY),,package) $(SAM) $(S3) ## Test deploy/bulk.yaml with moto and the package (BINARY=FILE for another program)
