@@ -144,7 +144,7 @@ def test_it_is_nobody_and_can_write_nothing_but_tmp(container):
 
 
 def test_the_settings_in_deploy_are_known(container):
-    known = set(re.findall(r"\[env: (\w+)=", container.run("serve", "--help").stdout))
+    known = set(re.findall(r"\[env:\s+(\w+)=", container.run("serve", "--help").stdout))
     # A library reads the first; the program sets both where they are missing.
     known |= {"MIMALLOC_PURGE_DELAY", "ORT_DISABLE_TELEMETRY"}
     used = set()
