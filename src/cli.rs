@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod classify;
 pub mod evaluate;
+pub mod health;
 mod heat;
 mod progress;
 mod sources;
@@ -56,6 +57,11 @@ pub enum Command {
     Evaluate(EvaluateArguments),
     /// Train a model for your own classes on labelled photos
     Train(TrainArguments),
+    /// Ask the local server whether it is there: exit status 0 if it answers 200, else 1
+    ///
+    /// It asks for /health on HOST:PORT, as `serve` reads them, and waits 2 seconds at most. For the health check of a
+    /// container, which has no curl.
+    Health(HealthArguments),
 }
 
 /// `image-classifier classify`.
@@ -141,6 +147,14 @@ pub struct TrainArguments {
     pub embeddings: Option<PathBuf>,
 }
 
+/// `image-classifier health`.
+#[derive(Args, Debug)]
+pub struct HealthArguments {
+    /// The server to ask, such as `http://127.0.0.1:8080`; without a path it is asked for /health [default: HOST:PORT]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
 /// Settings that only affect the server and Lambda. They are hidden in the help of other commands.
 const OF_SERVERS: &[&str] = &[
     "max_images",
@@ -160,6 +174,9 @@ const OF_SERVERS: &[&str] = &[
     "metrics",
 ];
 
+/// What the help of `health` shows: it loads no model and answers no request.
+const OF_HEALTH: &[&str] = &["help", "host", "port", "rust_log", "url"];
+
 impl Arguments {
     /// Parses the command line. Prints a message and ends the process if it is invalid or asks for help.
     pub fn read() -> Self {
@@ -167,10 +184,14 @@ impl Arguments {
         // Copies the settings to each command.
         command.build();
         for command in command.get_subcommands_mut().filter(|command| command.get_name() != "serve") {
-            let has_one_session = command.get_name() == "classify";
+            let name = command.get_name().to_owned();
             *command = std::mem::take(command).mut_args(|arg| {
                 let id = arg.get_id().as_str();
-                let is_hidden = OF_SERVERS.contains(&id) || (id == "intra_threads" && !has_one_session);
+                let is_hidden = match name.as_str() {
+                    "health" => !OF_HEALTH.contains(&id),
+                    "classify" => OF_SERVERS.contains(&id),
+                    _ => OF_SERVERS.contains(&id) || id == "intra_threads",
+                };
                 if is_hidden { arg.hide(true) } else { arg }
             });
         }

@@ -297,6 +297,10 @@ pub enum StartError {
     /// A command cannot be executed as given.
     #[error("{0}")]
     Command(String),
+
+    /// The server that `health` asked does not answer 200.
+    #[error("{0}")]
+    Unhealthy(String),
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@
 //! - [`server`]: the local HTTP server.
 //! - `parallel`: reads many items ahead and processes them on all processors.
 //! - `train`: trains a classification head from labelled photos and writes it as a model bundle.
-//! - [`cli`]: the commands `classify`, `batch`, `evaluate` and `train`.
+//! - [`cli`]: the commands `classify`, `batch`, `evaluate`, `train` and `health`.
 //! - [`error`]: errors of requests, and of the start of the program.
 //! - [`telemetry`]: logs, metrics and traces.
 

@@ -34,6 +34,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, StartError> {
         Some(Command::Batch(batch)) => cli::batch::run(&config, batch),
         Some(Command::Evaluate(evaluate)) => cli::evaluate::run(&config, evaluate),
         Some(Command::Train(train)) => cli::train::run(&config, train),
+        Some(Command::Health(health)) => cli::health::run(&config, health),
         None if config.lambda.is_some() => lambda::run(&config).map(|()| ExitCode::SUCCESS),
         None | Some(Command::Serve) => server::run(&config).map(|()| ExitCode::SUCCESS),
     }

@@ -17,6 +17,7 @@ mod embed;
 mod emulator;
 mod events;
 mod explain;
+mod health;
 mod http;
 mod lambda;
 mod layouts;
