@@ -73,8 +73,9 @@ impl Parent {
         .filter(Self::is_valid)
     }
 
-    /// Reads the header `x-amzn-trace-id` (X-Ray): `Root=1-` 8 digits `-` 24 digits `;Parent=` span id `;Sampled=` 0 or 1, in
-    /// any order and with other fields. Without a parent and a decision nothing is recorded, so that it is none.
+    /// Reads the header `x-amzn-trace-id` (X-Ray): `Root=1-` 8 digits `-` 24 digits `;Parent=` span id `;Sampled=` 0 or
+    /// 1, in any order and with other fields. All three must be there: without a parent there is nothing that spans could
+    /// belong to.
     pub(crate) fn of_xray(text: &str) -> Option<Self> {
         let field =
             |name: &str| text.split(';').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
