@@ -8,7 +8,6 @@ import datetime
 import hashlib
 import pathlib
 import re
-import subprocess
 import sys
 import tomllib
 import uuid
@@ -61,9 +60,9 @@ def crates(target: str) -> list[Component]:
     ]
 
 
-def linked_besides() -> list[Component]:
-    """What is in the program and is no crate."""
-    rustc = subprocess.run(["rustc", "--version"], check=True, capture_output=True, text=True).stdout.split()[1]
+def linked_besides(program: bytes) -> list[Component]:
+    """What is in the program and is no crate. The compiler left its version in the section `.comment`."""
+    rustc = re.search(rb"rustc version (\S+)", program)[1].decode()
     zig = pinned("requirements-package.txt", "ziglang")
     return [
         component(ComponentType.LIBRARY, "rust-std", rustc, "MIT OR Apache-2.0"),
@@ -121,7 +120,7 @@ def main(arch: str, layers: pathlib.Path, epoch: int, target: pathlib.Path) -> N
     bom = Bom(
         components=[
             *crates(f"{processor}-unknown-linux-gnu"),
-            *linked_besides(),
+            *linked_besides(program.read_bytes()),
             runtime(layers / "model" / PROGRAM),
             model(layers / "model" / PROGRAM / "model"),
             *debian_packages((layers / "debian-packages").read_text()),

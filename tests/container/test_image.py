@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import ssl
 import subprocess
 import tarfile
@@ -188,6 +189,20 @@ def test_a_package_that_is_missing_is_told(tmp_path):
     assert done.returncode == 1
     assert f"make package ARCH={missing[0]}" in done.stdout
     assert "no package is there" in done.stderr
+
+
+def test_a_package_for_another_processor_is_refused(tmp_path, arch):
+    (other,) = set(PLATFORMS) - {arch}
+    # Where the script lies tells it where the packages are.
+    script = tmp_path / "scripts/image-root"
+    script.parent.mkdir()
+    shutil.copy(ROOT / "scripts/image-root", script)
+    program = tmp_path / ".build" / other / "package/bootstrap"
+    program.parent.mkdir(parents=True)
+    shutil.copy(ROOT / ".build" / arch / "package/bootstrap", program)
+    done = subprocess.run([script, other, tmp_path / "layers"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is a program for another processor" in done.stderr
 
 
 def test_an_architecture_that_is_unknown_is_refused(tmp_path):

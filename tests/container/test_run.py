@@ -34,7 +34,9 @@ class Container:
     def command(self, *arguments: str, entrypoint: list[str] | None = None, **variables: str) -> list[str]:
         """The command for this machine. `variables` are those of `docker run --env`."""
         user = self.config["User"]
-        environment = [*self.config["Env"], *(f"{name}={value}" for name, value in variables.items())]
+        # Emulated, it is the processor of Graviton2, the oldest that Lambda has.
+        processor = ["QEMU_CPU=neoverse-n1"] if self.emulator else []
+        environment = [*processor, *self.config["Env"], *(f"{name}={value}" for name, value in variables.items())]
         chroot = ["/usr/sbin/chroot", f"--userspec={user}", f"--groups={user.split(':')[1]}", str(self.root)]
         return [
             *("/usr/bin/unshare", "--mount", str(ENTER), str(self.root)),
@@ -47,6 +49,9 @@ class Container:
     def run(self, *arguments: str, **more: object) -> subprocess.CompletedProcess:
         command = self.command(*arguments, **more)
         return subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, timeout=120)
+
+    def start(self, **more: object) -> subprocess.Popen:
+        return subprocess.Popen(self.command(**more), cwd=ROOT, env={}, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +69,7 @@ def server(container):
     """The address of the image as a server, without any argument."""
     interfaces = subprocess.run(["ip", "-brief", "link"], check=True, capture_output=True, text=True).stdout
     assert interfaces.split()[0] == "lo" and len(interfaces.splitlines()) == 1, "this is not the sandbox"
-    process = subprocess.Popen(container.command(), cwd=ROOT, env={}, stdout=subprocess.PIPE, text=True)
+    process = container.start()
     try:
         assert "Serving http://0.0.0.0:5000." in process.stdout.readline()
         yield "http://127.0.0.1:5000"
@@ -123,7 +128,7 @@ def test_commands_work(container, version):
 
 
 def test_it_is_nobody_and_can_write_nothing_but_tmp(container):
-    process = subprocess.Popen(container.command(PORT="5002"), cwd=ROOT, env={}, stdout=subprocess.PIPE, text=True)
+    process = container.start(PORT="5002")
     try:
         assert "Serving" in process.stdout.readline()
         status = pathlib.Path(f"/proc/{process.pid}/status").read_text()

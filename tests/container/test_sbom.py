@@ -65,6 +65,7 @@ def test_runtime_and_model_are_named_by_version_hash_and_licence(image, sbom):
 
 
 def test_what_the_linker_adds_and_the_packages_of_debian_are_listed(sbom):
+    assert re.fullmatch(r"1\.\d+\.\d+", found(sbom, "rust-std")["version"])
     assert {"rust-std", "libunwind, compiler-rt", "libc6", "libstdc++6", "libgcc-s1", "ca-certificates"} <= {
         each["name"] for each in sbom["components"]
     }
