@@ -15,6 +15,8 @@ TOOLS := .venv-tools/stamp
 BENCH := .venv-bench/stamp
 TRANSFORMS := .venv-transforms/stamp
 BROWSER := tests/browser/node_modules/stamp
+# What was said, as opposed to the default: SAM has a parameter for it.
+SAID_ARCH := $(ARCH)
 ARCH ?= x86_64
 
 # Two at a time would make one environment.
@@ -117,6 +119,12 @@ hub: $(TOOLS) $(LIBRARY) ## Make models/NAME of a model on the Hugging Face hub:
 	cd tools && ../.venv-tools/bin/python -m ic_tools hub "$(MODEL)" \
 	    $(if $(FILE),--file "$(FILE)") $(if $(REVISION),--revision "$(REVISION)")
 
+.PHONY: check
+check: $(LIBRARY) ## Check format, lints and unit tests: what to run before each commit
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- --deny warnings
+	cargo test --locked --lib
+
 .PHONY: lint
 lint: ## Check format, lints, docs and licences
 	cargo fmt --check
@@ -130,13 +138,27 @@ package: $(CARGO_LAMBDA) $(ZIG) ## Make the deployment zip (ARCH=x86_64 or arm64
 
 # `sam build` calls this for the function of template.yaml, with the folder that is to hold the package.
 .PHONY: build-ClassifierFunction
-build-ClassifierFunction: package
-	cp -R .build/$(ARCH)/package/. "$(ARTIFACTS_DIR)"
+build-ClassifierFunction:
+	arch=$$(python3 scripts/sam_architecture.py "$(ARTIFACTS_DIR)" $(SAID_ARCH)) && \
+	    $(MAKE) package ARCH="$$arch" && \
+	    cp -R ".build/$$arch/package/." "$(ARTIFACTS_DIR)"
 
 .PHONY: test-package
 test-package: package $(SAM) ## Test the package, the template, and what SAM builds, in a sandbox too (needs root, or sudo)
-	.venv/bin/python -m pytest -p no:cacheprovider --basetemp=.build/pytest -rP tests/artifact
+	ARCH=$(ARCH) .venv/bin/python -m pytest -p no:cacheprovider --basetemp=.build/pytest -rP tests/artifact
 	tests/artifact/sandbox .aws-sam/build/ClassifierFunction
+
+# x86_64 is the reference. It is not built anew where it is there: that takes minutes.
+.build/x86_64/package/bootstrap:
+	$(MAKE) package ARCH=x86_64
+
+.PHONY: test-arm64
+test-arm64: $(CARGO_LAMBDA) $(ZIG) $(SAM) .build/x86_64/package/bootstrap ## Build the package for arm64, and test it under an emulator (Debian 12 of x86-64)
+	MODEL_DIR= scripts/package arm64
+	scripts/arm64-emulator .build/arm64/emulator
+	ARCH=arm64 RUNNER="$(CURDIR)/tests/arm64/emulated" .venv/bin/python -m pytest -p no:cacheprovider \
+	    --basetemp=.build/pytest-arm64 -rP --durations=5 tests/artifact/test_zip.py tests/artifact/test_symbols.py \
+	    tests/artifact/test_faults.py tests/artifact/test_metrics.py tests/arm64
 
 .PHONY: image
 image: package $(IMAGE) ## Make the container image, of the package of ARCH and of the other one if it is built (needs Debian 12)
@@ -177,8 +199,7 @@ $(BENCH): $(TOOLS) bench/requirements-handler.txt bench/requirements-flask.txt s
 	    --labels ../model/labels.tsv --out ../$(@D)
 
 .PHONY: bench
-bench: package $(LIBRARY) .build/bench/resnet18/model.onnx ## Compare with Python and Flask (JSON=FILE, PHOTOS=DIR)
-	cargo build --release --locked
+bench: package .build/bench/resnet18/model.onnx ## Compare with Python and Flask (JSON=FILE, PHOTOS=DIR)
 	.venv-bench/handler/bin/python -m unittest discover --start-directory bench
 	.venv-bench/handler/bin/python bench/run.py \
 	    $(if $(PHOTOS),--photos "$(abspath $(PHOTOS))") $(if $(JSON),--json "$(abspath $(JSON))")

@@ -21,7 +21,6 @@ from table import Row, Side
 ARCH = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 PACKAGE = ROOT / ".build" / ARCH / "package"
 ZIP = ROOT / ".build" / ARCH / f"image-classifier-{ARCH}.zip"
-SERVER = ROOT / "target/release/image-classifier"
 RESNET18 = ROOT / ".build/bench/resnet18"
 WEIGHTS = ROOT / ".build/bench/resnet18.pth"
 PYTHONS = {name: ROOT / ".venv-bench" / name / "bin/python" for name in ("handler", "flask")}
@@ -142,7 +141,7 @@ def throughput(runs: int, seconds: float, images: dict[str, bytes]) -> list[Row]
         servers = {}
         for name, bundle in (("ours", ROOT / "model"), ("resnet18", RESNET18)):
             servers[name] = stack.enter_context(
-                server.Server([SERVER, "serve"], ROOT, server.free_port(), {"MODEL_DIR": str(bundle)} | FORGETFUL)
+                server.Server([PACKAGE / "bootstrap", "serve"], ROOT, server.free_port(), {"MODEL_DIR": str(bundle)} | FORGETFUL)
             )
         port = server.free_port()
         gunicorn = [PYTHONS["flask"], "-m", "gunicorn", "--no-control-socket", "--workers", "2"]
@@ -212,7 +211,7 @@ def idle(seconds: float) -> Row:
 
 def accuracy(folder: pathlib.Path) -> Row:
     """Row 9: how many of labelled photos get the right label, by the server's program."""
-    command = [SERVER, "evaluate", "--json", folder]
+    command = [PACKAGE / "bootstrap", "evaluate", "--json", folder]
     output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     figures = json.loads(output)
     photos_, right = figures["photos"], figures["top1"]

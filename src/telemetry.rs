@@ -1,35 +1,45 @@
-//! Logs and metrics.
+//! Logs, metrics and traces.
 //!
 //! Logs are JSON lines where Lambda is set to JSON, text elsewhere. Always on standard error, since standard output
 //! belongs to the answers of the command line, and to the metrics under Lambda.
 //!
-//! What a request was is noted in a `Record` on its way; the `Observer` makes its line and the metrics of it.
+//! What a request was is noted in a `Record` on its way; the `Observer` makes its line, the metrics and the spans of it.
 
 mod embedded;
 mod instruments;
 mod line;
+mod lost;
 mod observer;
+#[cfg_attr(not(feature = "otlp"), path = "telemetry/otlp/without.rs")]
+mod otlp;
+mod parent;
 mod prometheus;
 mod record;
+mod spans;
+mod traces;
+mod xray;
 
 use std::io::{IsTerminal as _, Write as _};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub(crate) use observer::Observer;
-pub(crate) use record::{Found, GONE, Image, Notes, Record, cause_chain, clean};
+pub(crate) use record::{Found, GONE, Image, Notes, Record, Stage, cause_chain, clean};
 
 use crate::StartError;
 use crate::config::Logging;
 
 /// Installs the log for the whole process. Call it once.
 pub fn init(logging: &Logging) {
-    let filter = EnvFilter::try_new(&logging.filter);
+    let filter: Result<Targets, _> = logging.filter.parse();
     let mistake = filter.as_ref().err().map(ToString::to_string);
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter.unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     // Where standard error is closed there is nowhere to say so, and trying to would panic.
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
+    let builder =
+        fmt().with_max_level(LevelFilter::TRACE).with_writer(std::io::stderr).log_internal_errors(false);
     // A second call (in tests) finds the log installed already; that is fine.
     let _ = if logging.json {
         builder
@@ -38,12 +48,14 @@ pub fn init(logging: &Logging) {
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false)
+            .finish()
+            .with(filter)
             .try_init()
     } else if logging.lambda {
         // Lambda stamps the time itself.
-        builder.with_ansi(false).with_target(false).without_time().try_init()
+        builder.with_ansi(false).with_target(false).without_time().finish().with(filter).try_init()
     } else {
-        builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init()
+        builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).finish().with(filter).try_init()
     };
     if let Some(mistake) = mistake {
         tracing::warn!("the log filter \"{}\" is not understood ({mistake}); info is used", logging.filter);

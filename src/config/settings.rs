@@ -110,7 +110,7 @@ pub struct Settings {
     #[arg(long, env = "METRICS", global = true, value_name = "BOOL")]
     pub(super) metrics: Option<String>,
 
-    /// Log filter, as the crate `tracing-subscriber` reads it; AWS_LAMBDA_LOG_LEVEL wins [default: info]
+    /// Log filter: a level, or levels of modules, such as `info,hyper=debug`; AWS_LAMBDA_LOG_LEVEL wins [default: info]
     #[arg(long, env = "RUST_LOG", global = true, value_name = "FILTER")]
     pub(super) rust_log: Option<String>,
 }

@@ -1,5 +1,9 @@
-"""The package under test: what `make package` has left in .build."""
+"""The package under test: what `make package` has left in .build.
 
+ARCH names its processor, where it is not this machine's. Then RUNNER is the command that emulates it.
+"""
+
+import os
 import pathlib
 import platform
 import subprocess
@@ -12,8 +16,14 @@ ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 @pytest.fixture(scope="session")
 def arch() -> str:
-    """This machine's, as Lambda names it."""
-    return ARCHITECTURES[platform.machine()]
+    """The package's processor, as Lambda names it."""
+    return os.environ.get("ARCH") or ARCHITECTURES[platform.machine()]
+
+
+@pytest.fixture(scope="session")
+def runner() -> list[str]:
+    """What stands before a program of the package in a command."""
+    return [os.environ["RUNNER"]] if "RUNNER" in os.environ else []
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
 """A stand-in for Lambda's Runtime API: `runtime_api.py [options] -- COMMAND…`.
 
-Starts the command as a function, hands it the same event a number of times, checks that every answer names the expected
-label, ends it with SIGTERM, and prints one JSON object: milliseconds from the start of the process to its first request
-and its first answer, its memory, its exit status, its log, and the lines of its metrics. Uses the part of the API that
-a function needs (AWS Lambda Developer Guide, "Using the Lambda runtime API").
+Starts the command as a function, hands it the events, all of them a number of times, checks that every answer names the
+expected label, ends it with SIGTERM, and prints one JSON object: milliseconds from the start of the process to its first
+request and its first answer, its memory, its exit status, its log, the lines of its metrics, and with an empty label the
+answers. Uses the part of the API that a function needs (AWS Lambda Developer Guide, "Using the Lambda runtime API").
 """
 
 import argparse
@@ -22,10 +22,9 @@ import time
 class RuntimeApi(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, event: bytes, invocations: int) -> None:
+    def __init__(self, events: list[bytes]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.event = event
-        self.left = invocations
+        self.left = list(enumerate(events))
         self.first_next = None
         self.outcomes: queue.Queue = queue.Queue()
 
@@ -36,11 +35,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # /next
         now = time.monotonic()
         self.server.first_next = self.server.first_next or now
-        if self.server.left == 0:
+        if not self.server.left:
             # Lambda freezes a function that has nothing to do: the call does not return.
             time.sleep(3600)
-        self.server.left -= 1
-        self.hand_out(self.server.event, self.server.left)
+        number, event = self.server.left.pop(0)
+        self.hand_out(event, number)
 
     def hand_out(self, event: bytes, number: int) -> None:
         self.send_response(200)
@@ -106,7 +105,8 @@ def best_label(outcome: bytes) -> str:
 
 
 def run(arguments: argparse.Namespace) -> dict:
-    server = RuntimeApi(pathlib.Path(arguments.event).read_bytes(), arguments.invocations)
+    events = [pathlib.Path(event).read_bytes() for event in arguments.event] * arguments.invocations
+    server = RuntimeApi(events)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     api = f"127.0.0.1:{server.server_address[1]}"
     start, started_at = time.monotonic(), time.time()
@@ -120,6 +120,7 @@ def run(arguments: argparse.Namespace) -> dict:
     )
     log: list[str] = []
     metrics: list[str] = []
+    answers: list[tuple[str, str]] = []
     readers = [
         threading.Thread(target=into.extend, args=(source,))
         for into, source in ((log, process.stderr), (metrics, process.stdout))
@@ -128,9 +129,12 @@ def run(arguments: argparse.Namespace) -> dict:
         reader.start()
     first_answer = None
     try:
-        for number in range(arguments.invocations):
+        for number in range(len(events)):
             when, kind, body = server.outcomes.get(timeout=30)
             first_answer = first_answer or when
+            if not arguments.label:
+                answers.append((kind, body.decode()))
+                continue
             label = best_label(body) if kind == "response" else body.decode()
             if label != arguments.label:
                 sys.exit(f"invocation {number + 1}: {label}")
@@ -148,21 +152,23 @@ def run(arguments: argparse.Namespace) -> dict:
     return {
         "api_port": server.server_address[1],
         "started_at": started_at,
-        "invocations": arguments.invocations,
+        "invocations": len(events),
         "first_next_ms": since_start(server.first_next),
         "first_answer_ms": since_start(first_answer),
         "memory_kb": memory,
         "status": status,
         "log": log,
         "metrics": metrics,
+        "answers": answers,
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--event", default="events/http-api.json")
+    parser.add_argument("--event", nargs="+", default=["events/http-api.json"])
     parser.add_argument("--invocations", type=int, default=1)
-    parser.add_argument("--label", default="espresso", help="what the best label of every answer must be, or the code of an error")
+    label = "what the best label of every answer must be, or the code of an error; empty to take every answer"
+    parser.add_argument("--label", default="espresso", help=label)
     parser.add_argument("command", nargs="+")
     print(json.dumps(run(parser.parse_args())))
 

@@ -1,7 +1,6 @@
 """A package that is broken says so: one line in the log, and a status other than zero, in less than a second."""
 
 import json
-import os
 import pathlib
 import subprocess
 import time
@@ -38,8 +37,9 @@ def dangling(task, _):
 
 
 def other_processor(task, libraries):
-    other = {"x86_64": "arm64", "aarch64": "x86_64"}[os.uname().machine]
-    write(task / LIBRARY, libraries[other].read_bytes())
+    ours = (task / LIBRARY).read_bytes()
+    (other,) = (library for library in (path.read_bytes() for path in libraries.values()) if library != ours)
+    write(task / LIBRARY, other)
 
 
 def too_old(task, _):
@@ -91,7 +91,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_one_clear_line_and_an_exit_in_less_than_a_second(fault, package, libraries, tmp_path):
+def test_a_fault_is_one_clear_line_and_an_exit_in_less_than_a_second(fault, package, runner, libraries, tmp_path):
     break_it, expected = FAULTS[fault]
     task = tmp_path / "task"
     subprocess.run(["cp", "--recursive", "--link", package, task], check=True)
@@ -99,7 +99,8 @@ def test_a_fault_is_one_clear_line_and_an_exit_in_less_than_a_second(fault, pack
     # Nothing listens there: a program that gets as far as to ask for work would fail in another way.
     variables = environment("127.0.0.1:9")
     start = time.monotonic()
-    done = subprocess.run([task / "bootstrap"], cwd=task, env=variables, capture_output=True, text=True, timeout=10)
+    command = [*runner, task / "bootstrap"]
+    done = subprocess.run(command, cwd=task, env=variables, capture_output=True, text=True, timeout=60 if runner else 10)
     seconds = time.monotonic() - start
     assert done.returncode == 1, done
     assert done.stdout == ""
@@ -110,12 +111,14 @@ def test_a_fault_is_one_clear_line_and_an_exit_in_less_than_a_second(fault, pack
     assert line["level"] == "ERROR"
     for text in expected:
         assert text in line["message"], line
-    assert seconds < 1
+    # An emulator takes longer, which says nothing of the program.
+    assert runner or seconds < 1
 
 
-def test_a_variable_that_makes_no_sense_is_told_with_all_the_others(package):
+def test_a_variable_that_makes_no_sense_is_told_with_all_the_others(package, runner):
     variables = environment("127.0.0.1:9") | {"TOP_K": "none", "MAX_PIXELS": "-1"}
-    done = subprocess.run([package / "bootstrap"], env=variables, capture_output=True, text=True, timeout=10)
+    command = [*runner, package / "bootstrap"]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60 if runner else 10)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     message = json.loads(line)["message"]

@@ -13,16 +13,20 @@ from emf import check
 RUNTIME_API = ROOT / "tests/artifact/runtime_api.py"
 
 
-def lines(package, event, label: str, invocations: int = 1) -> list[dict]:
+def lines(command, event, label: str, invocations: int = 1) -> list[dict]:
     """What the packaged function writes about an event, of which `label` is the answer."""
-    command = [sys.executable, RUNTIME_API, "--event", event, "--label", label]
-    command += ["--invocations", str(invocations), "--", package / "bootstrap"]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    api = [sys.executable, RUNTIME_API, "--event", event, "--label", label, "--invocations", str(invocations), "--"]
+    done = subprocess.run([*api, *command], cwd=ROOT, check=True, capture_output=True, text=True)
     return [json.loads(line) for line in json.loads(done.stdout)["metrics"]]
 
 
-def test_a_photo_gives_lines_of_the_format(package):
-    first, second = lines(package, ROOT / "events/http-api.json", "espresso", invocations=2)
+@pytest.fixture
+def function(package, runner) -> list:
+    return [*runner, package / "bootstrap"]
+
+
+def test_a_photo_gives_lines_of_the_format(function):
+    first, second = lines(function, ROOT / "events/http-api.json", "espresso", invocations=2)
     for line in (first, second):
         check(line)
         assert line["FunctionName"] == "classifier"
@@ -31,10 +35,10 @@ def test_a_photo_gives_lines_of_the_format(package):
     assert 0 < first["InferenceTime"] < first["TotalTime"]
 
 
-def test_an_error_gives_one_with_its_code(package, tmp_path):
+def test_an_error_gives_one_with_its_code(function, tmp_path):
     event = json.loads((ROOT / "events/http-api.json").read_text()) | {"body": "", "isBase64Encoded": False}
     (tmp_path / "event.json").write_text(json.dumps(event))
-    (line,) = lines(package, tmp_path / "event.json", "empty_body")
+    (line,) = lines(function, tmp_path / "event.json", "empty_body")
     check(line)
     assert (line["Code"], line["Errors"]) == ("empty_body", 1)
     assert {"Dimensions": [["FunctionName", "Code"]]}.items() <= line["_aws"]["CloudWatchMetrics"][1].items()

@@ -141,7 +141,7 @@ def contents(folder: pathlib.Path) -> dict[str, tuple[str, str]]:
     }
 
 
-def test_sam_build_makes_the_package_that_is_tested(package):
-    sam("build")
+def test_sam_build_makes_the_package_that_is_tested(package, arch):
+    sam("build", "--parameter-overrides", f"Architecture={arch}")
     built = ROOT / ".aws-sam/build/ClassifierFunction"
     assert contents(built) == contents(package)

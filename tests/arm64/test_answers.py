@@ -1,0 +1,99 @@
+"""The package for arm64 gives the answers of that for x86_64, with the log and the end that Lambda wants."""
+
+import json
+import time
+
+from comparison import Comparison
+from program import ROOT
+
+FIXTURES = ROOT / "tests/fixtures"
+KINDS = {".avif", ".bin", ".bmp", ".gif", ".jpg", ".png", ".svg", ".tif", ".webp"}
+FOLDERS = (".", "cases", "cases2", "finds", "embeddings", "kinds")
+EVENTS = [*(ROOT / "events").glob("*.json"), *(FIXTURES / "events").glob("*.json"), *(FIXTURES / "cases2").glob("*.json")]
+
+# The models of 8-bit integers and of floats differ in the order of additions alone.
+TOLERANCE = 1e-6
+
+
+def pictures() -> list:
+    return sorted(path for folder in FOLDERS for path in (FIXTURES / folder).glob("*") if path.suffix in KINDS)
+
+
+def by_class(answer: dict) -> dict:
+    """An answer with its scores by class: two that are almost the same may change places."""
+    if "predictions" in answer:
+        answer["best"] = answer["predictions"][0]["label"]
+        answer["predictions"] = {each["class_id"]: each for each in answer["predictions"]}
+    return answer
+
+
+def check_log(lines: list[str]) -> None:
+    assert lines
+    for line in lines:
+        assert isinstance(json.loads(line), dict), line
+
+
+def test_pictures_get_the_same_labels_and_scores(arm64, x86_64):
+    comparison, files = Comparison(), pictures()
+    start = time.monotonic()
+    with arm64.server() as ours, x86_64.server() as theirs:
+        for path in files:
+            body = path.read_bytes()
+            (status, answer), (expected_status, expected) = (
+                server.post("/classify?top_k=1000", body) for server in (ours, theirs)
+            )
+            comparison.add((status, by_class(answer)), (expected_status, by_class(expected)), path.name)
+        assert ours.end() == 0
+        check_log(ours.log)
+    print(f"{len(files)} pictures in {time.monotonic() - start:.0f} s; largest differences: {comparison.largest}")
+    assert comparison.different == []
+    assert comparison.largest["score"] <= TOLERANCE
+
+
+def test_events_get_the_same_answers_where_there_is_no_sys(arm64, x86_64, without_sys):
+    events = sorted(EVENTS)
+    ours, theirs = arm64.function(events, before=without_sys), x86_64.function(events)
+    comparison = Comparison()
+    for event, answer, expected in zip(events, ours["answers"], theirs["answers"], strict=True):
+        comparison.add(answer, expected, event.name)
+    print(f"{len(events)} events; largest differences: {comparison.largest}")
+    assert comparison.different == []
+    assert comparison.largest["score"] <= TOLERANCE
+    # After SIGTERM.
+    assert ours["status"] == 0
+    check_log(ours["log"])
+
+
+def test_heat_maps_and_embeddings_are_the_same(arm64, x86_64):
+    comparison = Comparison()
+    body = (FIXTURES / "chelsea.png").read_bytes()
+    with arm64.server() as ours, x86_64.server() as theirs:
+        for path in ("/classify?explain=true", "/embed"):
+            comparison.add(ours.post(path, body), theirs.post(path, body), path)
+    print(f"largest differences: {comparison.largest}")
+    assert comparison.different == []
+
+
+def test_every_shape_of_model_gives_the_same_scores(arm64, x86_64):
+    comparison = Comparison()
+    models = sorted(path for path in (FIXTURES / "models").iterdir() if path.is_dir())
+    for model in models:
+        ours, theirs = (
+            program.run("classify", "--json", FIXTURES / "coffee.jpg", model=model) for program in (arm64, x86_64)
+        )
+        comparison.add(ours.returncode, theirs.returncode, model.name)
+        comparison.add(ours.stdout.decode(), theirs.stdout.decode(), model.name)
+        comparison.add(ours.stderr.decode().splitlines(), theirs.stderr.decode().splitlines(), model.name)
+    print(f"{len(models)} models; largest differences: {comparison.largest}")
+    assert comparison.different == []
+    assert comparison.largest["score"] <= TOLERANCE
+
+
+def test_what_differs_is_found():
+    comparison = Comparison()
+    comparison.add({"a": [1, 0.5], "timing_ms": 1, "body": '{"score": 0.25}'}, {"a": [2, 0.5], "body": '{"score": 0.5}'}, "x")
+    assert comparison.different == ["x.a[0]: 1 instead of 2"]
+    assert comparison.largest == {"a": 0.0, "score": 0.25}
+    comparison.add([1], [1, 2], "y")
+    comparison.add({}, {"b": 1}, "z")
+    assert len(comparison.different) == 3
