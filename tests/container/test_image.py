@@ -79,8 +79,7 @@ def test_the_config_starts_the_program_as_nobody_and_checks_its_health(image, ve
     assert labels[prefix + "title"] == "image-classifier"
     assert labels[prefix + "licenses"] == "Apache-2.0"
     assert labels[prefix + "version"] == version
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    assert labels[prefix + "revision"].removesuffix("-dirty") == head
+    assert labels[prefix + "revision"] == image.file("opt/image-classifier/COMMIT").decode().strip()
     assert prefix + "source" in labels
     assert image.config["created"] == "1970-01-01T00:00:00Z"
 

@@ -121,7 +121,10 @@ def test_lambda_gets_a_function_of_the_same_image(container):
 
 
 def test_commands_work(container, version):
-    assert container.run("--version").stdout == f"image-classifier {version}\n"
+    first, commit, model = container.run("--version").stdout.splitlines()
+    assert first == f"image-classifier {version}"
+    assert commit == "commit " + container.config["Labels"]["org.opencontainers.image.revision"]
+    assert model.startswith("model efficientnet-lite0 sha256 ")
     assert "Usage:" in container.run("--help").stdout
     done = container.run("classify", "--json", "/photos/coffee.jpg")
     assert json.loads(done.stdout)["predictions"][0]["label"] == "espresso", done.stderr
