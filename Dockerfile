@@ -3,8 +3,8 @@
 #     docker build --build-arg REVISION="$(git rev-parse HEAD)" --tag image-classifier .
 #     docker buildx build --platform linux/amd64,linux/arm64 …
 #
-# `make image` takes the last stage and needs no Docker: buildah reads it, and gets the files of the stage `package`, which
-# scripts/image-root has laid out, from this machine.
+# `make image` takes the last stage and needs no Docker: buildah reads it. The files of the stage `package` come from
+# this machine, where scripts/image-root has laid them out.
 
 # zig links for the other architecture as well, so this stage runs on the processor that there is.
 FROM --platform=$BUILDPLATFORM rust:1.95-bookworm AS package
@@ -40,7 +40,8 @@ ENV HOST=0.0.0.0 \
     ORT_DISABLE_TELEMETRY=1
 USER 65532:65532
 EXPOSE 5000
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["/opt/image-classifier/image-classifier", "health"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
+    CMD ["/opt/image-classifier/image-classifier", "health"]
 # No command: without one the program is a function where Lambda sets AWS_LAMBDA_RUNTIME_API, and a server elsewhere.
 ENTRYPOINT ["/opt/image-classifier/image-classifier"]
 # As in Cargo.toml.

@@ -84,12 +84,15 @@ def runtime(folder: pathlib.Path) -> Component:
 
 
 def model(folder: pathlib.Path) -> Component:
-    """The model bundle, by its card. Its hash is the `model_sha256` of the card: of the graph and the weights beside it."""
+    """The model bundle, by its card. Its hash is the card's `model_sha256`: of the graph and the weights beside it."""
     card = folder / "README.md"
     text = card.read_text() if card.is_file() else ""
     fields = dict(re.findall(r'^(\w+): "?(.+?)"?$', text.partition("\n---\n")[0], re.MULTILINE))
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    parts = [component(ComponentType.FILE, path.relative_to(folder).as_posix(), None, None, hashes=[sha256(path)]) for path in files]
+    parts = [
+        component(ComponentType.FILE, path.relative_to(folder).as_posix(), None, None, hashes=[sha256(path)])
+        for path in files
+    ]
     hashes = [HashType(alg=HashAlgorithm.SHA_256, content=fields["model_sha256"])] if "model_sha256" in fields else []
     return component(
         ComponentType.MACHINE_LEARNING_MODEL,

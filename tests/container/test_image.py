@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import ssl
 import subprocess
@@ -158,8 +159,9 @@ def test_users_certificates_and_licences_are_there(root):
 def test_scanners_find_debian_12_and_its_packages(root, sbom):
     assert "VERSION_CODENAME=bookworm" in (root / "etc/os-release").read_text()
     status = [path.read_text() for path in (root / "var/lib/dpkg/status.d").iterdir()]
-    fields = [dict(line.split(": ", 1) for line in text.splitlines() if line[:1].isupper() and ": " in line) for text in status]
-    listed = {(each["name"], each["version"]) for each in sbom["components"] if each.get("purl", "").startswith("pkg:deb/")}
+    fields = [dict(re.findall(r"^(Package|Version): (.*)", text, re.MULTILINE)) for text in status]
+    packages = [each for each in sbom["components"] if each.get("purl", "").startswith("pkg:deb/")]
+    listed = {(each["name"], each["version"]) for each in packages}
     assert {(each["Package"], each["Version"]) for each in fields} == listed
     assert len(listed) == 6
 
@@ -168,8 +170,8 @@ def test_docker_can_load_it_and_keeps_the_health_check(arch, version, tmp_path):
     """As docs/container.md has it: Docker's own archive, made by skopeo."""
     target = tmp_path / "image.tar"
     choice = ["--override-os", "linux", "--override-arch", PLATFORMS[arch]]
-    command = ["skopeo", *choice, "copy", "--quiet", f"oci-archive:{ARCHIVE}", f"docker-archive:{target}:image-classifier:{version}"]
-    subprocess.run(command, check=True)
+    copied = [f"oci-archive:{ARCHIVE}", f"docker-archive:{target}:image-classifier:{version}"]
+    subprocess.run(["skopeo", *choice, "copy", "--quiet", *copied], check=True)
     with tarfile.open(target) as archive:
         (entry,) = json.load(archive.extractfile("manifest.json"))
         config = json.load(archive.extractfile(entry["Config"]))
@@ -179,12 +181,16 @@ def test_docker_can_load_it_and_keeps_the_health_check(arch, version, tmp_path):
     assert config["config"]["Healthcheck"]["Test"] == ["CMD", f"/{PROGRAM}", "health"]
 
 
+def image_tool(folder, *arguments: str) -> subprocess.CompletedProcess:
+    environment = {"IMAGE_DIR": folder / "image", "PATH": "/usr/bin:/bin"}
+    return subprocess.run([ROOT / "scripts/image", *arguments], env=environment, capture_output=True, text=True)
+
+
 def test_a_package_that_is_missing_is_told(tmp_path):
     missing = [arch for arch in PLATFORMS if arch not in BUILT]
     if not missing:
         pytest.skip("all packages are built")
-    command = [ROOT / "scripts/image", *missing]
-    done = subprocess.run(command, env={"IMAGE_DIR": tmp_path / "image", "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    done = image_tool(tmp_path, *missing)
     assert done.returncode == 1
     assert f"make package ARCH={missing[0]}" in done.stdout
     assert "no package is there" in done.stderr
@@ -205,6 +211,5 @@ def test_a_package_for_another_processor_is_refused(tmp_path, arch):
 
 
 def test_an_architecture_that_is_unknown_is_refused(tmp_path):
-    command = [ROOT / "scripts/image", "sparc"]
-    done = subprocess.run(command, env={"IMAGE_DIR": tmp_path / "image", "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    done = image_tool(tmp_path, "sparc")
     assert (done.returncode, done.stderr) == (1, "ARCH must be x86_64 or arm64, not sparc\n")

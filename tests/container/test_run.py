@@ -1,7 +1,6 @@
 """The image runs: as a server, as a function, and as a command. In tests/container/sandbox."""
 
 import json
-import os
 import pathlib
 import platform
 import re
@@ -9,13 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 
 import pytest
 import yaml
-from conftest import PROGRAM, ROOT
+from conftest import ROOT
 
 ENTER = ROOT / "tests/container/enter"
 MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
@@ -163,6 +161,7 @@ def test_the_settings_in_deploy_are_known(container):
     task = json.loads((ROOT / "deploy/task-definition.json").read_text())
     used |= {each["name"] for each in task["containerDefinitions"][0]["environment"]}
     unit = (ROOT / "deploy/image-classifier.service").read_text()
-    used |= {each.split("=")[0] for line in re.findall(r"^Environment=(.*)", unit, re.MULTILINE) for each in line.split()}
+    lines = re.findall(r"^Environment=(.*)", unit, re.MULTILINE)
+    used |= {each.split("=")[0] for line in lines for each in line.split()}
     used |= {each.split("=")[0] for each in container.config["Env"]} - {"PATH"}
     assert "PORT" in used and used <= known

@@ -45,7 +45,8 @@ def test_it_lists_every_crate_of_the_notices_with_its_checksum(arch, sbom):
     assert len(crates) > 100
     assert {(each["name"], each["version"]) for each in listed} == crates
     assert all(each["licenses"] for each in listed)
-    locked = {(each["name"], each["version"]): each.get("checksum") for each in tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]}
+    packages = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
+    locked = {(each["name"], each["version"]): each.get("checksum") for each in packages}
     for each in listed:
         assert sha256(each) == locked[each["name"], each["version"]]
 
