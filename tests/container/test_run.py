@@ -41,7 +41,7 @@ class Container:
             *("/usr/bin/env", *environment, "/usr/bin/setpriv", "--no-new-privs", *chroot),
             *(["/emulator"] if self.emulator else []),
             *(entrypoint or self.config["Entrypoint"]),
-            *arguments,
+            *(arguments or (() if entrypoint else self.config.get("Cmd") or ())),
         ]
 
     def run(self, *arguments: str, **more: object) -> subprocess.CompletedProcess:
