@@ -1,10 +1,10 @@
 # The container image. Where there is Docker:
 #
-#     docker build --build-arg VERSION=0.1.0 --tag image-classifier .
+#     docker build --build-arg REVISION="$(git rev-parse HEAD)" --tag image-classifier .
 #     docker buildx build --platform linux/amd64,linux/arm64 …
 #
-# `make image` takes the last stage and needs no Docker: buildah reads it, and gets the files of the stage `package`, which
-# scripts/image-root has laid out, from this machine.
+# `make image` takes the last stage and needs no Docker: buildah reads it. The files of the stage `package` come from
+# this machine, where scripts/image-root has laid them out.
 
 # zig links for the other architecture as well, so this stage runs on the processor that there is.
 FROM --platform=$BUILDPLATFORM rust:1.95-bookworm AS package
@@ -16,6 +16,8 @@ RUN apt-get update \
 WORKDIR /source
 COPY . .
 ARG TARGETARCH
+# The context has no history to read it from.
+ARG REVISION=unknown
 RUN case "$TARGETARCH" in \
         amd64) arch=x86_64 target=x86_64-unknown-linux-gnu ;; \
         arm64) arch=arm64 target=aarch64-unknown-linux-gnu ;; \
@@ -23,6 +25,7 @@ RUN case "$TARGETARCH" in \
     esac \
     && rustup target add "$target" \
     && make package ARCH="$arch" \
+    && echo "$REVISION" >".build/$arch/package/COMMIT" \
     && scripts/image-root "$arch" /layers
 
 FROM scratch AS image
@@ -37,11 +40,13 @@ ENV HOST=0.0.0.0 \
     ORT_DISABLE_TELEMETRY=1
 USER 65532:65532
 EXPOSE 5000
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["/opt/image-classifier/image-classifier", "health"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
+    CMD ["/opt/image-classifier/image-classifier", "health"]
 # No command: without one the program is a function where Lambda sets AWS_LAMBDA_RUNTIME_API, and a server elsewhere.
 ENTRYPOINT ["/opt/image-classifier/image-classifier"]
-ARG VERSION=
-ARG REVISION=
+# As in Cargo.toml.
+ARG VERSION=0.1.0
+ARG REVISION=unknown
 ARG SOURCE=
 LABEL org.opencontainers.image.title="image-classifier" \
     org.opencontainers.image.description="An image classifier: POST a photo, get its top-3 labels" \

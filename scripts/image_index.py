@@ -21,9 +21,11 @@ NANOSECONDS = 1_000_000_000
 
 def health_check(dockerfile: str) -> dict:
     """The `Healthcheck` of an image's config, of the instruction HEALTHCHECK."""
-    options, command = re.search(r"^HEALTHCHECK (.*) CMD (\[.*\])$", dockerfile, re.MULTILINE).groups()
+    instruction = re.search(r"^HEALTHCHECK (.*?) \\\n +CMD (\[.*\])$", dockerfile, re.MULTILINE)
+    options, command = instruction.groups()
     given = dict(option.removeprefix("--").split("=") for option in options.split())
-    seconds = {name: int(given[name].removesuffix("s")) * NANOSECONDS for name in ("interval", "timeout", "start-period")}
+    times = ("interval", "timeout", "start-period")
+    seconds = {name: int(given[name].removesuffix("s")) * NANOSECONDS for name in times}
     return {
         "Test": ["CMD", *json.loads(command)],
         "Interval": seconds["interval"],
@@ -48,7 +50,8 @@ class Layout:
     def write(self, document: dict, media_type: str) -> dict:
         """Adds a document, and returns its descriptor."""
         data = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-        descriptor = {"mediaType": media_type, "digest": f"sha256:{hashlib.sha256(data).hexdigest()}", "size": len(data)}
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        descriptor = {"mediaType": media_type, "digest": digest, "size": len(data)}
         self.blob(descriptor).write_bytes(data)
         return descriptor
 

@@ -8,7 +8,6 @@ import datetime
 import hashlib
 import pathlib
 import re
-import subprocess
 import sys
 import tomllib
 import uuid
@@ -61,9 +60,9 @@ def crates(target: str) -> list[Component]:
     ]
 
 
-def linked_besides() -> list[Component]:
-    """What is in the program and is no crate."""
-    rustc = subprocess.run(["rustc", "--version"], check=True, capture_output=True, text=True).stdout.split()[1]
+def linked_besides(program: bytes) -> list[Component]:
+    """What is in the program and is no crate. The compiler left its version in the section `.comment`."""
+    rustc = re.search(rb"rustc version (\S+)", program)[1].decode()
     zig = pinned("requirements-package.txt", "ziglang")
     return [
         component(ComponentType.LIBRARY, "rust-std", rustc, "MIT OR Apache-2.0"),
@@ -85,12 +84,15 @@ def runtime(folder: pathlib.Path) -> Component:
 
 
 def model(folder: pathlib.Path) -> Component:
-    """The model bundle, by its card. Its hash is the `model_sha256` of the card: of the graph and the weights beside it."""
+    """The model bundle, by its card. Its hash is the card's `model_sha256`: of the graph and the weights beside it."""
     card = folder / "README.md"
     text = card.read_text() if card.is_file() else ""
     fields = dict(re.findall(r'^(\w+): "?(.+?)"?$', text.partition("\n---\n")[0], re.MULTILINE))
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    parts = [component(ComponentType.FILE, path.relative_to(folder).as_posix(), None, None, hashes=[sha256(path)]) for path in files]
+    parts = [
+        component(ComponentType.FILE, path.relative_to(folder).as_posix(), None, None, hashes=[sha256(path)])
+        for path in files
+    ]
     hashes = [HashType(alg=HashAlgorithm.SHA_256, content=fields["model_sha256"])] if "model_sha256" in fields else []
     return component(
         ComponentType.MACHINE_LEARNING_MODEL,
@@ -121,7 +123,7 @@ def main(arch: str, layers: pathlib.Path, epoch: int, target: pathlib.Path) -> N
     bom = Bom(
         components=[
             *crates(f"{processor}-unknown-linux-gnu"),
-            *linked_besides(),
+            *linked_besides(program.read_bytes()),
             runtime(layers / "model" / PROGRAM),
             model(layers / "model" / PROGRAM / "model"),
             *debian_packages((layers / "debian-packages").read_text()),

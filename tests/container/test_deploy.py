@@ -122,9 +122,31 @@ def test_the_dockerfile_is_clean():
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_what_docker_is_sent_has_every_file_that_the_build_reads(tmp_path):
+    """buildah reads .dockerignore as Docker does, and cargo what is left."""
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . .\n")
+    context, store = tmp_path / "context", tmp_path / "store"
+    buildah = ["buildah", "--storage-driver", "vfs", "--root", store, "--runroot", store / "run", "build", "--quiet"]
+    output = ["--isolation", "chroot", "--file", tmp_path / "Dockerfile", "--output", f"type=local,dest={context}"]
+    subprocess.run([*buildah, *output, ROOT], check=True, capture_output=True)
+    metadata = ["cargo", "metadata", "--format-version=1", "--locked", "--no-deps", "--manifest-path"]
+    subprocess.run([*metadata, context / "Cargo.toml"], check=True, capture_output=True)
+    included = 0
+    for source in (path for folder in ("src", "crates/upright/src") for path in (context / folder).rglob("*.rs")):
+        code = source.read_text().partition("\n#[cfg(test)]")[0]
+        for name in re.findall(r'include_(?:str|bytes)!\("(.*?)"\)', code):
+            assert (source.parent / name).is_file(), f"{source} includes {name}"
+            included += 1
+    assert included > 0
+    for name in ("web/index.html", "model/model.onnx", "scripts/package", "scripts/image-root"):
+        assert (context / name).is_file(), name
+    for name in (".git", "target", ".build", "tests", "lib"):
+        assert not (context / name).exists(), name
+
+
 def test_the_versions_in_dockerfile_and_documents_are_the_present_ones(version):
     compiler = re.search(r"toolchain install (\d+\.\d+)\.", (ROOT / ".github/workflows/ci.yml").read_text())[1]
     assert f"rust:{compiler}-bookworm" in (ROOT / "Dockerfile").read_text()
-    for name in ("Dockerfile", "deploy/kubernetes.yaml", "docs/container.md"):
+    for name in ("Dockerfile", "deploy/compose.yaml", "deploy/kubernetes.yaml", "docs/container.md"):
         found = re.findall(r"(?:image-classifier:|VERSION=)(\d[\w.]*)", (ROOT / name).read_text())
         assert found and set(found) == {version}, name

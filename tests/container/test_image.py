@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+import shutil
 import ssl
 import subprocess
 import tarfile
@@ -78,8 +80,7 @@ def test_the_config_starts_the_program_as_nobody_and_checks_its_health(image, ve
     assert labels[prefix + "title"] == "image-classifier"
     assert labels[prefix + "licenses"] == "Apache-2.0"
     assert labels[prefix + "version"] == version
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    assert labels[prefix + "revision"].removesuffix("-dirty") == head
+    assert labels[prefix + "revision"] == image.file("opt/image-classifier/COMMIT").decode().strip()
     assert prefix + "source" in labels
     assert image.config["created"] == "1970-01-01T00:00:00Z"
 
@@ -158,8 +159,9 @@ def test_users_certificates_and_licences_are_there(root):
 def test_scanners_find_debian_12_and_its_packages(root, sbom):
     assert "VERSION_CODENAME=bookworm" in (root / "etc/os-release").read_text()
     status = [path.read_text() for path in (root / "var/lib/dpkg/status.d").iterdir()]
-    fields = [dict(line.split(": ", 1) for line in text.splitlines() if line[:1].isupper() and ": " in line) for text in status]
-    listed = {(each["name"], each["version"]) for each in sbom["components"] if each.get("purl", "").startswith("pkg:deb/")}
+    fields = [dict(re.findall(r"^(Package|Version): (.*)", text, re.MULTILINE)) for text in status]
+    packages = [each for each in sbom["components"] if each.get("purl", "").startswith("pkg:deb/")]
+    listed = {(each["name"], each["version"]) for each in packages}
     assert {(each["Package"], each["Version"]) for each in fields} == listed
     assert len(listed) == 6
 
@@ -168,8 +170,8 @@ def test_docker_can_load_it_and_keeps_the_health_check(arch, version, tmp_path):
     """As docs/container.md has it: Docker's own archive, made by skopeo."""
     target = tmp_path / "image.tar"
     choice = ["--override-os", "linux", "--override-arch", PLATFORMS[arch]]
-    command = ["skopeo", *choice, "copy", "--quiet", f"oci-archive:{ARCHIVE}", f"docker-archive:{target}:image-classifier:{version}"]
-    subprocess.run(command, check=True)
+    copied = [f"oci-archive:{ARCHIVE}", f"docker-archive:{target}:image-classifier:{version}"]
+    subprocess.run(["skopeo", *choice, "copy", "--quiet", *copied], check=True)
     with tarfile.open(target) as archive:
         (entry,) = json.load(archive.extractfile("manifest.json"))
         config = json.load(archive.extractfile(entry["Config"]))
@@ -179,18 +181,35 @@ def test_docker_can_load_it_and_keeps_the_health_check(arch, version, tmp_path):
     assert config["config"]["Healthcheck"]["Test"] == ["CMD", f"/{PROGRAM}", "health"]
 
 
+def image_tool(folder, *arguments: str) -> subprocess.CompletedProcess:
+    environment = {"IMAGE_DIR": folder / "image", "PATH": "/usr/bin:/bin"}
+    return subprocess.run([ROOT / "scripts/image", *arguments], env=environment, capture_output=True, text=True)
+
+
 def test_a_package_that_is_missing_is_told(tmp_path):
     missing = [arch for arch in PLATFORMS if arch not in BUILT]
     if not missing:
         pytest.skip("all packages are built")
-    command = [ROOT / "scripts/image", *missing]
-    done = subprocess.run(command, env={"IMAGE_DIR": tmp_path / "image", "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    done = image_tool(tmp_path, *missing)
     assert done.returncode == 1
     assert f"make package ARCH={missing[0]}" in done.stdout
     assert "no package is there" in done.stderr
 
 
+def test_a_package_for_another_processor_is_refused(tmp_path, arch):
+    (other,) = set(PLATFORMS) - {arch}
+    # Where the script lies tells it where the packages are.
+    script = tmp_path / "scripts/image-root"
+    script.parent.mkdir()
+    shutil.copy(ROOT / "scripts/image-root", script)
+    program = tmp_path / ".build" / other / "package/bootstrap"
+    program.parent.mkdir(parents=True)
+    shutil.copy(ROOT / ".build" / arch / "package/bootstrap", program)
+    done = subprocess.run([script, other, tmp_path / "layers"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is a program for another processor" in done.stderr
+
+
 def test_an_architecture_that_is_unknown_is_refused(tmp_path):
-    command = [ROOT / "scripts/image", "sparc"]
-    done = subprocess.run(command, env={"IMAGE_DIR": tmp_path / "image", "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    done = image_tool(tmp_path, "sparc")
     assert (done.returncode, done.stderr) == (1, "ARCH must be x86_64 or arm64, not sparc\n")

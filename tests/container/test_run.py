@@ -1,7 +1,6 @@
 """The image runs: as a server, as a function, and as a command. In tests/container/sandbox."""
 
 import json
-import os
 import pathlib
 import platform
 import re
@@ -9,13 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 
 import pytest
 import yaml
-from conftest import PROGRAM, ROOT
+from conftest import ROOT
 
 ENTER = ROOT / "tests/container/enter"
 MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
@@ -34,19 +32,24 @@ class Container:
     def command(self, *arguments: str, entrypoint: list[str] | None = None, **variables: str) -> list[str]:
         """The command for this machine. `variables` are those of `docker run --env`."""
         user = self.config["User"]
-        environment = [*self.config["Env"], *(f"{name}={value}" for name, value in variables.items())]
+        # Emulated, it is the processor of Graviton2, the oldest that Lambda has.
+        processor = ["QEMU_CPU=neoverse-n1"] if self.emulator else []
+        environment = [*processor, *self.config["Env"], *(f"{name}={value}" for name, value in variables.items())]
         chroot = ["/usr/sbin/chroot", f"--userspec={user}", f"--groups={user.split(':')[1]}", str(self.root)]
         return [
             *("/usr/bin/unshare", "--mount", str(ENTER), str(self.root)),
             *("/usr/bin/env", *environment, "/usr/bin/setpriv", "--no-new-privs", *chroot),
             *(["/emulator"] if self.emulator else []),
             *(entrypoint or self.config["Entrypoint"]),
-            *arguments,
+            *(arguments or (() if entrypoint else self.config.get("Cmd") or ())),
         ]
 
     def run(self, *arguments: str, **more: object) -> subprocess.CompletedProcess:
         command = self.command(*arguments, **more)
         return subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, timeout=120)
+
+    def start(self, **more: object) -> subprocess.Popen:
+        return subprocess.Popen(self.command(**more), cwd=ROOT, env={}, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def server(container):
     """The address of the image as a server, without any argument."""
     interfaces = subprocess.run(["ip", "-brief", "link"], check=True, capture_output=True, text=True).stdout
     assert interfaces.split()[0] == "lo" and len(interfaces.splitlines()) == 1, "this is not the sandbox"
-    process = subprocess.Popen(container.command(), cwd=ROOT, env={}, stdout=subprocess.PIPE, text=True)
+    process = container.start()
     try:
         assert "Serving http://0.0.0.0:5000." in process.stdout.readline()
         yield "http://127.0.0.1:5000"
@@ -116,14 +119,17 @@ def test_lambda_gets_a_function_of_the_same_image(container):
 
 
 def test_commands_work(container, version):
-    assert container.run("--version").stdout == f"image-classifier {version}\n"
+    first, commit, model = container.run("--version").stdout.splitlines()
+    assert first == f"image-classifier {version}"
+    assert commit == "commit " + container.config["Labels"]["org.opencontainers.image.revision"]
+    assert model.startswith("model efficientnet-lite0 sha256 ")
     assert "Usage:" in container.run("--help").stdout
     done = container.run("classify", "--json", "/photos/coffee.jpg")
     assert json.loads(done.stdout)["predictions"][0]["label"] == "espresso", done.stderr
 
 
 def test_it_is_nobody_and_can_write_nothing_but_tmp(container):
-    process = subprocess.Popen(container.command(PORT="5002"), cwd=ROOT, env={}, stdout=subprocess.PIPE, text=True)
+    process = container.start(PORT="5002")
     try:
         assert "Serving" in process.stdout.readline()
         status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
@@ -155,6 +161,7 @@ def test_the_settings_in_deploy_are_known(container):
     task = json.loads((ROOT / "deploy/task-definition.json").read_text())
     used |= {each["name"] for each in task["containerDefinitions"][0]["environment"]}
     unit = (ROOT / "deploy/image-classifier.service").read_text()
-    used |= {each.split("=")[0] for line in re.findall(r"^Environment=(.*)", unit, re.MULTILINE) for each in line.split()}
+    lines = re.findall(r"^Environment=(.*)", unit, re.MULTILINE)
+    used |= {each.split("=")[0] for line in lines for each in line.split()}
     used |= {each.split("=")[0] for each in container.config["Env"]} - {"PATH"}
     assert "PORT" in used and used <= known
