@@ -10,6 +10,7 @@ ZIG := .venv/stamp-package
 SAM := .venv/stamp-sam
 S3 := .venv/stamp-s3
 API := .venv/stamp-api
+IMAGE := .venv/stamp-image
 TOOLS := .venv-tools/stamp
 BENCH := .venv-bench/stamp
 TRANSFORMS := .venv-transforms/stamp
@@ -118,6 +119,12 @@ hub: $(TOOLS) $(LIBRARY) ## Make models/NAME of a model on the Hugging Face hub:
 	cd tools && ../.venv-tools/bin/python -m ic_tools hub "$(MODEL)" \
 	    $(if $(FILE),--file "$(FILE)") $(if $(REVISION),--revision "$(REVISION)")
 
+.PHONY: check
+check: $(LIBRARY) ## Check format, lints and unit tests: what to run before each commit
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- --deny warnings
+	cargo test --locked --lib
+
 .PHONY: lint
 lint: ## Check format, lints, docs and licences
 	cargo fmt --check
@@ -152,6 +159,18 @@ test-arm64: $(CARGO_LAMBDA) $(ZIG) $(SAM) .build/x86_64/package/bootstrap ## Bui
 	ARCH=arm64 RUNNER="$(CURDIR)/tests/arm64/emulated" .venv/bin/python -m pytest -p no:cacheprovider \
 	    --basetemp=.build/pytest-arm64 -rP --durations=5 tests/artifact/test_zip.py tests/artifact/test_symbols.py \
 	    tests/artifact/test_faults.py tests/artifact/test_metrics.py tests/arm64
+
+.PHONY: image
+image: package $(IMAGE) ## Make the container image, of the package of ARCH and of the other one if it is built (needs Debian 12)
+	scripts/image
+
+# The second image shows that the same inputs give the same bytes.
+.PHONY: test-image
+test-image: image ## Test the image, run it in a sandbox, and test the files in deploy/ that run it (needs root, or sudo)
+	scripts/image-tools
+	IMAGE_DIR=.build/image-again scripts/image >/dev/null
+	.venv/bin/python -m pytest -p no:cacheprovider --basetemp=.build/pytest-image -rs --ignore=tests/container/test_run.py tests/container
+	tests/container/sandbox .venv/bin/python -m pytest -p no:cacheprovider --basetemp=.build/pytest-image -rs tests/container/test_run.py
 
 .PHONY: test-bulk
 test-bulk: $(if $(BINARY),,package) $(SAM) $(S3) ## Test deploy/bulk.yaml with moto and the package (BINARY=FILE for another program)

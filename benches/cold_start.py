@@ -1,7 +1,7 @@
 """Measures cold starts of the package under a Runtime API emulator: `cold_start.py [FOLDER] [STARTS]`.
 
-Prints medians of the milliseconds from the start of the process to each step, and of the most memory it held. The files
-are in the page cache, which they are not in a new environment of Lambda: that adds the time to read them.
+Prints the minimum, median and maximum of the milliseconds from the start of the process to each step, and of the peak
+memory. The files are in the page cache. In a new Lambda environment they are not, which adds the time to read them.
 """
 
 import datetime

@@ -1,7 +1,7 @@
-//! A whole invocation, beside the bare run of the model in it: `cargo bench --bench handler`.
+//! Benchmarks a whole invocation, and the model run alone: `cargo bench --bench handler`.
 //!
-//! `handler/event` is what the function does between an event and its answer: JSON, base64, JPEG, resize, run, softmax,
-//! JSON. `handler/session_run` is ONNX Runtime alone. Both run on one thread.
+//! `handler/event` is everything that the function does between an event and its response: JSON, base64,
+//! JPEG, resize, run, softmax, JSON. `handler/session_run` is ONNX Runtime alone. Both run on one thread.
 
 #![allow(clippy::expect_used)]
 

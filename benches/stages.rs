@@ -1,4 +1,5 @@
-//! The stages of one classification: `cargo bench --bench stages`. `LARGE_PHOTO=FILE` adds a photo of your own.
+//! Benchmarks the stages of one classification: `cargo bench --bench stages`. `LARGE_PHOTO=FILE` adds a photo
+//! of your own.
 
 #![allow(clippy::expect_used)]
 
@@ -7,8 +8,8 @@ mod common;
 use std::fs;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use lambda_image_classifier::image::{Limits, decode_within};
 use lambda_image_classifier::model::{Layout, Level};
+use upright::{Limits, decode_within};
 
 const LIMITS: Limits = Limits { max_pixels: 64_000_000 };
 

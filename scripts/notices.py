@@ -1,7 +1,8 @@
 """Prints the licences of everything that is linked into or packed beside the program: `notices.py TARGET RUNTIME ZIG`.
 
-ZIG is the folder of the Python package ziglang, whose linker adds LLVM's libunwind and compiler-rt. Crates are those that `cargo metadata` resolves for the target, without what only tests and builds use. RUNTIME is the
-folder that ONNX Runtime was fetched into.
+ZIG is the folder of the Python package ziglang, whose linker adds LLVM's libunwind and compiler-rt. RUNTIME is the
+folder that ONNX Runtime was fetched into. Crates are those that `cargo metadata` resolves for the target, without what
+only tests and builds use, and without those of this repository.
 """
 
 import json
@@ -26,7 +27,8 @@ def linked_crates(target: str) -> list[dict]:
             if None in kinds and not is_macro and dependency["pkg"] not in linked:
                 linked.add(dependency["pkg"])
                 queue.append(dependency["pkg"])
-    return sorted((packages[id] for id in linked), key=lambda package: (package["name"], package["version"]))
+    foreign = (packages[id] for id in linked if packages[id]["source"])
+    return sorted(foreign, key=lambda package: (package["name"], package["version"]))
 
 
 def read(path: pathlib.Path) -> str:

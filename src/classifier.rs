@@ -1,5 +1,6 @@
 //! Bytes of an image → its labels or its embedding: joins [`crate::image`] and [`crate::model`], and takes the times.
 
+mod cache;
 mod embedding;
 
 use std::num::NonZeroUsize;
@@ -7,11 +8,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cache::{Asked, Cache, Entry};
+use self::cache::{Asked, Cache, Entry};
 use crate::config::Config;
 use crate::error::{Error, StartError};
-use crate::image::{self, Format};
 use crate::model::{Bundle, Card, Function, Level, Model, Prediction, RunTimes, Runtime};
+use upright::Format;
 
 pub use embedding::Embedding;
 
@@ -84,12 +85,15 @@ pub struct Timing {
     pub inference: f64,
     /// All of it.
     pub total: f64,
+    /// When the decoding began; `None` where the image was remembered. For traces.
+    #[serde(skip)]
+    pub(crate) began: Option<Instant>,
 }
 
 /// A loaded model with the limits of what it is fed.
 pub struct Classifier {
     model: Model,
-    limits: image::Limits,
+    limits: upright::Limits,
     runtime_version: String,
     cache: Option<Cache>,
     /// Images that were explained, with their feature maps.
@@ -128,7 +132,7 @@ impl Classifier {
         );
         Ok(Self {
             model,
-            limits: image::Limits { max_pixels: config.limits.max_pixels },
+            limits: upright::Limits { max_pixels: config.limits.max_pixels },
             runtime_version: runtime.version().to_owned(),
             cache: None,
             explained: None,
@@ -175,7 +179,7 @@ impl Classifier {
     }
 
     /// The pixels that the images of one request may have together.
-    pub fn budget(&self) -> image::Budget {
+    pub fn budget(&self) -> upright::Budget {
         self.limits.budget()
     }
 
@@ -189,7 +193,7 @@ impl Classifier {
         &self,
         bytes: &[u8],
         options: Options,
-        budget: &mut image::Budget,
+        budget: &mut upright::Budget,
     ) -> Result<Classification, Error> {
         let start = Instant::now();
         let scoring = self.model.scoring(options.function, options.level)?;
@@ -203,7 +207,7 @@ impl Classifier {
     }
 
     /// What the model answers for an image: from memory, or by a run. `total` of the times is left to the caller.
-    fn see(&self, asked: Asked, bytes: &[u8], budget: &mut image::Budget) -> Result<Seen, Error> {
+    fn see(&self, asked: Asked, bytes: &[u8], budget: &mut upright::Budget) -> Result<Seen, Error> {
         let cache = if asked == Asked::Explained { &self.explained } else { &self.cache };
         let key = cache.as_ref().map(|cache| (cache, cache.key(asked, bytes)));
         if let Some(entry) = key.as_ref().and_then(|(cache, key)| cache.get(key)) {
@@ -222,11 +226,11 @@ impl Classifier {
         &self,
         asked: Asked,
         bytes: &[u8],
-        budget: &mut image::Budget,
+        budget: &mut upright::Budget,
     ) -> Result<(Entry, Timing), Error> {
         let start = Instant::now();
         let picture =
-            image::decode_within(bytes, budget, &|width, height| self.model.scaled_size(width, height))?;
+            upright::decode_within(bytes, budget, &|width, height| self.model.scaled_size(width, height))?;
         let decode = milliseconds(start.elapsed());
         let mut evidence = None;
         let (values, RunTimes { preprocess, inference }) = match asked {
@@ -245,6 +249,7 @@ impl Classifier {
             preprocess: milliseconds(preprocess),
             inference: milliseconds(inference),
             total: 0.0,
+            began: Some(start),
         };
         Ok((Entry { values, image, evidence }, timing))
     }

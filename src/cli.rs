@@ -3,10 +3,12 @@
 pub mod batch;
 pub mod classify;
 pub mod evaluate;
+pub mod health;
 mod heat;
 mod progress;
 mod sources;
 pub mod train;
+pub mod version;
 
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -20,54 +22,67 @@ use crate::{Classifier, StartError};
 ///
 /// Without a command it answers Lambda invocations if AWS_LAMBDA_RUNTIME_API is set, and serves HTTP otherwise.
 #[derive(Parser, Debug)]
-#[command(name = "image-classifier", version, about)]
+#[command(name = "image-classifier", about, after_help = VARIABLES)]
 pub struct Arguments {
-    /// Flags and variables of all commands.
+    /// Flags and environment variables of all commands.
     #[command(flatten)]
     pub settings: Settings,
-    /// What to do.
+    /// Print the version, the commit that was built, and the model
+    #[arg(short = 'V', long)]
+    pub version: bool,
+    /// The command to run.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// What to do.
+/// Environment variables that have no flag.
+const VARIABLES: &str = "Variables of AWS and OpenTelemetry are read, too: AWS_REGION, AWS_ENDPOINT_URL, … for S3, and \
+     OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER, … for traces.";
+
+/// The commands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Serve HTTP on HOST:PORT
+    #[command(after_help = VARIABLES)]
     Serve,
     /// Classify image files and folders, for a person to read
     Classify(ClassifyArguments),
-    /// Classify any number of images on all processors: a row for each, in a file
+    /// Classify any number of images on all processors, and write one row per image to a file
     ///
-    /// Rows come in the order of the sources. An image that cannot be classified has a row that says why. The exit
-    /// status is 0 if every row has labels, 3 if some rows are errors, 1 if the run could not be completed, and 130 if
-    /// it was interrupted.
+    /// Rows have the order of the sources. If an image cannot be classified, its row contains the reason. The
+    /// exit status is 0 if every row has labels, 3 if some rows are errors, 1 if the run could not be
+    /// completed, and 130 if it was interrupted.
     Batch(BatchArguments),
-    /// Measure top-1 and top-5 over a folder of labelled photos
+    /// Measure top-1 and top-5 accuracy on a folder of labelled photos
     Evaluate(EvaluateArguments),
-    /// Train a model of your own classes on labelled photos
+    /// Train a model for your own classes on labelled photos
     Train(TrainArguments),
+    /// Ask the local server whether it is there: exit status 0 if it answers 200, else 1
+    ///
+    /// It asks for /health on HOST:PORT, as `serve` reads them, and waits 2 seconds at most. For the health check of a
+    /// container, which has no curl.
+    Health(HealthArguments),
 }
 
 /// `image-classifier classify`.
 #[derive(Args, Debug)]
 pub struct ClassifyArguments {
-    /// Image files, and folders of them; `-` reads one image from standard input
+    /// Image files and folders; `-` reads one image from standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// One JSON object a line, rather than a table
+    /// Print one JSON object per line instead of a table
     #[arg(long)]
     pub json: bool,
-    /// Everyday categories, such as `dog` for all its breeds, rather than classes
+    /// Print everyday categories, such as `dog` for all its breeds, instead of classes
     #[arg(long)]
     pub basic: bool,
-    /// Embeddings in place of labels, one JSON object a line
+    /// Print embeddings instead of labels, one JSON object per line
     #[arg(long)]
     pub embed: bool,
     /// Scale embeddings to unit length
     #[arg(long, requires = "embed")]
     pub normalize: bool,
-    /// Write the picture with the heat map of its best label, as a PNG; takes one picture
+    /// Write the picture with the heat map of its best label to a PNG file; accepts only one picture
     #[arg(long, value_name = "FILE.png", conflicts_with = "embed")]
     pub explain: Option<PathBuf>,
 }
@@ -75,27 +90,28 @@ pub struct ClassifyArguments {
 /// `image-classifier batch`.
 #[derive(Args, Debug)]
 pub struct BatchArguments {
-    /// Images, folders, `-` for a list from standard input, `s3://bucket/prefix`, a manifest (.csv) or an S3 Inventory
-    /// (manifest.json)
+    /// Images, folders, `-` for a list from standard input, `s3://bucket/prefix`, a manifest (.csv) or an S3
+    /// Inventory (manifest.json)
     #[arg(required_unless_present = "files_from", value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
-    /// Where the rows go: JSON lines for .jsonl and .ndjson, CSV for .csv, `-` for JSON lines on standard output; a
-    /// file, or `s3://bucket/key`
+    /// Output for the rows: a file, `s3://bucket/key`, or `-` for standard output. The format is JSON lines
+    /// for .jsonl, .ndjson and `-`, and CSV for .csv
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Go on with FILE: keep its rows, but try again what may succeed now
+    /// Continue FILE: keep its rows, but retry images whose error may be temporary
     #[arg(long)]
     pub resume: bool,
-    /// A file that names images and folders, a line each; several are read one after the other
+    /// A file that lists images and folders, one per line; can be given several times
     #[arg(long, value_name = "FILE")]
     pub files_from: Vec<PathBuf>,
-    /// Names in lists are separated by NUL, as by `find -print0` [default: the first bytes of each list tell]
+    /// Names in lists are separated by NUL, as with `find -print0` [default: detected from the first bytes of
+    /// each list]
     #[arg(short = '0', long)]
     pub null: bool,
-    /// Everyday categories, such as `dog` for all its breeds, rather than classes
+    /// Output everyday categories, such as `dog` for all its breeds, instead of classes
     #[arg(long)]
     pub basic: bool,
-    /// Images that are worked on at the same time [default: the processors available]
+    /// Number of images to process at the same time [default: the number of available processors]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroU16>,
 }
@@ -103,13 +119,13 @@ pub struct BatchArguments {
 /// `image-classifier evaluate`.
 #[derive(Args, Debug)]
 pub struct EvaluateArguments {
-    /// A folder with one folder for each WordNet id, or with files named `<wnid>_….jpg`
+    /// A folder with one subfolder per WordNet id, or with files named `<wnid>_….jpg`
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Reference predictions to compare with [default: `reference.json` in DIR, if it is there]
+    /// Reference predictions to compare with [default: `reference.json` in DIR, if it exists]
     #[arg(long, value_name = "FILE")]
     pub reference: Option<PathBuf>,
-    /// One JSON object, rather than text
+    /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
 }
@@ -117,21 +133,29 @@ pub struct EvaluateArguments {
 /// `image-classifier train`.
 #[derive(Args, Debug)]
 pub struct TrainArguments {
-    /// A folder with a folder of photos for each class, or a CSV file with the columns `file` and `label`
+    /// A folder with one subfolder of photos per class, or a CSV file with the columns `file` and `label`
     #[arg(value_name = "DIR")]
     pub source: PathBuf,
-    /// Where the bundle is written; one that was trained before is replaced
+    /// Folder for the model bundle; a bundle from an earlier training is replaced
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Another seed divides the photos otherwise for the cross-validation
+    /// Seed for dividing the photos in the cross-validation
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Remembers the embeddings, so that the next run is fast [default: OUT.embeddings]
+    /// File that caches the embeddings, so that the next run is fast [default: OUT.embeddings]
     #[arg(long, value_name = "FILE")]
     pub embeddings: Option<PathBuf>,
 }
 
-/// Settings that matter to the server and to Lambda only, so that the help of other commands is not about them.
+/// `image-classifier health`.
+#[derive(Args, Debug)]
+pub struct HealthArguments {
+    /// The server to ask, such as `http://127.0.0.1:8080`; without a path it is asked for /health [default: HOST:PORT]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// Settings that only affect the server and Lambda. They are hidden in the help of other commands.
 const OF_SERVERS: &[&str] = &[
     "max_images",
     "s3_buckets",
@@ -150,17 +174,24 @@ const OF_SERVERS: &[&str] = &[
     "metrics",
 ];
 
+/// What the help of `health` shows: it loads no model and answers no request.
+const OF_HEALTH: &[&str] = &["help", "host", "port", "rust_log", "url"];
+
 impl Arguments {
-    /// Reads the command line. Ends the process, with a message, where it is wrong or asks for help.
+    /// Parses the command line. Prints a message and ends the process if it is invalid or asks for help.
     pub fn read() -> Self {
         let mut command = Self::command();
-        // Has the settings copied to each command.
+        // Copies the settings to each command.
         command.build();
         for command in command.get_subcommands_mut().filter(|command| command.get_name() != "serve") {
-            let has_one_session = command.get_name() == "classify";
+            let name = command.get_name().to_owned();
             *command = std::mem::take(command).mut_args(|arg| {
                 let id = arg.get_id().as_str();
-                let is_hidden = OF_SERVERS.contains(&id) || (id == "intra_threads" && !has_one_session);
+                let is_hidden = match name.as_str() {
+                    "health" => !OF_HEALTH.contains(&id),
+                    "classify" => OF_SERVERS.contains(&id),
+                    _ => OF_SERVERS.contains(&id) || id == "intra_threads",
+                };
                 if is_hidden { arg.hide(true) } else { arg }
             });
         }
@@ -168,11 +199,12 @@ impl Arguments {
     }
 }
 
-/// The model, with so many sessions of one thread: for many pictures that is faster than one session with many threads.
+/// Loads the model with one single-threaded session per job. For many pictures, this is faster than one
+/// session with many threads.
 ///
 /// # Errors
 ///
-/// A [`StartError`] that names the file and what is wrong with it.
+/// A [`StartError`] that names the file and the problem.
 fn load_for_many(config: &Config, jobs: usize) -> Result<Classifier, StartError> {
     Classifier::load(&Config { intra_threads: 1, ..config.clone() }, jobs)
 }

@@ -13,6 +13,7 @@ mod paths;
 mod settings;
 mod storage;
 mod token;
+mod traces;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,10 +22,12 @@ pub use aws::AwsEnvironment;
 use check::Check;
 pub use environment::prepare as prepare_environment;
 pub use lambda::LambdaEnvironment;
+pub(crate) use paths::commit;
 pub use settings::Settings;
 pub(crate) use storage::is_bucket;
 pub use storage::{Prefix, Storage};
 pub use token::ApiToken;
+pub use traces::{Otlp, Sampler, Traces};
 
 use crate::StartError;
 
@@ -104,6 +107,8 @@ pub struct Config {
     pub request_timeout: Duration,
     /// Count and measure.
     pub metrics: bool,
+    /// Where traces go.
+    pub traces: Traces,
     /// Those that this process may use, 1 or more.
     pub processors: usize,
     /// What Lambda says of the function, where the process runs under it.
@@ -157,6 +162,7 @@ impl Config {
                 1..=3_600_000,
             )),
             metrics: check.switch("METRICS", given(&settings.metrics), true),
+            traces: Traces::checked(&mut check),
             processors,
             lambda: lambda::environment(),
         };

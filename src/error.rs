@@ -1,52 +1,52 @@
-//! The one error of a request, and how each variant is answered.
+//! The error type of requests, and the response for each variant.
 //!
-//! An error has two halves. `Display` is the public one: it is written for the caller, says what was wrong,
-//! what was found and what is accepted, and never holds a path, a source chain or a Rust type. `source()` is
-//! the private one: it goes to the log, under the same request id.
+//! An error has two parts. `Display` is the public part. It is written for the caller: it says what was
+//! wrong, what was found and what is accepted. It never contains a path, a source chain or a Rust type.
+//! `source()` is the private part. It is logged with the same request id.
 
 use std::error::Error as StdError;
 
-use crate::image::{self, Accepted};
+use upright::Accepted;
 
-/// What lies behind an error: for the log, never for the caller.
+/// The underlying cause of an error: for the log, never for the caller.
 pub type Cause = Box<dyn StdError + Send + Sync>;
 
-/// Why a request, or one of its images, was refused.
+/// Why a request or one of its images was rejected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// 400: nothing was sent, or an image of zero bytes.
+    /// 400: the body or an image is empty.
     #[error("The {what} is empty. Send the bytes of an image: {Accepted}.")]
     EmptyBody {
         /// What was empty: `request body`, `part "image"`, …
         what: String,
     },
 
-    /// 400: the body was understood, but no image is in it.
+    /// 400: the body was parsed but contains no image, or the client disconnected before its end.
     #[error("{0}")]
     MissingImage(String),
 
-    /// 400: text stood where base64 was expected, and it is not base64.
+    /// 400: the text is not valid base64.
     #[error("{0}")]
     InvalidBase64(String),
 
-    /// 400: the body claims to be JSON and does not parse, or has values of the wrong type.
+    /// 400: the body is declared as JSON but is not valid JSON, or has values of the wrong type.
     #[error("{0}")]
     InvalidJson(String),
 
-    /// 400: the multipart body does not parse.
+    /// 400: the multipart body cannot be parsed.
     #[error("{0}")]
     InvalidMultipart(String),
 
-    /// 400: an option is unknown or not in its range.
+    /// 400: a parameter is invalid: an option, a bucket name, the key of an object or the id of an upload.
     #[error("{0}")]
     InvalidParameter(String),
 
-    /// 400: bytes were lost on the way: U+FFFD stands in their place, or some are left out.
+    /// 400: bytes were lost in transit: replaced by U+FFFD, or removed.
     #[error("{0}")]
     MangledBody(&'static str),
 
-    /// 400: more images in one request than are allowed.
+    /// 400: the request has too many images.
     #[error(
         "The request holds {found} images; at most {max} are accepted in one request. Send the others in another request."
     )]
@@ -57,19 +57,19 @@ pub enum Error {
         max: usize,
     },
 
-    /// 400: the Lambda event cannot be turned into an HTTP request.
+    /// 400: the Lambda event cannot be parsed or converted to an HTTP request.
     #[error("{0}")]
     InvalidEvent(String),
 
-    /// 401: `API_TOKEN` is set, and the request does not carry it.
+    /// 401: `API_TOKEN` is set, and the request does not contain it.
     #[error("{0}")]
     Unauthorized(&'static str),
 
-    /// 403: the bucket is not one that may be read.
+    /// 403: the bucket is not configured for this access.
     #[error("{0}")]
     BucketNotAllowed(String),
 
-    /// 403: this caller may not name objects, or nobody may.
+    /// 403: this caller, or any caller, must not reference objects.
     #[error("{0}")]
     ReferenceNotAllowed(&'static str),
 
@@ -79,15 +79,15 @@ pub enum Error {
     )]
     NotFound,
 
-    /// 404: no such object, no such version of it, or no such bucket.
+    /// 404: the object, its version or its bucket does not exist.
     #[error("{0}")]
     ObjectNotFound(&'static str),
 
-    /// 404: the object is there, but in an archive from which it must be restored before it can be read.
+    /// 404: the object is in an archive and must be restored before it can be read.
     #[error("{0}")]
     ObjectArchived(&'static str),
 
-    /// 405: the route exists, for other methods.
+    /// 405: the route exists, but not for this method.
     #[error(
         "This path does not answer {method}. POST or PUT an image to /classify or /predict; GET /health and /info."
     )]
@@ -105,11 +105,11 @@ pub enum Error {
         seconds: f64,
     },
 
-    /// 409: the object was replaced while it was read.
+    /// 409: the object was replaced during the read.
     #[error("The object was replaced while it was read. Send the request again.")]
     ObjectChanged,
 
-    /// 413: more bytes than `MAX_BODY_BYTES`, after base64 is undone.
+    /// 413: the images have more than `MAX_BODY_BYTES` bytes after base64 decoding, or the body is too large.
     #[error(
         "The body is larger than the {max} bytes that are accepted. Send a smaller picture: 1000 pixels on the long side are plenty."
     )]
@@ -118,131 +118,102 @@ pub enum Error {
         max: usize,
     },
 
-    /// 413: more pixels than `MAX_PIXELS`, or more than the decoder of this kind of file may take memory for.
-    #[error(
-        "The image has {width} x {height} pixels; at most {max} pixels are accepted{of_kind}. Scale it down: 1000 pixels on the long side are plenty."
-    )]
-    ImageTooLarge {
-        /// Width from the header, in pixels.
-        width: u64,
-        /// Height from the header, in pixels.
-        height: u64,
-        /// The limit that was passed, in pixels.
-        max: u64,
-        /// Empty, or ` for …` where the limit is that of one kind of file.
-        of_kind: &'static str,
-    },
-
-    /// 413: an object of more bytes than `MAX_OBJECT_BYTES`.
+    /// 413: the object has more than `MAX_OBJECT_BYTES` bytes.
     #[error(
         "The object has {size} bytes; at most {max} are accepted. Store a smaller picture: 1000 pixels on the long side are plenty."
     )]
     ObjectTooLarge {
-        /// Its size by the storage, in bytes.
+        /// The size reported by the storage, in bytes.
         size: u64,
         /// `MAX_OBJECT_BYTES`.
         max: usize,
     },
 
-    /// 415: not one of the formats that are decoded.
-    #[error("{found} is not accepted. Send {Accepted}.{}", image::how_to_convert(found))]
-    UnsupportedFormat {
-        /// What was detected, with its article: `An HEIC image`, `A PDF document`, …
-        found: String,
-    },
+    /// 413, 415 or 422: the image is too large, of a format that is not decoded, or broken.
+    #[error(transparent)]
+    Image(upright::Error),
 
-    /// 422: the format is right, the content is broken.
-    #[error(
-        "The {format} image cannot be decoded: its data are corrupt. Open it in an image viewer and save it again, or send another copy."
-    )]
-    UndecodableImage {
-        /// The format by its magic bytes.
-        format: &'static str,
-        /// What the decoder said.
-        #[source]
-        cause: Cause,
-    },
-
-    /// 422: the file ends before its pixels do.
-    #[error(
-        "The {format} image is incomplete: the file ends before its pixels do. Was the upload cut off? Send the whole file again."
-    )]
-    TruncatedImage {
-        /// The format by its magic bytes.
-        format: &'static str,
-    },
-
-    /// 404: an embedding was asked for, and the model has no output `features`.
+    /// 404: the request asks for an embedding, but the model has no output `features`.
     #[error(
         "This model has no embeddings: it has no output \"features\". Have `python -m ic_tools features` add it, or use another model."
     )]
     NoFeatures,
 
-    /// 500: a fault of ours.
+    /// 500: an internal error of this service.
     #[error(
         "The request could not be answered because of a fault in this service. Its log names the cause under the same request id."
     )]
     Internal(#[source] Cause),
 
-    /// 502: the storage refuses this service.
+    /// 502: the storage denies access to this service.
     #[error(
         "The storage does not let this service do that. Ask whoever runs the service: its log names the reason under the same request id."
     )]
     StorageDenied(#[source] Cause),
 
-    /// 503: the storage has no time, or cannot be reached.
+    /// 503: the storage is overloaded, unreachable or too slow, or there are no credentials for it.
     #[error("The storage did not answer, or not completely. Try again in a second.")]
     StorageUnavailable(#[source] Cause),
 
-    /// 503: too many requests wait already.
+    /// 503: too many requests are waiting, the wait took too long, or request bodies fill the memory.
     #[error("The service has more requests than it can answer just now. Try again in a second.")]
     Overloaded,
 }
 
-/// The body is text that was made of bytes.
+/// The detail for a body whose bytes were decoded as text.
 pub const MADE_TEXT: &str = "The image was converted to text on its way here and its bytes are lost (U+FFFD stands in \
      their place). The gateway is not configured for binary bodies: on an API Gateway REST API add \"*/*\" to \
      BinaryMediaTypes and deploy the stage again, or send the image as base64.";
 
-/// The body has no line breaks, which `curl --data @photo.jpg` leaves out.
+/// The detail for a body without CR, LF and NUL bytes. `curl --data @photo.jpg` removes them.
 pub const STRIPPED: &str = "The image has none of the bytes CR, LF and NUL, which no such file can do without: they were \
      left out on the way, as curl does with -d or --data. Send the file with --data-binary @FILE or --upload-file FILE.";
 
 impl Error {
-    /// A fault of ours, with its cause for the log.
+    /// Creates an internal error. The cause is logged.
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::Internal(cause.into())
     }
 
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub fn status(&self) -> u16 {
         self.kind().status
     }
 
-    /// The machine-readable name of the error, as `snake_case`.
+    /// The machine-readable error code, in `snake_case`.
     pub fn code(&self) -> &'static str {
         self.kind().code
     }
 
-    /// The short text that is the same for every error of this kind.
+    /// The short title that all errors of this kind share.
     pub fn title(&self) -> &'static str {
         self.kind().title
     }
 }
 
-/// What all errors of one variant share.
+impl From<upright::Error> for Error {
+    fn from(error: upright::Error) -> Self {
+        match error {
+            // Its message is about a library; that of the service says where to look.
+            upright::Error::Internal(cause) => Self::Internal(cause),
+            other => Self::Image(other),
+        }
+    }
+}
+
+/// Properties that all errors of one variant share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// The machine-readable name, as `snake_case`.
+    /// The machine-readable code, in `snake_case`.
     pub code: &'static str,
-    /// The short text for people.
+    /// The short, human-readable title.
     pub title: &'static str,
 }
 
-/// Writes the table of errors down once: it becomes the list of all kinds and the `match` that finds the kind of an
-/// error. The compiler refuses a variant without a row, so that the list cannot lack one.
+/// Generates two things from one table of errors: the list of all kinds, and the `match` that returns the
+/// kind of an error. The compiler rejects a variant without a row, so the list is always complete.
 macro_rules! kinds {
     ($($variant:pat => ($status:literal, $code:literal, $title:literal),)*) => {
         impl Error {
@@ -259,7 +230,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Self::EmptyBody { .. } => (400, "empty_body", "Empty body"),
+    Self::EmptyBody { .. } | Self::Image(upright::Error::Empty) => (400, "empty_body", "Empty body"),
     Self::MissingImage(_) => (400, "missing_image", "No image in the request"),
     Self::InvalidBase64(_) => (400, "invalid_base64", "Invalid base64"),
     Self::InvalidJson(_) => (400, "invalid_json", "Invalid JSON"),
@@ -279,53 +250,57 @@ kinds! {
     Self::RequestTimeout { .. } => (408, "request_timeout", "Request timeout"),
     Self::ObjectChanged => (409, "object_changed", "Object changed"),
     Self::BodyTooLarge { .. } => (413, "body_too_large", "Body too large"),
-    Self::ImageTooLarge { .. } => (413, "image_too_large", "Image too large"),
+    Self::Image(upright::Error::ImageTooLarge { .. }) => (413, "image_too_large", "Image too large"),
     Self::ObjectTooLarge { .. } => (413, "object_too_large", "Object too large"),
-    Self::UnsupportedFormat { .. } => (415, "unsupported_format", "Unsupported format"),
-    Self::UndecodableImage { .. } => (422, "undecodable_image", "Undecodable image"),
-    Self::TruncatedImage { .. } => (422, "truncated_image", "Truncated image"),
-    Self::Internal(_) => (500, "internal", "Internal error"),
+    Self::Image(upright::Error::UnsupportedFormat { .. }) => (415, "unsupported_format", "Unsupported format"),
+    Self::Image(upright::Error::UndecodableImage { .. }) => (422, "undecodable_image", "Undecodable image"),
+    Self::Image(upright::Error::TruncatedImage { .. }) => (422, "truncated_image", "Truncated image"),
+    Self::Internal(_) | Self::Image(upright::Error::Internal(_)) => (500, "internal", "Internal error"),
     Self::StorageDenied(_) => (502, "storage_denied", "Storage denied"),
     Self::StorageUnavailable(_) => (503, "storage_unavailable", "Storage unavailable"),
     Self::Overloaded => (503, "overloaded", "Overloaded"),
 }
 
-/// Why the program did not start: one message for the operator, who may see paths.
+/// Why the program could not start. The message is for the operator and may contain paths.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Every mistake in the configuration, a line each.
+    /// All errors in the configuration, one per line.
     #[error("{0}")]
     Config(String),
 
-    /// ONNX Runtime's library is missing, broken, or of the wrong kind.
+    /// ONNX Runtime's library is missing, corrupt, or of the wrong kind.
     #[error("ONNX Runtime: {0}")]
     Runtime(String),
 
-    /// The model bundle is incomplete or contradicts itself.
+    /// The model bundle is incomplete or inconsistent.
     #[error("model bundle: {0}")]
     Bundle(String),
 
-    /// The local server cannot listen.
+    /// The local server cannot listen on its address.
     #[error("cannot listen on {address}: {cause}")]
     Listen {
         /// `HOST:PORT`.
         address: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
 
-    /// The operating system refuses the threads that are needed.
+    /// The operating system refuses to start the required threads.
     #[error("threads: {0}; is the memory or the number of processes limited too tightly?")]
     Threads(String),
 
-    /// Lambda's Runtime API broke off.
+    /// The connection to Lambda's Runtime API failed.
     #[error("Lambda Runtime API: {0}")]
     Lambda(Cause),
 
-    /// The command line asked for something that cannot be done.
+    /// A command cannot be executed as given.
     #[error("{0}")]
     Command(String),
+
+    /// The server that `health` asked does not answer 200.
+    #[error("{0}")]
+    Unhealthy(String),
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
-//! Lambda event → HTTP request → answer. The only module that knows events.
+//! Converts Lambda events to HTTP requests, and responses to replies. Only this module knows Lambda events.
 //!
-//! Events of API Gateway (HTTP and REST API), Function URLs, load balancers and VPC Lattice become requests to the same
-//! router that the local server has. Any other event that is itself a body, `{"image": …}`, is a direct invocation: it
-//! is answered with the plain JSON, without an HTTP envelope. So are pings that keep the function warm, and they run
-//! nothing. Events that tell of objects in S3 become a direct invocation for each object, and are answered in the form of
-//! the service that sent them.
+//! Events of API Gateway (HTTP and REST API), Function URLs, load balancers and VPC Lattice are sent to the
+//! same router that the local server uses. There are three other kinds of events:
+//!
+//! - Direct invocations: the event is itself a body, such as `{"image": …}`. The reply is plain JSON without
+//!   an HTTP envelope.
+//! - Pings that keep the function warm. The reply is plain JSON too; no model runs.
+//! - Events about S3 objects. Each object becomes a direct invocation, and the reply has the format that the
+//!   sending service expects.
 
 mod deadline;
 mod envelope;
@@ -39,14 +42,15 @@ use reply::Reply;
 use crate::config::Config;
 use crate::{Classifier, StartError, http, workers};
 
-/// Loads the model, and then answers invocations until the environment is shut down.
+/// Loads the model, then answers invocations until the environment is shut down.
 ///
 /// # Errors
 ///
-/// A [`StartError`] if the model cannot be loaded, or the Runtime API breaks off where invocations come one at a time;
-/// where several come at once, AWS's runtime asks again and again.
+/// A [`StartError`] if the model cannot be loaded. With a concurrency of 1, also if the connection to the
+/// Runtime API fails; with a higher concurrency, AWS's runtime retries instead.
 pub fn run(config: &Config) -> Result<(), StartError> {
-    // Before the first invocation is asked for: what is done until then counts as initialisation.
+    // Load the model before asking for the first invocation, because all work until then counts as
+    // initialization.
     let concurrency = config.lambda.as_ref().map_or(1, |lambda| lambda.concurrency);
     let sessions = concurrency.min(config.sessions());
     let classifier = Arc::new(Classifier::load(config, sessions)?.remembering(config.cache_entries));
@@ -56,7 +60,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
         let handler = service_fn(move |event: LambdaEvent<()>| {
-            // Only while the handler is called the payload is there.
+            // The payload is only available during this call, not later in the future.
             let (function, payload) = (function.clone(), payload::take());
             async move { function.invoke(payload, event.context).await }
         });
@@ -68,28 +72,28 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     })
 }
 
-/// What answers invocations.
+/// The Lambda function: answers invocations.
 #[derive(Clone)]
 pub struct Function {
     router: Router,
-    /// Serves events that tell of objects in S3, where `S3_BUCKETS` is set.
+    /// Handles events about S3 objects. `None` unless `S3_BUCKETS` is set.
     objects: Option<Arc<Runner>>,
 }
 
 impl Function {
-    /// A function that answers by this router.
+    /// Creates a function that sends its requests to this router.
     pub fn new(router: Router, config: &Config) -> Self {
         let reads = !config.storage.buckets.is_empty();
         let objects = reads.then(|| Arc::new(Runner::new(router.clone(), config)));
         Self { router, objects }
     }
 
-    /// Answers one invocation: takes the event as it arrived, and returns the answer that is sent as JSON.
+    /// Answers one invocation: takes the raw event and returns the reply, which is sent as JSON.
     ///
     /// # Errors
     ///
-    /// A [`Diagnostic`], which Lambda reports as a function error, if the event is none that is served, or if it tells of
-    /// objects and the service that sent it is to send it again.
+    /// A [`Diagnostic`], which Lambda reports as a function error, if the event is not supported, or if it is
+    /// about objects and the sending service must retry it.
     pub async fn invoke(
         &self,
         payload: Bytes,
@@ -114,14 +118,14 @@ impl Function {
     }
 }
 
-/// Runs the router and gathers the answer, which is text always: JSON or the page.
+/// Sends a request to the router and collects the response body, which is always text: JSON or the web page.
 async fn answer(router: Router, request: Request) -> (Parts, String) {
     let response = match router.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     };
     let (parts, body) = response.into_parts();
-    // The body is in memory already: collecting it cannot fail.
+    // The body is already in memory, so collecting it cannot fail.
     let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     let text = String::from_utf8(bytes.into());
     (parts, text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))

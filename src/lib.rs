@@ -1,33 +1,34 @@
-//! An image classifier in one AWS Lambda zip: bytes of a photo in, its top-3 labels out.
+//! An image classifier in a single AWS Lambda zip: it takes the bytes of a photo and returns the top 3
+//! labels.
 //!
-//! The same program is an AWS Lambda function, a local HTTP server and a command line tool.
+//! The same program is an AWS Lambda function, a local HTTP server and a command line tool. The crate [`upright`] decodes
+//! the images.
 //!
 //! # Layout
 //!
-//! - [`config`]: every flag and environment variable, read and checked once.
-//! - [`image`]: bytes → upright RGB pixels. Pure.
-//! - [`model`]: RGB pixels → predictions. Pure, apart from loading the bundle and ONNX Runtime.
-//! - [`classifier`]: joins the two and takes the times.
-//! - [`http`]: request body → images, the routes, the answers.
-//! - [`lambda`]: Lambda event → HTTP request → answer. The only module that knows events.
-//! - `objects`: S3, of which it reads and writes the buckets that are named. The only module that calls a network.
+//! - [`config`]: reads and validates all flags and environment variables.
+//! - [`model`]: turns RGB pixels into predictions. Pure, except for loading the bundle and ONNX Runtime.
+//! - [`classifier`]: decodes and classifies images, caches results, and measures the time of each step.
+//! - [`http`]: the routes: parses request bodies into images and writes responses.
+//! - [`lambda`]: converts Lambda events to HTTP requests. The only module that knows Lambda events.
+//! - `objects`: reads and writes the configured S3 buckets.
+//! - `network`: the HTTP client of the modules that call other machines: `objects`, and [`telemetry`] for traces.
 //! - [`server`]: the local HTTP server.
-//! - `parallel`: many items read ahead and worked on by all processors.
-//! - `train`: photos with labels → a bundle with a head of its own.
-//! - [`cli`]: `classify`, `batch`, `evaluate` and `train`.
-//! - [`error`]: why a request was refused, or the program did not start.
-//! - [`telemetry`]: what it logs and measures.
+//! - `parallel`: reads many items ahead and processes them on all processors.
+//! - `train`: trains a classification head from labelled photos and writes it as a model bundle.
+//! - [`cli`]: the commands `classify`, `batch`, `evaluate`, `train` and `health`.
+//! - [`error`]: errors of requests, and of the start of the program.
+//! - [`telemetry`]: logs, metrics and traces.
 
-mod cache;
 pub mod classifier;
 pub mod cli;
 pub mod config;
 pub mod error;
 pub mod http;
-pub mod image;
 pub mod lambda;
 pub mod model;
-#[allow(dead_code, reason = "the events of AWS services come next")]
+#[cfg(any(feature = "s3", feature = "otlp"))]
+mod network;
 mod objects;
 mod parallel;
 pub mod server;

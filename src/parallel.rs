@@ -1,4 +1,5 @@
-//! Many items → their results, in the order of the items: some threads read ahead, others compute.
+//! Processes many items in parallel and returns the results in the order of the items. Some threads read
+//! ahead, others compute.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -9,31 +10,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How soon a thread that waits for an item notices that it is to stop.
+/// How often a thread that waits for an item checks whether it must stop.
 const POLL: Duration = Duration::from_millis(50);
 
-/// Items for each worker that may be under way. A result waits for those before it; so many may wait meanwhile.
+/// Maximum number of items in progress per worker. A result waits until all earlier ones are finished, so
+/// this is also the limit for waiting results.
 const WINDOW: usize = 128;
 
-/// How many threads do what.
+/// The number of threads for each task.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Threads {
-    /// Threads that wait for disks or the network, 1 or more. Each holds one item that is read.
+    /// Threads that wait for disks or the network, 1 or more. Each holds one item that it has read.
     pub(crate) readers: usize,
     /// Threads that keep a processor busy, 1 or more.
     pub(crate) workers: usize,
 }
 
-/// A result, or the panic that came instead.
+/// A result, or the panic that occurred instead.
 type Caught<T> = Result<T, Box<dyn Any + Send>>;
 
-/// Has `read` and then `work` done for each item, and `take` called with the results: one at a time, in the order of
-/// the items, by the thread that calls this.
+/// Calls `read` and then `work` for each item, and `take` with each result: one at a time, in the order of
+/// the items, on the calling thread.
 ///
-/// No more than `readers + 2 * workers` items are held between `read` and the end of `work`, and no more than 128 for
-/// each worker between the iterator and `take`, however many there are. Once `stop` is true, no new item is begun;
-/// those that are under way are finished and taken. An iterator that blocks (a pipe that sends nothing) does not keep
-/// this from returning then.
+/// At most `readers + 2 * workers` items are held between `read` and the end of `work`, and at most 128 per
+/// worker between the iterator and `take`. Once `stop` is true, no new item is started; items in progress are
+/// finished and taken. This function then returns even if the iterator blocks, for example on a pipe that
+/// sends nothing.
 ///
 /// # Errors
 ///
@@ -57,11 +59,11 @@ where
 {
     let (places, free) = mpsc::channel();
     for _ in 0..WINDOW * threads.workers {
-        // The other end is alive.
+        // Cannot fail: the receiver still exists.
         let _ = places.send(());
     }
     let (feed, fed) = mpsc::sync_channel(1);
-    // Not of the scope below: this thread alone may block for ever, in the iterator.
+    // Not in the scope below, because this thread may block forever in the iterator.
     let feeder = thread::spawn(move || {
         for numbered in items.enumerate() {
             if free.recv().is_err() || feed.send(numbered).is_err() {
@@ -71,13 +73,13 @@ where
     });
     let (load, loaded) = mpsc::sync_channel(threads.workers);
     let (finish, finished) = mpsc::channel();
-    // The last worker that ends drops the one end, so that no reader waits at the other.
+    // The receivers are dropped with the last worker, so that no reader blocks while sending.
     let (fed, loaded) = (Mutex::new(fed), Arc::new(Mutex::new(loaded)));
     let result = thread::scope(|scope| {
         for _ in 0..threads.readers {
             let load = load.clone();
             scope.spawn(|| {
-                // Moves it into this thread; the borrows stay borrows.
+                // Moves `load` into this thread; the other captures remain borrows.
                 let load = load;
                 while let Some((index, item)) = next(&fed, stop) {
                     if load.send((index, catch(|| read(item)))).is_err() {
@@ -115,8 +117,8 @@ where
     Ok(())
 }
 
-/// The next item, unless there are no more or no more are wanted. Items are given out in their order: what was given
-/// out is always a beginning of the whole.
+/// The next item, or `None` if there are no more or `stop` is set. Items are handed out in order, so the
+/// items handed out are always a prefix of all items.
 fn next<T>(fed: &Mutex<Receiver<T>>, stop: &AtomicBool) -> Option<T> {
     loop {
         let fed = lock(fed);
@@ -131,7 +133,7 @@ fn next<T>(fed: &Mutex<Receiver<T>>, stop: &AtomicBool) -> Option<T> {
     }
 }
 
-/// Takes the results in their order. Each that is taken makes room for an item.
+/// Passes the results to `take` in order. Each result that is taken makes room for an item.
 fn hand_over<R, E>(
     finished: Receiver<(usize, Caught<R>)>,
     places: Sender<()>,
@@ -144,7 +146,7 @@ fn hand_over<R, E>(
         while let Some(result) = waiting.remove(&next) {
             next += 1;
             take(result.unwrap_or_else(|panic| resume_unwind(panic)))?;
-            // Nobody waits for room after the last item.
+            // After the last item, the receiver may be gone.
             let _ = places.send(());
         }
     }
@@ -152,7 +154,7 @@ fn hand_over<R, E>(
 }
 
 fn catch<T>(run: impl FnOnce() -> T) -> Caught<T> {
-    // After a panic nothing is used any more.
+    // The closure's data is not used after a panic.
     catch_unwind(AssertUnwindSafe(run))
 }
 
@@ -169,7 +171,7 @@ mod tests {
 
     const THREADS: Threads = Threads { readers: 3, workers: 2 };
 
-    /// Runs over the items with work that takes longest for every tenth.
+    /// Processes the items with work that takes longest for every tenth one.
     fn run(items: impl Iterator<Item = usize> + Send + 'static) -> Vec<usize> {
         let mut taken = Vec::new();
         let work = |item: usize| {
@@ -207,7 +209,7 @@ mod tests {
             begun.fetch_add(1, Ordering::SeqCst);
             item
         };
-        // The first item takes long; everything behind it waits.
+        // The first item takes long, and all later ones wait for it.
         let work = |item: usize| {
             if item == 0 {
                 thread::sleep(Duration::from_millis(200));
@@ -255,7 +257,7 @@ mod tests {
     #[test]
     fn a_stop_does_not_wait_for_an_iterator_that_blocks() {
         let stop = AtomicBool::new(false);
-        // The sender is kept: the iterator waits for an item that never comes.
+        // The sender is kept alive, so the iterator waits for an item that never comes.
         let (sender, items) = mpsc::channel();
         sender.send(1).unwrap();
         in_order(

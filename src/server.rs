@@ -16,29 +16,34 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate as _, SizeAbove};
 
 use crate::config::Config;
+use crate::telemetry::Observer;
 use crate::{Classifier, StartError, http, workers};
 
-/// How long requests under way may take to finish once the process is told to end. A second signal ends it at once.
+/// Time for requests in progress to finish after the first signal. A second signal ends the process at once.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// After a connection could not be accepted.
+/// Pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Shorter answers are not worth compressing. What is longer are the page and the description of the API.
+/// Minimum size of compressed responses in bytes. Compressing shorter ones is not worth it. Longer ones are
+/// the files of the web page and the OpenAPI document.
 const COMPRESSED_FROM: u64 = 2048;
 
-/// What a newcomer may type.
+/// The command shown to new users.
 const TRY: &str = "curl --data-binary @tests/fixtures/coffee.png";
 
-/// Loads the model, and then serves `HOST:PORT` until the process is told to end; requests under way are finished.
+/// Loads the model and serves `HOST:PORT` until the process is told to end. Requests in progress are
+/// finished.
 ///
 /// # Errors
 ///
-/// A [`StartError`] if the model cannot be loaded or the address cannot be listened on.
+/// A [`StartError`] if the model cannot be loaded, or if the server cannot listen on the address.
 pub fn run(config: &Config) -> Result<(), StartError> {
     let classifier = Classifier::load(config, config.sessions())?.remembering(config.cache_entries);
-    // Here and not in the router: under Lambda an answer is text, and a gateway that compresses does it itself.
-    let router = http::router(Arc::new(classifier), config)
+    // Compress here and not in the router: under Lambda, the response must be text, and the gateway
+    // compresses it if needed.
+    let observer = Arc::new(Observer::new(config));
+    let router = http::observed(Arc::new(classifier), config, Arc::clone(&observer))
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_FROM).and(is_no_result)));
     let address = format!("{}:{}", config.host, config.port);
     let failed = |cause| StartError::Listen { address: address.clone(), cause };
@@ -46,8 +51,9 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let ended = runtime.block_on(async {
         let listener = TcpListener::bind((config.host.as_str(), config.port)).await?;
         greet(listener.local_addr()?, config.web_ui);
-        // Both from the start: a second signal may come right after the first.
+        // Register both signals from the start, because a second one may follow the first at once.
         let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let exporting = observer.export();
         let (end, ending) = watch::channel(false);
         let served = serve(listener, router, config, ending);
         let patience = async {
@@ -55,42 +61,49 @@ pub fn run(config: &Config) -> Result<(), StartError> {
             tracing::info!("finishing the requests under way");
             end.send_replace(true);
             tokio::select! {
-                () = told_to_end(&mut signals) => {}
-                () = tokio::time::sleep(PATIENCE) => {}
+                () = told_to_end(&mut signals) => true,
+                () = tokio::time::sleep(PATIENCE) => false,
             }
         };
-        tokio::select! {
-            () = served => {}
-            () = patience => {}
+        let is_hurried = tokio::select! {
+            () = served => false,
+            is_hurried = patience => is_hurried,
+        };
+        if !is_hurried {
+            tokio::select! {
+                () = exporting.finish() => {}
+                () = told_to_end(&mut signals) => {}
+            }
         }
         Ok(())
     });
-    // Work that nobody waits for any more ends with the process.
+    // Work without a waiting client ends with the process.
     runtime.shutdown_background();
     ended.map_err(failed)
 }
 
-/// Whether an answer is something else than labels. Those can be a megabyte, and to compress that would hold up the one
-/// thread that waits for the network.
+/// Whether a response is not a classification result. Results are not compressed: they can be a megabyte, and
+/// compressing them would block the only network thread.
 fn is_no_result(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     !headers.contains_key(http::CACHE)
 }
 
-/// Tells a newcomer what to do.
+/// Tells new users what to do.
 fn greet(address: SocketAddr, has_page: bool) {
     let open = if has_page { "Open it in a browser, or try" } else { "Try" };
-    // Nobody may be reading.
+    // Ignore errors: stdout may be closed.
     let _ =
         writeln!(io::stdout(), "Serving http://{address}. {open}:\n\n    {TRY} http://{address}/classify\n");
 }
 
-/// Accepts connections, so many at a time, until it is told to end; then waits for those that are left.
+/// Accepts connections, at most `MAX_CONNECTIONS` at a time, until the process is told to end. Then waits for
+/// the open connections.
 async fn serve(listener: TcpListener, router: Router, config: &Config, mut ending: watch::Receiver<bool>) {
     let max = config.max_connections;
     let free = Arc::new(Semaphore::new(max));
     loop {
         let accepted = async {
-            // Those for whom there is no place wait to be accepted; the operating system keeps them.
+            // Further connections wait in the operating system's queue until there is a place.
             let place = Arc::clone(&free).acquire_owned().await;
             (place, listener.accept().await)
         };
@@ -109,20 +122,20 @@ async fn serve(listener: TcpListener, router: Router, config: &Config, mut endin
             }
             (_, Err(error)) => {
                 tracing::warn!(%error, "a connection was not accepted");
-                // Where it is for want of file descriptors, trying again at once would keep a processor busy.
+                // If file descriptors have run out, retrying at once would keep a processor busy.
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
-            // Nobody closes the semaphore.
+            // The semaphore is never closed.
             (Err(_), _) => break,
         }
     }
-    // No more are accepted from here on.
+    // Stop accepting connections.
     drop(listener);
     let all = u32::try_from(max).unwrap_or(u32::MAX);
     let _ = free.acquire_many(all).await;
 }
 
-/// Ends with the next SIGINT (Ctrl-C) or SIGTERM.
+/// Waits for the next SIGINT (Ctrl-C) or SIGTERM.
 async fn told_to_end((interrupt, terminate): &mut (Signal, Signal)) {
     tokio::select! {
         _ = terminate.recv() => {}

@@ -1,16 +1,23 @@
-//! Logs and metrics.
+//! Logs, metrics and traces.
 //!
 //! Logs are JSON lines where Lambda is set to JSON, text elsewhere. Always on standard error, since standard output
 //! belongs to the answers of the command line, and to the metrics under Lambda.
 //!
-//! What a request was is noted in a `Record` on its way; the `Observer` makes its line and the metrics of it.
+//! What a request was is noted in a `Record` on its way; the `Observer` makes its line, the metrics and the spans of it.
 
 mod embedded;
 mod instruments;
 mod line;
+mod lost;
 mod observer;
+#[cfg_attr(not(feature = "otlp"), path = "telemetry/otlp/without.rs")]
+mod otlp;
+mod parent;
 mod prometheus;
 mod record;
+mod spans;
+mod traces;
+mod xray;
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -20,7 +27,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub(crate) use observer::Observer;
-pub(crate) use record::{Found, GONE, Image, Notes, Record, cause_chain, clean};
+pub(crate) use record::{Found, GONE, Image, Notes, Record, Stage, cause_chain, clean};
 
 use crate::StartError;
 use crate::config::Logging;
@@ -31,7 +38,8 @@ pub fn init(logging: &Logging) {
     let mistake = filter.as_ref().err().map(ToString::to_string);
     let filter = filter.unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     // Where standard error is closed there is nowhere to say so, and trying to would panic.
-    let builder = fmt().with_max_level(LevelFilter::TRACE).with_writer(std::io::stderr).log_internal_errors(false);
+    let builder =
+        fmt().with_max_level(LevelFilter::TRACE).with_writer(std::io::stderr).log_internal_errors(false);
     // A second call (in tests) finds the log installed already; that is fine.
     let _ = if logging.json {
         builder

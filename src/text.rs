@@ -1,9 +1,9 @@
-//! Text from outside, as an answer may hold it.
+//! Prepares untrusted text for responses.
 
-/// Characters that are shown of a text from outside.
+/// Maximum number of characters that are shown.
 const SHOWN: usize = 32;
 
-/// What the caller wrote, short enough to be answered and free of control characters.
+/// Quotes text from a caller for a response: shortened, and without control characters.
 pub(crate) fn shown(text: &str) -> String {
     let text = text.trim();
     let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();

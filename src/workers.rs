@@ -1,4 +1,4 @@
-//! The threads of the process: one that waits for the network, and so many that decode and run the model.
+//! The threads of the process: one waits for the network, the others decode images and run the model.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, RwLock, mpsc};
@@ -8,18 +8,18 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::StartError;
 
-/// A thread that has been started is kept: another might be refused later, when there is a request to work on.
+/// Threads are never stopped. A new thread might be refused later, when a request needs it.
 const KEEP_ALIVE: Duration = Duration::from_secs(u32::MAX as u64);
 
-/// A thread starts in a tenth of a millisecond; one that has not begun after this time never will.
+/// A thread starts in a tenth of a millisecond. One that has not started after this time never will.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A runtime whose `spawn_blocking` has this many threads, all of which run already.
+/// Creates a runtime whose `spawn_blocking` has `blocking` threads, all of them already running.
 ///
 /// # Errors
 ///
-/// [`StartError::Threads`] if the operating system refuses one. Left to itself tokio would find out with the first
-/// requests, and panic, or let them wait for ever.
+/// [`StartError::Threads`] if the operating system refuses a thread. Otherwise tokio would only notice during
+/// the first requests, and panic or let them wait forever.
 pub(crate) fn start(blocking: usize) -> Result<Runtime, StartError> {
     let runtime = Builder::new_current_thread()
         .enable_all()
@@ -27,14 +27,14 @@ pub(crate) fn start(blocking: usize) -> Result<Runtime, StartError> {
         .thread_keep_alive(KEEP_ALIVE)
         .build()
         .map_err(|error| StartError::Threads(error.to_string()))?;
-    // Each waits for the last one, so that no two tasks are done by the same thread.
+    // Each task waits until all have started, so that every task needs its own thread.
     let gate = Arc::new(RwLock::new(()));
     let closed = gate.write();
     let (begun, begins) = mpsc::channel();
     for _ in 0..blocking {
         let (gate, begun) = (Arc::clone(&gate), begun.clone());
         let task = move || {
-            // Nobody counts any more where another one was refused.
+            // The receiver is gone if another thread was refused.
             let _ = begun.send(());
             drop(gate.read());
         };

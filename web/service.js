@@ -89,11 +89,21 @@ export async function upload(body, token, end) {
 /** What is sent as JSON. */
 export const json = (value) => new Blob([JSON.stringify(value)], { type: "application/json" });
 
-/** Sends something to a path of the service. */
-function send(path, body, token, end) {
+/**
+ * Sends something to a path of the service, with its SHA-256 where the browser computes one: that is over HTTPS and on
+ * this machine. CloudFront signs requests to a Function URL only with it.
+ */
+async function send(path, body, token, end) {
   const headers = { "Content-Type": body.type || UNKNOWN_TYPE };
   if (token) headers.Authorization = `Bearer ${token}`;
+  if (globalThis.crypto?.subtle) headers["X-Amz-Content-Sha256"] = await sha256(body);
   return ask(new URL(path, BASE), { method: "POST", body, headers }, PATIENCE, end);
+}
+
+/** The SHA-256 of a blob, in hexadecimal. */
+async function sha256(blob) {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** What an address answers: `{ response, json }`, where `json` is null if it is something else; or an error. */

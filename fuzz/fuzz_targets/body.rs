@@ -1,4 +1,4 @@
-//! Bytes of a request → images and options. The first byte chooses the content type.
+//! Parses the bytes of a request into images and options. The first byte chooses the content type.
 
 #![no_main]
 

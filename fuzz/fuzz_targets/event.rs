@@ -1,4 +1,4 @@
-//! A Lambda payload → a request, or what is wrong with it.
+//! Parses a Lambda payload into a request or an error.
 
 #![no_main]
 

@@ -1,14 +1,14 @@
-//! Bytes of an image → pixels → tensor.
+//! Decodes the bytes of an image into pixels, and converts these to a tensor.
 
 #![no_main]
 
 use std::sync::LazyLock;
 
-use lambda_image_classifier::image::{Limits, Raster, decode, decode_within};
+use upright::{Limits, Raster, decode, decode_within};
 use lambda_image_classifier::model::{Layout, Preprocessor};
 use libfuzzer_sys::fuzz_target;
 
-/// A small input, so that the time goes into decoding.
+/// A small input size, so that most of the time goes into decoding.
 static PREPROCESSOR: LazyLock<Preprocessor> = LazyLock::new(|| {
     Preprocessor::from_json(
         r#"{"size": {"shortest_edge": 36}, "resample": 3, "do_center_crop": true, "crop_size": 32,
@@ -19,8 +19,9 @@ static PREPROCESSOR: LazyLock<Preprocessor> = LazyLock::new(|| {
 });
 
 fuzz_target!(init: {
-    // A panic within somebody else's decoder is caught and answered, which is what is tested; libfuzzer's hook would end
-    // the process. One of our own code is a find, though it is caught as well.
+    // A panic in a dependency is caught and becomes an error, and this is under test. libFuzzer's hook would
+    // end the process, so it is skipped for these panics. A panic in our own code is also caught, but it is a
+    // bug, so the hook runs.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         if !info.location().is_some_and(|location| location.file().contains("/registry/")) {

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use super::cache::Asked;
 use super::{Classifier, ImageInfo, Seen, Timing, milliseconds};
-use crate::cache::Asked;
-use crate::{Error, image};
+use crate::Error;
 
 /// The embedding of one image.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ impl Classifier {
         &self,
         bytes: &[u8],
         normalize: bool,
-        budget: &mut image::Budget,
+        budget: &mut upright::Budget,
     ) -> Result<Embedding, Error> {
         let start = Instant::now();
         let Seen { entry, mut timing, cached } = self.see(Asked::Embedding, bytes, budget)?;

@@ -1,4 +1,4 @@
-//! `image-classifier batch SOURCE… --out FILE`: a row for each of any number of pictures.
+//! `image-classifier batch SOURCE… --out FILE`: writes one row per picture, for any number of pictures.
 
 mod interrupt;
 mod known;
@@ -19,7 +19,6 @@ use super::sources::{self, Identity, Item, Place, Source, Storage, identity};
 use super::{BatchArguments, load_for_many};
 use crate::classifier::Options;
 use crate::config::Config;
-use crate::image::is_image;
 use crate::model::Level;
 use crate::parallel::{self, Threads};
 use crate::{Classifier, Error, StartError};
@@ -27,32 +26,33 @@ use output::{Output, WriteError};
 use report::{Report, say};
 use rows::{Fault, Format};
 use upload::Upload;
+use upright::is_image;
 
-/// The exit status of a run that was completed, and that has rows with errors.
+/// The exit status of a completed run in which some rows are errors.
 const SOME_ERRORS: u8 = 3;
 
-/// Pictures that are read from disk while one is computed.
+/// Pictures that are read ahead from disk, per job.
 const LOCAL: usize = 2;
 
-/// Pictures that are read from S3 while one is computed: the first byte takes as long as some ten pictures take to
-/// compute. Each is held whole, so that more would only take memory.
+/// Pictures that are read ahead from S3, per job. The time to the first byte equals the time to compute about
+/// ten pictures. Each picture is held in memory as a whole, so a larger number would only take memory.
 const REMOTE: usize = 10;
 
-/// A picture that was read.
+/// A picture after reading.
 struct Loaded {
     name: String,
-    /// The bytes; `None` for a file that is no picture.
+    /// The bytes; `None` for a file that is not a picture.
     bytes: Result<Option<Bytes>, Fault>,
 }
 
-/// A row as it is written.
+/// A row in its output format.
 struct Row {
     bytes: Vec<u8>,
     is_error: bool,
 }
 
-/// Classifies all pictures of the sources on all processors, and writes a row for each, in the order of the sources.
-/// That order makes two runs over the same pictures write the same bytes.
+/// Classifies all pictures of the sources on all processors, and writes one row per picture, in the order of
+/// the sources. Because of this order, two runs over the same pictures write identical bytes.
 ///
 /// # Errors
 ///
@@ -72,8 +72,8 @@ pub fn run(config: &Config, arguments: &BatchArguments) -> Result<ExitCode, Star
     let storage = Storage::new(config, network);
     let upload = Upload::of(&arguments.out)?;
     let out = upload.as_ref().map_or(&arguments.out, |upload| &upload.file);
-    // A run that is gone on with has rows in a file of this machine. Without that file it is a new run, which must not
-    // write over an object.
+    // A resumed run has its rows in a local file. Without that file this is a new run, which must not
+    // overwrite an object.
     if let Some(upload) = &upload
         && !(arguments.resume && upload.file.exists())
     {
@@ -131,7 +131,7 @@ pub fn run(config: &Config, arguments: &BatchArguments) -> Result<ExitCode, Star
     Ok(if errors > 0 { ExitCode::from(SOME_ERRORS) } else { ExitCode::SUCCESS })
 }
 
-/// What the arguments name.
+/// Parses the sources in the arguments.
 fn sources(arguments: &BatchArguments) -> Result<Vec<Source>, StartError> {
     let named = arguments.sources.iter().map(|source| Source::of(source, arguments.null));
     let lists = arguments.files_from.iter().map(|list| Source::list(list, arguments.null));
@@ -145,7 +145,7 @@ fn sources(arguments: &BatchArguments) -> Result<Vec<Source>, StartError> {
     if mistakes.is_empty() { Ok(sources) } else { Err(StartError::Command(mistakes.join("\n"))) }
 }
 
-/// Lists the items of all sources. An item that is named twice comes once; an item that has a row already is left out.
+/// Lists the items of all sources. Duplicates are removed, and so are items that already have a row.
 fn distinct(
     sources: Vec<Source>,
     storage: Storage,
@@ -165,7 +165,7 @@ fn read(item: Item, storage: &Storage, limit: usize) -> Loaded {
         }
         Place::Object(location) => match storage.read(&location) {
             Ok(bytes) => Ok(Some(bytes).filter(|bytes| item.is_certain || is_image(bytes))),
-            // Perhaps an archive or a video. No picture was named so.
+            // This may be an archive or a video. Its name does not say that it is a picture.
             Err(Error::ObjectTooLarge { .. }) if !item.is_certain => Ok(None),
             Err(error) => Err(Fault::from(&error)),
         },
@@ -174,7 +174,7 @@ fn read(item: Item, storage: &Storage, limit: usize) -> Loaded {
     Loaded { name: item.name, bytes }
 }
 
-/// The row of a picture; `None` for a file that is no picture.
+/// Computes the row of a picture. Returns `None` for a file that is not a picture.
 fn row(
     classifier: &Classifier,
     options: Options,
@@ -182,7 +182,8 @@ fn row(
     loaded: Loaded,
 ) -> Option<std::io::Result<Row>> {
     let found = loaded.bytes.transpose()?.and_then(|bytes| {
-        // A panic costs one row. Sessions survive it, and nothing else is left half done.
+        // A panic affects only one row. Sessions remain usable after a panic, and no other state is left
+        // inconsistent.
         catch_unwind(AssertUnwindSafe(|| classifier.classify(&bytes, options, &mut classifier.budget())))
             .unwrap_or_else(|_| Err(Error::internal("a panic; standard error has its message")))
             .map_err(|error| Fault::from(&error))

@@ -1,4 +1,4 @@
-//! `image-classifier classify FILE…`: pictures and folders, one after the other.
+//! `image-classifier classify FILE…`: classifies pictures and folders one after another.
 
 use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
@@ -13,11 +13,12 @@ use crate::config::Config;
 use crate::model::{Level, Prediction};
 use crate::{Classifier, Error, StartError};
 
-/// Classifies the files one after the other; a bad one is reported and does not stop the others.
+/// Classifies the files one after another. An invalid file is reported; the remaining files are still
+/// processed.
 ///
 /// # Errors
 ///
-/// A [`StartError`] if the model cannot be loaded or standard output is gone.
+/// A [`StartError`] if the model cannot be loaded or standard output cannot be written.
 pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, StartError> {
     let classifier = Classifier::load(config, 1)?;
     if arguments.embed && classifier.model().embedding_len().is_none() {
@@ -59,7 +60,7 @@ pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, S
         };
         let printed = written.and_then(|()| bar.suspend(|| io::stdout().write_all(&lines)));
         match printed {
-            // `| head` is a normal end.
+            // `| head` closes the pipe early. This is not an error.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
             result => result.map_err(|error| StartError::Command(format!("standard output: {error}")))?,
         }
@@ -69,7 +70,7 @@ pub fn run(config: &Config, arguments: &ClassifyArguments) -> Result<ExitCode, S
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Refuses what `--explain` cannot do, before any picture is looked at.
+/// Checks the preconditions of `--explain` before any picture is processed.
 fn check_explain(classifier: &Classifier, inputs: &[Input], out: &Path) -> Result<(), StartError> {
     let [Input { place, .. }] = inputs else {
         return Err(StartError::Command(format!("--explain takes one picture, not {}.", inputs.len())));
@@ -80,13 +81,13 @@ fn check_explain(classifier: &Classifier, inputs: &[Input], out: &Path) -> Resul
     told(classifier.model().check_explains()).map_err(StartError::Command)
 }
 
-/// What is to be looked at, and why that cannot be done where it is known already.
+/// A picture to classify, or the reason why this is already known to be impossible.
 struct Input {
     name: String,
     place: Result<PathBuf, String>,
 }
 
-/// The files, and those in the folders.
+/// Lists the files, including those in folders.
 fn inputs(files: &[PathBuf]) -> Vec<Input> {
     let mut inputs = Vec::new();
     for file in files {
@@ -100,7 +101,7 @@ fn inputs(files: &[PathBuf]) -> Vec<Input> {
             name,
             place: match place {
                 Place::File(file) => Ok(file),
-                // No folder holds one.
+                // Folders do not contain objects.
                 Place::Object(location) => Err(location.to_string()),
                 Place::Unreadable(error) => Err(error.to_string()),
             },
@@ -112,14 +113,14 @@ fn inputs(files: &[PathBuf]) -> Vec<Input> {
     inputs
 }
 
-/// An error as a person reads it.
+/// Formats an error for users.
 fn told<T>(result: Result<T, Error>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
 
 /// Reads a file of at most `limit` bytes.
 pub(super) fn read(file: &Path, limit: usize) -> Result<Vec<u8>, String> {
-    // One byte more tells a file that is too large.
+    // Read one more byte to detect a file that is too large.
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
     let read = if file == Path::new("-") {
@@ -134,7 +135,7 @@ pub(super) fn read(file: &Path, limit: usize) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// A line of JSON: what the routes answer, with the file's name, or an error.
+/// A line of JSON: the file name, and the response of the HTTP routes or an error.
 #[derive(Serialize)]
 struct Line<'a, T> {
     file: &'a str,
@@ -184,7 +185,7 @@ fn write_json(out: &mut impl Write, file: &str, result: Result<impl Serialize, &
 }
 
 fn write_table(out: &mut impl Write, file: &str, result: &Result<Classification, String>) -> io::Result<()> {
-    // A file name may hold anything; what a terminal would obey, or what would forge a row, is shown escaped.
+    // File names may contain any character. Escape those that control a terminal or would forge a row.
     let name: String = file.chars().flat_map(visible).collect();
     match result {
         Ok(answer) => {
@@ -205,7 +206,7 @@ fn write_table(out: &mut impl Write, file: &str, result: &Result<Classification,
     }
 }
 
-/// A character as it may be shown on a terminal.
+/// A character in a form that is safe to print on a terminal.
 pub(super) fn visible(character: char) -> Vec<char> {
     if character.is_control() { character.escape_default().collect() } else { vec![character] }
 }

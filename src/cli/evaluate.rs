@@ -1,4 +1,5 @@
-//! `image-classifier evaluate DIR`: how often is the model right, and does it agree with a reference?
+//! `image-classifier evaluate DIR`: measures how often the model is right, and how well it agrees with a
+//! reference.
 
 mod report;
 
@@ -20,17 +21,17 @@ use crate::model::Level;
 use crate::parallel::{self, Threads};
 use report::{Photo, Report};
 
-/// One file of `reference.json`: `{"<file name>": {"class_id": 0, "top5": [[0, 0.87], …]}, …}`.
+/// An entry of `reference.json`: `{"<file name>": {"class_id": 0, "top5": [[0, 0.87], …]}, …}`.
 #[derive(Deserialize)]
 struct Reference {
     top5: Vec<(usize, f64)>,
 }
 
-/// Classifies every labelled photo and prints the figures.
+/// Classifies all labelled photos and prints the results.
 ///
 /// # Errors
 ///
-/// A [`StartError`] if the model cannot be loaded, or the folder holds no labelled photo.
+/// A [`StartError`] if the model cannot be loaded, or if the folder contains no labelled photo.
 pub fn run(config: &Config, arguments: &EvaluateArguments) -> Result<ExitCode, StartError> {
     let photos = labelled_photos(&arguments.dir)?;
     let references = references(arguments)?;
@@ -79,7 +80,8 @@ pub fn run(config: &Config, arguments: &EvaluateArguments) -> Result<ExitCode, S
     Ok(if report.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// WordNet id and path of each photo: in a folder named by the id (as ImageNet has them), or named by it.
+/// The WordNet id and path of each photo. The id is the name of its folder (as in ImageNet) or the start of
+/// the file name.
 fn labelled_photos(dir: &Path) -> Result<Vec<(String, PathBuf)>, StartError> {
     let mut photos = Vec::new();
     for path in entries(dir)? {
@@ -108,7 +110,7 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, StartError> {
     fs::read_dir(dir).map_err(fault)?.map(|entry| entry.map(|entry| entry.path()).map_err(fault)).collect()
 }
 
-/// `n` and eight digits at the start of the name.
+/// The WordNet id at the start of a name: `n` and eight digits.
 fn wnid_of(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     let (wnid, rest) = name.split_at_checked(9)?;

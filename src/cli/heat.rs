@@ -1,4 +1,4 @@
-//! `classify --explain FILE.png`: the picture with the heat map of its best label over it.
+//! `classify --explain FILE.png`: draws the heat map of the best label over the picture.
 
 use std::io;
 use std::path::Path;
@@ -7,24 +7,23 @@ use ::image::{Rgb, RgbImage};
 
 use crate::Classifier;
 use crate::classifier::Classification;
-use crate::image;
 use crate::model::HeatMap;
 
-/// Of little evidence and of the most.
+/// The colors for little evidence and for the strongest evidence.
 const COLORS: [[f64; 3]; 2] = [[255.0, 0.0, 80.0], [255.0, 225.0, 0.0]];
 
-/// How much of the colour covers the picture where the evidence is the most.
+/// Opacity of the color at the strongest evidence.
 const COVER: f64 = 0.7;
 
-/// What is left of the light where the model saw nothing.
+/// Brightness of the areas that the model did not see.
 const UNSEEN: f64 = 0.4;
 
-/// Refuses a name that does not end in `.png`: `--explain *.jpg` would write over a photo. Refuses the file that the
-/// picture itself is in, too. Neither has to exist.
+/// Checks the output path. It must end in `.png`, because `--explain *.jpg` would overwrite a photo, and it
+/// must not be the picture itself. Neither file has to exist.
 ///
 /// # Errors
 ///
-/// What to name instead.
+/// A message that says which kind of name to use instead.
 pub(super) fn check_out(picture: &Path, out: &Path) -> Result<(), String> {
     if !out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {
         return Err(format!("--explain {} would be a PNG: name a file that ends in .png.", out.display()));
@@ -37,11 +36,11 @@ pub(super) fn check_out(picture: &Path, out: &Path) -> Result<(), String> {
     }
 }
 
-/// Writes the upright picture with the heat map of its best label over it, as a PNG.
+/// Writes the upright picture with the heat map of its best label, as a PNG.
 ///
 /// # Errors
 ///
-/// That there is no label, or what went wrong with the picture or the file.
+/// An error message if there is no label, or if the picture or the file causes an error.
 pub(super) fn write(
     classifier: &Classifier,
     bytes: &[u8],
@@ -52,14 +51,14 @@ pub(super) fn write(
     let map = best.ok_or("No label is likely enough for a heat map: lower MIN_SCORE.")?;
     let whole = |width, height| (width, height);
     let picture =
-        image::decode_within(bytes, &mut classifier.budget(), &whole).map_err(|error| error.to_string())?;
+        upright::decode_within(bytes, &mut classifier.budget(), &whole).map_err(|error| error.to_string())?;
     let mut rgb = picture.raster.rgb().clone();
     paint(&mut rgb, map);
     let file = png_of(&rgb).map_err(|error| error.to_string())?;
     std::fs::write(out, file).map_err(|error| format!("{}: {error}", out.display()))
 }
 
-/// Paints a heat map over the picture that it was made of.
+/// Draws a heat map over the picture for which it was computed.
 fn paint(picture: &mut RgbImage, map: &HeatMap) {
     let region = map.region;
     for (x, y, Rgb(pixel)) in picture.enumerate_pixels_mut() {
@@ -71,17 +70,18 @@ fn paint(picture: &mut RgbImage, map: &HeatMap) {
         for (channel, value) in pixel.iter_mut().enumerate() {
             let color = COLORS[0][channel] + (COLORS[1][channel] - COLORS[0][channel]) * heat;
             let cover = COVER * heat;
-            // From 0 to 255, as both are.
+            // The result is from 0 to 255, because both inputs are.
             *value = (f64::from(*value) * light * (1.0 - cover) + color * cover).round() as u8;
         }
     }
 }
 
-/// The value at a place of the region, from 0 to 1 across and down, between those of the four nearest cells.
+/// The bilinearly interpolated value at a position in the region. Positions are from 0 to 1 in both
+/// directions.
 fn smooth(map: &HeatMap, across: f64, down: f64) -> f64 {
     let cells = |place: f64, count: usize| {
         let place = (place * count as f64 - 0.5).clamp(0.0, count as f64 - 1.0);
-        // From 0 to the last cell.
+        // The index is in the range from 0 to the last cell.
         let cell = place as usize;
         (cell, (cell + 1).min(count - 1), place.fract())
     };
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(picture.get_pixel(0, 0), &Rgb([40; 3]));
         assert_eq!(picture.get_pixel(7, 3), &Rgb([40; 3]));
         assert_eq!(picture.get_pixel(2, 2), &Rgb([100; 3]));
-        // 0.3 of 100 and 0.7 of the hottest colour.
+        // 0.3 times 100 plus 0.7 times the hottest color.
         assert_eq!(picture.get_pixel(5, 1), &Rgb([209, 188, 30]));
         let between = picture.get_pixel(4, 1);
         assert!(between[0] > 100 && between[0] < 209, "{between:?}");

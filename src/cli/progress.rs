@@ -1,21 +1,21 @@
-//! A progress bar on standard error, for work that a person waits for.
+//! Progress bars on standard error.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar over `length` files; it draws nothing where standard error is no terminal.
+/// A bar for `length` files. It draws nothing if standard error is not a terminal.
 pub(super) fn bar(length: usize) -> ProgressBar {
     let bar = ProgressBar::no_length();
     set_length(&bar, u64::try_from(length).unwrap_or(u64::MAX));
     bar
 }
 
-/// A bar that is shown only from `FEW` files on.
+/// Like [`bar`], but hidden for fewer than `FEW` files.
 pub(super) fn bar_for_many(length: usize) -> ProgressBar {
     const FEW: usize = 10;
     if length < FEW { ProgressBar::hidden() } else { bar(length) }
 }
 
-/// A count of files whose number is not known yet; it draws nothing where standard error is no terminal.
+/// A counter of files whose total is not known yet. It draws nothing if standard error is not a terminal.
 pub(super) fn counter() -> ProgressBar {
     let bar = ProgressBar::no_length();
     if let Ok(style) = ProgressStyle::with_template("{human_pos} {per_sec}") {
@@ -24,7 +24,7 @@ pub(super) fn counter() -> ProgressBar {
     bar
 }
 
-/// Tells how many files there are.
+/// Sets the total number of files.
 pub(super) fn set_length(bar: &ProgressBar, length: u64) {
     if bar.length().is_none()
         && let Ok(style) =

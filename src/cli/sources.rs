@@ -1,4 +1,4 @@
-//! Where pictures come from: files, folders, lists of them, and objects in S3.
+//! The sources of pictures: files, folders, lists of them, and S3 objects.
 
 mod inventory;
 mod list;
@@ -17,98 +17,100 @@ pub(super) use name::{Identity, identity, text};
 pub(super) use storage::Storage;
 pub(super) use walk::Walk;
 
+use crate::Error;
 use crate::objects::Location;
-use crate::{Error, image};
 use inventory::Inventory;
 use list::Names;
 use manifest::{BadLine, Columns};
 use prefix::Prefix;
 
-/// How an object's location begins.
+/// The prefix of an object's URL.
 const S3: &str = "s3://";
 
-/// Bytes that tell a picture from another file: no format needs more.
+/// Number of bytes that are sufficient to detect a picture of any format.
 const HEAD: u64 = 256;
 
-/// One picture, or what may be one.
+/// A picture, or a file that may be one.
 #[derive(Debug)]
 pub(super) struct Item {
-    /// What it is called in a row, see [`text`].
+    /// The name in a row, see [`text`].
     pub(super) name: String,
-    /// Where it lies.
+    /// Where the picture is stored.
     pub(super) place: Place,
-    /// It was named as a picture, by a person or by its ending. If not, its first bytes decide.
+    /// Whether the item is known to be a picture, because a user named it or because of its extension.
+    /// Otherwise its first bytes decide.
     pub(super) is_certain: bool,
 }
 
-/// Where a picture lies.
+/// Where a picture is stored.
 #[derive(Debug)]
 pub(super) enum Place {
     /// In a file.
     File(PathBuf),
     /// In an object.
     Object(Location),
-    /// In a folder that cannot be read, or on a line that names nothing, and why.
+    /// In a folder that cannot be read, or on a line without a valid name. Contains the reason.
     Unreadable(io::Error),
 }
 
 impl Item {
-    /// A file that is certain to be a picture.
+    /// A file that is known to be a picture.
     fn file(path: PathBuf) -> Self {
         Self { name: text(&path), place: Place::File(path), is_certain: true }
     }
 
-    /// An object that is certain to be a picture.
+    /// An object that is known to be a picture.
     fn object(location: Location) -> Self {
         Self { name: storage::text(&location), place: Place::Object(location), is_certain: true }
     }
 
-    /// A line of a document that names no object, called `manifest.csv:500000`.
+    /// An invalid line of a document. The name of the item is like `manifest.csv:500000`.
     fn bad_line(document: &str, BadLine { line, what }: BadLine) -> Self {
         let error = io::Error::new(io::ErrorKind::InvalidData, what);
         Self { name: format!("{document}:{line}"), place: Place::Unreadable(error), is_certain: true }
     }
 
-    /// Whether this is a picture, or a folder that cannot be read. Looks at the first bytes of a file that is not
-    /// certain.
+    /// Whether this is a picture, or a folder that cannot be read. If it is uncertain, the first bytes of the
+    /// file are checked.
     pub(super) fn is_picture(&self) -> bool {
         match &self.place {
             Place::File(path) if !self.is_certain => {
-                File::open(path).and_then(|file| head(&file)).is_ok_and(|head| image::is_image(&head))
+                File::open(path).and_then(|file| head(&file)).is_ok_and(|head| upright::is_image(&head))
             }
             Place::File(_) | Place::Object(_) | Place::Unreadable(_) => true,
         }
     }
 }
 
-/// The items of a source, or what keeps it from telling more.
+/// The items of a source. An error ends them early.
 pub(super) type Items = Box<dyn Iterator<Item = Result<Item, String>> + Send>;
 
-/// What a person named.
+/// A source as given by the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// A picture.
     File(PathBuf),
-    /// A folder with pictures in it.
+    /// A folder that contains pictures.
     Folder(PathBuf),
-    /// A list of either. `nul` says that NUL separates its names; else the list tells.
+    /// A list of files and folders. `nul` means that names are separated by NUL; otherwise the separator is
+    /// detected.
     List {
         /// `-` is standard input.
         file: PathBuf,
-        /// Whether NUL separates the names.
+        /// Whether names are separated by NUL.
         nul: bool,
     },
     /// An object that is a picture.
     Object(Location),
-    /// The pictures among the objects whose keys begin with a text.
+    /// All pictures among the objects whose keys begin with a prefix.
     Prefix(Prefix),
-    /// A CSV file that names objects, as S3 Batch Operations takes it.
+    /// A CSV manifest of objects, in the format of S3 Batch Operations.
     Manifest(Document),
     /// The manifest.json of an S3 Inventory.
     Inventory(Document),
 }
 
-/// Where a file that names objects lies.
+/// The location of a file that lists objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Document {
     File(PathBuf),
@@ -116,11 +118,11 @@ pub(super) enum Document {
 }
 
 impl Source {
-    /// What an argument of the command line means.
+    /// Parses a command line argument.
     ///
     /// # Errors
     ///
-    /// Why it means nothing, for the person who wrote it.
+    /// A message for the user if the argument is invalid.
     pub(super) fn of(argument: &Path, nul: bool) -> Result<Self, String> {
         if argument == Path::new("-") {
             return Self::list(argument, nul);
@@ -138,7 +140,7 @@ impl Source {
         })
     }
 
-    /// What stands behind `s3://`: an object by its ending, else a prefix.
+    /// Parses the part after `s3://`: an object if it has a known extension, otherwise a prefix.
     fn in_s3(address: &str) -> Result<Self, String> {
         let location = || format!("{S3}{address}").parse().map_err(|error: Error| error.to_string());
         Ok(match walk::ending(address.as_bytes()) {
@@ -149,35 +151,35 @@ impl Source {
         })
     }
 
-    /// A file with a list.
+    /// A file that contains a list.
     ///
     /// # Errors
     ///
-    /// Why there is no such list.
+    /// A message if the file does not exist.
     pub(super) fn list(file: &Path, nul: bool) -> Result<Self, String> {
         if file != Path::new("-") {
-            // It is not opened: a pipe can be opened once.
+            // Do not open the file here: a pipe can be opened only once.
             fs::metadata(file).map_err(|error| told(file, &error))?;
         }
         Ok(Self::List { file: file.to_owned(), nul })
     }
 
-    /// Whether the items can be counted without taking them away.
+    /// Whether the items can be counted without consuming them.
     pub(super) fn is_countable(&self) -> bool {
         match self {
             Self::File(_) | Self::Folder(_) | Self::Object(_) | Self::Manifest(Document::File(_)) => true,
-            // Counting them would take as many requests as listing them. A list may have lines with prefixes, and a
-            // pipe can be read once.
+            // Counting these takes as many requests as listing them. A list may contain prefixes, and a pipe
+            // can be read only once.
             Self::Prefix(_) | Self::Manifest(_) | Self::Inventory(_) | Self::List { .. } => false,
         }
     }
 
-    /// Whether its pictures may come over a network. A list may have lines with `s3://`.
+    /// Whether pictures may come over a network. A list may contain `s3://` URLs.
     pub(super) fn is_remote(&self) -> bool {
         !matches!(self, Self::File(_) | Self::Folder(_))
     }
 
-    /// The items, one after the other.
+    /// The items of the source, in order.
     pub(super) fn items(&self, storage: &Storage) -> Items {
         match self {
             Self::File(path) => Box::new(std::iter::once(Ok(Item::file(path.clone())))),
@@ -227,7 +229,7 @@ impl Document {
         Inventory::read(&manifest, folder)
     }
 
-    /// As a row has it.
+    /// The name of the document, as in a row.
     fn name(&self) -> String {
         match self {
             Self::File(path) => text(path),
@@ -235,14 +237,14 @@ impl Document {
         }
     }
 
-    /// Puts the document's name before what is wrong with it.
+    /// Prefixes errors with the name of the document.
     fn named(&self, items: impl Iterator<Item = Result<Item, String>> + Send + 'static) -> Items {
         let name = self.name();
         Box::new(items.map(move |item| item.map_err(|what| format!("{name}: {what}"))))
     }
 }
 
-/// The pictures and folders that a list names.
+/// The pictures and folders in a list.
 fn in_list(file: &Path, nul: bool, storage: &Storage) -> Items {
     let opened: io::Result<Box<dyn Read + Send>> = if file == Path::new("-") {
         Ok(Box::new(io::stdin()))
@@ -263,7 +265,7 @@ fn in_list(file: &Path, nul: bool, storage: &Storage) -> Items {
     }))
 }
 
-/// What a name in a list means. Whether there is such a file or object is told by its row.
+/// The items that a name in a list refers to. If the file or object does not exist, its row reports it.
 fn named(path: &Path, storage: &Storage) -> Items {
     if let Some(address) = path.to_str().and_then(|text| text.strip_prefix(S3)) {
         if address.ends_with('/') || !address.contains('/') {
@@ -282,14 +284,14 @@ fn named(path: &Path, storage: &Storage) -> Items {
     }
 }
 
-/// Reads a file of at most `limit` bytes. `None` if it is not certain to be a picture and its first bytes are not those
-/// of one.
+/// Reads a file of at most `limit` bytes. Returns `None` if the file is not certain to be a picture and does
+/// not begin like one.
 ///
 /// # Errors
 ///
-/// What the operating system says, or [`io::ErrorKind::FileTooLarge`].
+/// The error of the operating system, or [`io::ErrorKind::FileTooLarge`].
 pub(super) fn read(path: &Path, is_certain: bool, limit: usize) -> io::Result<Option<Vec<u8>>> {
-    // Before it is opened: a pipe without a writer would wait for one.
+    // Check the type before opening: opening a pipe blocks until it has a writer.
     let found = fs::metadata(path)?;
     if !found.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
@@ -299,35 +301,36 @@ pub(super) fn read(path: &Path, is_certain: bool, limit: usize) -> io::Result<Op
     let mut bytes = Vec::new();
     if !is_certain {
         bytes = head(&file)?;
-        if !image::is_image(&bytes) {
+        if !upright::is_image(&bytes) {
             return Ok(None);
         }
     }
     if size > limit {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    // One byte more tells a file that grew.
+    // Read one more byte to detect a file that has grown.
     bytes.reserve_exact((size + 1).saturating_sub(bytes.len()));
     let most = u64::try_from(limit - bytes.len().min(limit)).unwrap_or(u64::MAX).saturating_add(1);
     file.take(most).read_to_end(&mut bytes)?;
     if bytes.len() > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(Some(bytes)) }
 }
 
-/// The first bytes of a file, from where it stands.
+/// The first bytes of a file, from its current position.
 fn head(file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(HEAD).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// What is wrong, for the person who runs the program and has its credentials.
+/// The error message with all causes. The user runs the program and has its credentials, so the message may
+/// contain private details.
 pub(super) fn reason(error: &Error) -> String {
     match error {
         Error::Internal(cause) | Error::StorageDenied(cause) | Error::StorageUnavailable(cause) => {
             let causes = std::iter::successors(cause.source(), |&cause| cause.source());
             causes.fold(cause.to_string(), |text, cause| {
                 let more = cause.to_string();
-                // Some errors tell what those below them say.
+                // Some errors already contain the message of their cause.
                 if text.contains(&more) { text } else { format!("{text}: {more}") }
             })
         }
@@ -335,7 +338,7 @@ pub(super) fn reason(error: &Error) -> String {
     }
 }
 
-/// What is wrong with a path, as a person reads it.
+/// The error message for a path.
 fn told(path: &Path, error: &io::Error) -> String {
     format!("{}: {error}", path.display())
 }

@@ -1,4 +1,4 @@
-//! `image-classifier train DIR --out DIR`: a bundle with classes of one's own.
+//! `image-classifier train DIR --out DIR`: trains a model bundle for custom classes.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -19,8 +19,8 @@ use crate::{Classifier, StartError};
 ///
 /// # Errors
 ///
-/// A [`StartError`] if the photos are too few, the model cannot be loaded or has no embeddings, or the bundle cannot be
-/// written.
+/// A [`StartError`] if there are too few photos, if the model cannot be loaded or has no embeddings, or if
+/// the bundle cannot be written.
 pub fn run(config: &Config, arguments: &TrainArguments) -> Result<ExitCode, StartError> {
     let TrainArguments { source, out, seed, embeddings } = arguments;
     let dataset = Dataset::read(source).map_err(StartError::Command)?;
@@ -70,7 +70,8 @@ pub fn run(config: &Config, arguments: &TrainArguments) -> Result<ExitCode, Star
     Ok(ExitCode::SUCCESS)
 }
 
-/// The model for all processors. Labels of its own classifier do not matter here.
+/// Loads the model for all processors. Ignores `DENY_LABELS`, because the labels of the model's own
+/// classifier are not used.
 fn load(config: &Config) -> Result<Classifier, StartError> {
     let config = Config { deny_labels: String::new(), ..config.clone() };
     let classifier = load_for_many(&config, config.processors)?;

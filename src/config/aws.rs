@@ -64,7 +64,7 @@ impl AwsEnvironment {
 }
 
 /// Whether a text is the address of a server of HTTP.
-fn is_address(text: &str) -> bool {
+pub(super) fn is_address(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
     matches!(uri.scheme_str(), Some("http" | "https"))
         && uri.host().is_some_and(|host| !host.is_empty())

@@ -16,6 +16,13 @@ pub(super) fn ort_dylib(setting: Option<&str>) -> PathBuf {
     absolute(setting.map(PathBuf::from).unwrap_or_else(|| beside_executable("lib/libonnxruntime.so")))
 }
 
+/// The commit that was built, from the file `COMMIT` that `make package` writes beside the executable.
+pub(crate) fn commit() -> Option<String> {
+    let folder = executable::path()?.parent()?.to_owned();
+    let text = std::fs::read_to_string(folder.join("COMMIT")).ok()?;
+    Some(text.trim().to_owned()).filter(|commit| !commit.is_empty())
+}
+
 fn absolute(path: PathBuf) -> PathBuf {
     // It fails for an empty path, and where the working directory is gone.
     std::path::absolute(&path).unwrap_or(path)

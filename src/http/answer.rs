@@ -1,4 +1,4 @@
-//! What goes back, as JSON.
+//! The JSON bodies of successful responses.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
@@ -11,7 +11,7 @@ use crate::Error;
 use crate::classifier::{Classification, ImageInfo, Timing};
 use crate::model::{Card, Prediction};
 
-/// `POST /classify`: the answer for one image.
+/// `POST /classify`: the response for one image.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Classification, description = "The answer for one image.")]
 pub(super) struct Full<'a> {
@@ -21,8 +21,8 @@ pub(super) struct Full<'a> {
     about: About<'a>,
 }
 
-/// What every answer for an image tells beside what was asked for. `model` and `request_id` are left out within
-/// `results`.
+/// Fields that every response for an image has, besides its result. Within `results`, `model` and
+/// `request_id` are left out.
 #[derive(Serialize, ToSchema)]
 #[schema(as = About)]
 pub(super) struct About<'a> {
@@ -30,13 +30,13 @@ pub(super) struct About<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     model: Option<ModelName<'a>>,
-    /// What the image is.
+    /// Properties of the image.
     image: ImageInfo,
-    /// Where the time went, in milliseconds.
+    /// Time per step, in milliseconds.
     timing_ms: Timing,
-    /// The answer was remembered from an earlier request with the same image.
+    /// Whether the result comes from the cache: an earlier request had the same image.
     cached: bool,
-    /// As in the header `x-request-id`. Left out within `results`.
+    /// Same value as the header `x-request-id`. Left out within `results`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     request_id: Option<&'a str>,
@@ -46,38 +46,38 @@ pub(super) struct About<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ModelName)]
 pub(super) struct ModelName<'a> {
-    /// What it is called.
+    /// Name of the model.
     name: &'a str,
-    /// SHA-256 of its ONNX file, in hexadecimal.
+    /// SHA-256 over the ONNX file, its external weights and the trained head, if any; in hexadecimal.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     sha256: &'a str,
 }
 
-/// `POST /predict`: what a Flask service and the Hugging Face API answer.
+/// `POST /predict`: the response format of Flask services and of the Hugging Face API.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LabelScore, description = "One label of a bare answer.")]
 pub(super) struct BarePrediction<'a> {
-    /// What the class is called.
+    /// Name of the class.
     label: &'a str,
     /// Probability, 0 to 1; a logit where `function_to_apply` is `none`.
     score: f32,
 }
 
-/// All of it for one image.
+/// All labels of one image.
 #[derive(Serialize, ToSchema)]
 #[serde(transparent)]
 #[schema(as = LabelScores, description = "The labels of one image, highest score first.")]
 pub(super) struct Bare<'a>(Vec<BarePrediction<'a>>);
 
-/// `{"results": […]}`: the answers for several images, in their order.
+/// `{"results": […]}`: one entry per image, in the order of the request.
 #[derive(Serialize, ToSchema)]
 #[schema(description = "The answers for several images, in their order.")]
 pub(super) struct Results<T> {
-    /// An entry for each image.
+    /// One entry per image.
     pub(super) results: Vec<T>,
 }
 
-/// One of several: its answer, or what is wrong with it.
+/// The entry for one of several images: its result, or its error.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = ResultEntry, description = "The answer for one of several images.")]
@@ -86,11 +86,11 @@ pub(super) enum OneOf<'a, T> {
     Failure(Failure<'a>),
 }
 
-/// What is wrong with one of several images.
+/// The error of one of several images.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Failure)]
 pub(super) struct Failure<'a> {
-    /// As the request would have been answered if it had held this image alone.
+    /// The same problem document that a request with only this image would get.
     error: Problem<'a>,
 }
 
@@ -116,7 +116,7 @@ impl<'a> Full<'a> {
         Self { predictions, about: About::part(*image, *timing, *cached) }
     }
 
-    /// The answer for the one image of a request.
+    /// The answer for the only image of a request.
     pub(super) fn whole(classification: &'a Classification, card: &'a Card, id: &'a str) -> Self {
         let Self { predictions, about } = Self::part(classification);
         Self { predictions, about: about.whole(card, id) }
@@ -129,7 +129,7 @@ impl<'a> About<'a> {
         Self { model: None, image, timing_ms, cached, request_id: None }
     }
 
-    /// The same for the one image of a request.
+    /// Adds the model and the request id, for the only image of a request.
     pub(super) fn whole(self, card: &'a Card, id: &'a str) -> Self {
         Self { model: Some(ModelName::of(card)), request_id: Some(id), ..self }
     }
@@ -145,7 +145,7 @@ pub(super) fn bare(classification: &Classification) -> Bare<'_> {
     )
 }
 
-/// A 200 with a JSON body.
+/// A 200 response with a JSON body.
 pub(super) fn json(value: &impl Serialize) -> Result<Response, Error> {
     let mut response = Response::new(Body::from(serde_json::to_vec(value).map_err(Error::internal)?));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -18,7 +18,7 @@ use crate::model::Function;
 use crate::telemetry::Notes;
 use crate::{Classifier, Error};
 
-/// The full answer.
+/// Responds with all details.
 pub(super) async fn classify(
     State(app): State<Arc<App>>,
     Extension(notes): Extension<Notes>,
@@ -36,7 +36,8 @@ pub(super) async fn classify(
         .await
 }
 
-/// The bare list, `[{"label", "score"}, …]`; a list of such lists for several images.
+/// Responds with a bare list, `[{"label", "score"}, …]`. For several images, the response is a list of such
+/// lists.
 pub(super) async fn predict(
     State(app): State<Arc<App>>,
     Extension(notes): Extension<Notes>,
@@ -58,16 +59,16 @@ pub(super) async fn predict(
         .await
 }
 
-/// What a route answers.
+/// The response format of a route.
 #[derive(Clone, Copy, PartialEq)]
 enum Answer {
-    /// All that there is, heat maps among it.
+    /// All details, including heat maps.
     Full,
-    /// Labels and scores.
+    /// Only labels and scores.
     Bare,
 }
 
-/// Classifies images by the options of the query string and of the body.
+/// Builds the classification task from the options in the query string. Options in the body are merged later.
 fn task(
     query: Option<String>,
     answer: Answer,
@@ -81,7 +82,7 @@ fn task(
     })
 }
 
-/// The options with their defaults. They are checked before any image is looked at.
+/// Applies defaults and checks the options. This runs before any image is decoded.
 fn options(app: &App, given: RawOptions, answer: Answer) -> Result<Options, Error> {
     let level = given.level.unwrap_or_default();
     app.classifier.model().scoring(given.function, level)?;
@@ -89,7 +90,7 @@ fn options(app: &App, given: RawOptions, answer: Answer) -> Result<Options, Erro
     if explain {
         app.classifier.model().check_explains()?;
     }
-    // The default is a probability; logits have no least value.
+    // The default threshold is a probability. Logits have no minimum, so they are not filtered by default.
     let least = match given.function {
         Some(Function::None) => f32::NEG_INFINITY,
         _ => app.config.min_score,
@@ -103,7 +104,8 @@ fn options(app: &App, given: RawOptions, answer: Answer) -> Result<Options, Erro
     })
 }
 
-/// The options of the query string. They win over those in the body, since a link is easier to change.
+/// Reads the options of the query string. They take precedence over the body, because a URL is easier to
+/// change.
 pub(super) fn query_options(query: &str) -> Result<RawOptions, Error> {
     let mut options = RawOptions::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {

@@ -1,4 +1,4 @@
-//! Which pages of other origins may call the service.
+//! CORS: which other origins may call the service from a web page.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::envelope::SERVER_TIMING;
 use super::images::CACHE;
 use crate::config::CorsOrigins;
 
-/// What means nothing without `Access-Control-Allow-Origin`.
+/// Headers that have no meaning without `Access-Control-Allow-Origin`.
 const ABOUT_ORIGINS: [HeaderName; 4] = [
     header::ACCESS_CONTROL_ALLOW_METHODS,
     header::ACCESS_CONTROL_ALLOW_HEADERS,
@@ -21,9 +21,10 @@ const ABOUT_ORIGINS: [HeaderName; 4] = [
     header::ACCESS_CONTROL_EXPOSE_HEADERS,
 ];
 
-/// The CORS headers, on preflights and on answers of every kind.
+/// Adds the CORS headers to preflight responses and to all other responses.
 pub(super) fn layer(origins: &CorsOrigins) -> CorsLayer {
-    // Only answers to `OPTIONS` depend on the headers that a preflight names, and caches do not keep those.
+    // Only responses to `OPTIONS` depend on the headers that a preflight lists. Caches do not store those
+    // responses, so no `Vary` is needed for them.
     let (allow, vary) = match origins {
         CorsOrigins::None => return CorsLayer::new(),
         CorsOrigins::Any => (AllowOrigin::any(), None),
@@ -35,17 +36,20 @@ pub(super) fn layer(origins: &CorsOrigins) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allow)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT])
-        // Libraries that trace requests, frameworks and gateways add headers to all requests of a page. They are too many
-        // to list, and none but `Authorization`, `Content-Type` and the ids of the request is read here.
+        // Allow all request headers. Tracing libraries, frameworks and gateways add headers to every request
+        // of a page; there are too many to list. This service only reads `Authorization`, `Content-Type` and
+        // the request ids.
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([HeaderName::from_static(REQUEST_ID), CACHE, SERVER_TIMING, header::RETRY_AFTER])
         .vary(Vec::from_iter(vary))
         .max_age(Duration::from_secs(3600))
 }
 
-/// Answers `OPTIONS`, for every path, with 204: a preflight must not depend on a route, and gives nothing away. Other
-/// origins than those allowed are told nothing. Stands around [`layer`], which answers every `OPTIONS` with an empty
-/// 200, and tells every origin what the allowed ones may do.
+/// Answers `OPTIONS` with 204 on every path: a preflight must not depend on a route, and the response reveals
+/// nothing. Removes the CORS headers for origins that are not allowed.
+///
+/// This middleware wraps [`layer`], which answers every `OPTIONS` with an empty 200 and tells every origin
+/// what the allowed origins may do.
 pub(super) async fn finish(request: Request, next: Next) -> Response {
     let options = request.method() == Method::OPTIONS;
     let mut response = next.run(request).await;

@@ -23,7 +23,7 @@ use crate::telemetry::Notes;
 use crate::text::shown;
 use crate::{Classifier, Error};
 
-/// The embedding of each image.
+/// Responds with the embedding of each image.
 pub(super) async fn embed(
     State(app): State<Arc<App>>,
     Extension(notes): Extension<Notes>,
@@ -56,7 +56,7 @@ pub(super) async fn embed(
         .await
 }
 
-/// The options of the query string. Those of labels, such as `top_k`, mean nothing here.
+/// The options of the query string. Options for labels, such as `top_k`, are ignored here.
 #[derive(Clone, Copy, Default)]
 struct Options {
     /// Scale the embedding to unit length.
@@ -64,19 +64,19 @@ struct Options {
     encoding: Encoding,
 }
 
-/// How the numbers are written.
+/// Output format of the numbers.
 #[derive(Clone, Copy, Default)]
 enum Encoding {
     #[default]
     Numbers,
-    /// Of little-endian f32, one after the other.
+    /// Base64 of consecutive little-endian f32 values.
     Base64,
 }
 
 impl Options {
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] if an option is not one of its values.
+    /// [`Error::InvalidParameter`] if an option has an invalid value.
     fn read(query: &str) -> Result<Self, Error> {
         let mut options = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -104,7 +104,7 @@ impl Options {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Embedding, description = "The embedding of one image.")]
 pub(super) struct Embedded<'a> {
-    /// The mean of each channel over the model's last feature map, or the vector before its classifier.
+    /// The mean of each channel over the model's last feature map, or the input vector of its classifier.
     embedding: Vector<'a>,
     /// How many numbers the embedding has.
     #[schema(minimum = 1)]
@@ -117,9 +117,9 @@ pub(super) struct Embedded<'a> {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum Vector<'a> {
-    /// As they are.
+    /// As JSON numbers.
     Numbers(&'a [f32]),
-    /// Base64 of little-endian f32, where `encoding=base64` asks for it.
+    /// Base64 of little-endian f32, for `encoding=base64`.
     Base64(String),
 }
 
@@ -138,7 +138,7 @@ impl<'a> Embedded<'a> {
         Self { embedding, dimensions: values.len(), about }
     }
 
-    /// The answer for the one image of a request.
+    /// The answer for the only image of a request.
     fn whole(found: &'a Embedding, encoding: Encoding, card: &'a Card, id: &'a str) -> Self {
         let part = Self::part(found, encoding);
         Self { about: part.about.whole(card, id), ..part }

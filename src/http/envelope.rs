@@ -24,6 +24,9 @@ pub const REQUEST_ID: &str = "x-request-id";
 /// The header that carries the trace of X-Ray.
 pub const TRACE_ID: &str = "x-amzn-trace-id";
 
+/// The header that carries the trace of any other service (W3C Trace Context).
+const TRACEPARENT: &str = "traceparent";
+
 /// The header that says where the time went.
 pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -37,21 +40,24 @@ struct Open {
 
 impl Open {
     fn new(observer: Arc<Observer>, request: &Request) -> Self {
-        let notes = Notes::default();
+        let (notes, start) = (Notes::default(), Instant::now());
         // What was refused before it was a request has neither method nor path.
         let is_request = request.extensions().get::<Refused>().is_none();
         let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
         *notes.record() = Record {
             request_id: request_id(request.headers()),
             xray_trace_id: xray_trace_id(request.headers()),
+            parent: observer
+                .parent(the_only(request.headers(), TRACEPARENT), the_only(request.headers(), TRACE_ID)),
             cold_start: is_request && observer.is_cold_start(),
             method: is_request.then(|| clean(request.method().as_str())),
             path: is_request.then(|| clean(request.uri().path())),
             route: route.filter(|_| is_request),
             status: GONE,
+            start: Some(start),
             ..Record::default()
         };
-        Self { observer, notes, start: Instant::now() }
+        Self { observer, notes, start }
     }
 }
 
@@ -59,7 +65,7 @@ impl Drop for Open {
     fn drop(&mut self) {
         let mut record = std::mem::take(&mut *self.notes.record());
         record.total_ms = milliseconds(self.start.elapsed());
-        self.observer.take(&record);
+        self.observer.take(record);
     }
 }
 
@@ -122,10 +128,17 @@ pub(super) async fn catch_panic(request: Request, next: Next) -> Response {
         .unwrap_or_else(|_| Error::internal("a handler panicked").into_response())
 }
 
+/// A header that is sent once: of two, nobody knows which one counts.
+fn the_only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
 /// The trace of a request in X-Ray, from the header in which AWS passes it on: `Root=1-…;Parent=…;Sampled=1`. Only what
 /// looks like one is kept.
 fn xray_trace_id(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(TRACE_ID)?.to_str().ok()?;
+    let value = the_only(headers, TRACE_ID)?;
     let root = value.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
     let plain = root.len() <= 64 && root.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     plain.then(|| root.to_owned())

@@ -1,5 +1,5 @@
-//! The work that all routes with images share: they process each image of a body on a blocking thread and write the
-//! answer there. Each route says what it makes of an image: `classify` labels, `embed` an embedding.
+//! Shared by all routes that take images: processes each image of a body on a blocking thread and writes the
+//! response there. Each route defines the work per image: `classify` computes labels, `embed` an embedding.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -12,50 +12,50 @@ use super::App;
 use super::answer::{self, OneOf, Results};
 use super::body::{self, RawOptions, Reference, Upload};
 use super::references;
-use crate::classifier::milliseconds;
-use crate::image::Budget;
 use crate::model::Card;
-use crate::telemetry::{Found, Image, Notes};
+use crate::telemetry::{Found, Image, Notes, Stage};
 use crate::{Classifier, Error};
+use upright::Budget;
 
-/// `hit` where no image of the request had to be looked at, else `miss`.
+/// `hit` if all images of the request were answered from the cache, else `miss`.
 pub(crate) const CACHE: HeaderName = HeaderName::from_static("x-cache");
 
-/// A request as it came.
+/// A request as received.
 pub(super) struct Request {
     pub(super) app: Arc<App>,
     pub(super) notes: Notes,
     pub(super) headers: HeaderMap,
     pub(super) bytes: Bytes,
-    /// The caller showed who they are, and may name objects.
+    /// The caller is authenticated and may reference objects.
     pub(super) is_authenticated: bool,
-    /// When the images that the request names must have been read. `REQUEST_TIMEOUT_MS` from now if it is not known.
+    /// Deadline for reading the referenced images. Defaults to `REQUEST_TIMEOUT_MS` from now.
     pub(super) deadline: Option<Instant>,
 }
 
-/// Makes the options of a request from those in its body; what stands in its query string is in here already.
+/// Builds the options of a request from the options in its body. The closure already holds those of the query
+/// string.
 type Prepare<O> = Box<dyn FnOnce(&App, RawOptions) -> Result<O, Error> + Send>;
 
-/// What a route makes of images: `O` are its options, `T` is what an image comes to.
+/// The work of a route: `O` is the type of its options, `T` the type of its result per image.
 pub(super) struct Task<O, T> {
-    /// Joins the options of the query string with those of the body, and checks them.
+    /// Merges the options of the query string with those of the body, and checks them.
     pub(super) options: Prepare<O>,
-    /// Works on the bytes of one image.
+    /// Processes the bytes of one image.
     pub(super) work: fn(&Classifier, &[u8], O, &mut Budget) -> Result<T, Error>,
-    /// Writes the answer, given the request's id.
+    /// Writes the response. The last argument is the request id.
     pub(super) written: fn(&App, O, &Outcome<T>, &str) -> Result<Response, Error>,
 }
 
-/// What the images of a request came to.
+/// The results for the images of a request.
 pub(super) enum Outcome<T> {
-    /// The one image.
+    /// The request has a single image.
     One(T),
-    /// The request asked for a list: each image has its answer, or what is wrong with it.
+    /// The request has a list of images. Each image has its result or its error.
     Several(Vec<Result<T, Error>>),
 }
 
 impl<T> Outcome<T> {
-    /// The answer as JSON: `whole` writes that for one image, `part` that for one of several.
+    /// The response as JSON. `whole` formats the result of a single image, `part` one of several results.
     pub(super) fn full<'a, A: serde::Serialize>(
         &'a self,
         card: &'a Card,
@@ -73,11 +73,12 @@ impl<T> Outcome<T> {
     }
 }
 
-/// Has the images of a body worked on and the answer written, off the async thread.
+/// Processes the images of a body and writes the response, off the async thread.
 ///
-/// A request that only has images of its own passes to a blocking thread once. One that names objects gives its place back
-/// while it waits for the storage, and takes one anew for each image that it names. Images that are not read by the deadline
-/// are [`Error::StorageUnavailable`], so that the request is answered before the front door or Lambda gives up.
+/// A request with only inline images switches to a blocking thread once. A request that references objects
+/// releases its place while it waits for storage, and takes a place again for each referenced image. If an
+/// image is not read by the deadline, its result is [`Error::StorageUnavailable`]. This way the client gets a
+/// response before the front door or Lambda times out.
 pub(super) async fn answer<O, T>(request: Request, task: Task<O, T>) -> Result<Response, Error>
 where
     O: Copy + Send + 'static,
@@ -85,7 +86,7 @@ where
     for<'a> Found: From<&'a T>,
 {
     let Request { app, notes, headers, bytes, is_authenticated, deadline } = request;
-    // Goes with this future, which is dropped when the client goes away.
+    // This `Arc` is dropped with the future when the client disconnects.
     let client = Arc::new(());
     let asked = Arc::downgrade(&client);
     let (first_app, first_notes) = (Arc::clone(&app), notes.clone());
@@ -117,7 +118,7 @@ where
     }
 }
 
-/// Waits for a place, and works on a blocking thread.
+/// Waits for a place, then runs `work` on a blocking thread.
 async fn on_a_place<T: Send + 'static>(
     app: &App,
     notes: &Notes,
@@ -125,11 +126,7 @@ async fn on_a_place<T: Send + 'static>(
 ) -> Result<T, Error> {
     let start = Instant::now();
     let place = app.places.take().await?;
-    let waited = milliseconds(start.elapsed());
-    {
-        let mut record = notes.record();
-        record.queue_ms = Some(record.queue_ms.unwrap_or_default() + waited);
-    }
+    notes.record().spent(Stage::Queue, start);
     let done = tokio::task::spawn_blocking(move || {
         let _place = place;
         work()
@@ -141,13 +138,14 @@ fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// A body that was compressed for its journey is refused by the name of that: nothing undoes it here. The header
-/// alone proves nothing, since the bytes decide; only where they make no sense it is the reason.
+/// Reports a compressed body by its `Content-Encoding`; this service does not decompress bodies. The header
+/// alone is not enough, since the bytes decide what a body is. It is only blamed if the bytes could not be
+/// parsed.
 fn blame_encoding(error: Error, encoding: Option<&str>, bytes: &[u8]) -> Error {
     const CODINGS: [&str; 6] = ["gzip", "x-gzip", "compress", "deflate", "br", "zstd"];
     let makes_no_sense = matches!(
         error,
-        Error::UnsupportedFormat { .. }
+        Error::Image(upright::Error::UnsupportedFormat { .. })
             | Error::MissingImage(_)
             | Error::InvalidJson(_)
             | Error::InvalidMultipart(_)
@@ -155,17 +153,18 @@ fn blame_encoding(error: Error, encoding: Option<&str>, bytes: &[u8]) -> Error {
     let coding = encoding.map(|encoding| encoding.trim().to_ascii_lowercase());
     match coding.filter(|coding| makes_no_sense && CODINGS.contains(&coding.as_str())) {
         Some(coding) => {
-            Error::UnsupportedFormat { found: format!("A body with \"Content-Encoding: {coding}\"") }
+            let found = format!("A body with \"Content-Encoding: {coding}\"");
+            Error::Image(upright::Error::UnsupportedFormat { found })
         }
         None => error,
     }
 }
 
-/// The images of a request on their way to an answer.
+/// The images of a request while they are processed.
 struct Batch<O, T> {
     app: Arc<App>,
     notes: Notes,
-    /// Alive as long as somebody waits for the answer.
+    /// Upgradable as long as a client waits for the response.
     asked: Weak<()>,
     options: O,
     images: std::vec::IntoIter<Result<body::Image, Error>>,
@@ -176,14 +175,14 @@ struct Batch<O, T> {
     results: Vec<Result<T, Error>>,
 }
 
-/// How far a request comes until it needs the storage.
+/// How far a request gets before it needs storage.
 enum Step<O, T> {
     Answered(Response),
-    /// This image must be read first.
+    /// This image must be read from storage first.
     Refers(Box<Batch<O, T>>, Reference),
 }
 
-/// Reads a body.
+/// Parses a body.
 fn begin<O: Copy, T>(
     app: Arc<App>,
     notes: Notes,
@@ -213,7 +212,7 @@ impl<O: Copy, T> Batch<O, T>
 where
     for<'a> Found: From<&'a T>,
 {
-    /// Works on images up to the next one that must be read from the storage first, or to the answer.
+    /// Processes images until the next one must be read from storage, or until the response is complete.
     fn advance(mut self) -> Result<Step<O, T>, Error> {
         while let Some(image) = self.next() {
             match image {
@@ -225,24 +224,25 @@ where
         self.finish().map(Step::Answered)
     }
 
-    /// The next image, as long as somebody asks.
+    /// The next image, or `None` if the client has disconnected.
     fn next(&mut self) -> Option<Result<body::Image, Error>> {
         if self.asked.strong_count() > 0 { self.images.next() } else { None }
     }
 
-    /// Works on an image, and keeps what it came to.
+    /// Processes an image and stores its result.
     fn add(&mut self, upload: Result<Upload, Error>) {
+        let start = Instant::now();
         let (file_name, result) = match upload {
             Ok(Upload { bytes, file_name }) => {
                 (file_name, (self.work)(&self.app.classifier, &bytes, self.options, &mut self.budget))
             }
             Err(error) => (None, Err(error)),
         };
-        self.notes.record().images.push(Image::new(file_name.as_deref(), &result));
+        self.notes.record().images.push(Image::new(file_name.as_deref(), &result, start));
         self.results.push(result);
     }
 
-    /// Writes the answer.
+    /// Writes the response.
     fn finish(self) -> Result<Response, Error> {
         let Self { app, notes, options, several, written, results, .. } = self;
         let mut results = results.into_iter();

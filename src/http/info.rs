@@ -11,7 +11,7 @@ use super::{App, answer};
 use crate::Error;
 use crate::model::Level;
 
-/// The process lives.
+/// The process is alive.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
     /// `ok`.
@@ -19,62 +19,62 @@ pub(super) struct Health {
     status: &'static str,
 }
 
-/// What runs, and within which limits.
+/// Version, model and limits of the running service.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Info)]
 pub(super) struct Info<'a> {
     /// The model.
     model: ModelInfo<'a>,
-    /// What a request may hold at most.
+    /// The limits of a request.
     limits: LimitsInfo,
-    /// `POST /uploads` takes photos that a request is too small for.
+    /// Whether `POST /uploads` is available, for photos that are too large for a request.
     uploads: bool,
-    /// Of this program.
+    /// Version of this program.
     version: &'static str,
-    /// Of ONNX Runtime.
+    /// Version of ONNX Runtime.
     onnxruntime_version: &'a str,
 }
 
-/// The model, by its card.
+/// The model, as described by its model card.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ModelInfo)]
 struct ModelInfo<'a> {
-    /// What it is called.
+    /// Name of the model.
     name: &'a str,
-    /// SHA-256 of its ONNX file, and of a trained head, in hexadecimal.
+    /// SHA-256 over the ONNX file, its external weights and the trained head, if any; in hexadecimal.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     sha256: &'a str,
-    /// SPDX identifier, where the card has one.
+    /// SPDX identifier of the license; null if the model card has none.
     #[schema(required)]
     license: Option<&'a str>,
-    /// Where it comes from, where the card says so.
+    /// Where the model comes from; null if the model card does not say.
     #[schema(required)]
     source: Option<&'a str>,
-    /// How it computes, such as `int8` or `float32`, where the card says so.
+    /// Numeric precision, such as `int8` or `float32`; null if the model card does not say.
     #[schema(required)]
     precision: Option<&'a str>,
-    /// The head that was trained with `image-classifier train`; null where the model's own classifier answers.
+    /// The head that was trained with `image-classifier train`; null if the model uses its own classifier.
     #[schema(required)]
     head: Option<HeadInfo<'a>>,
-    /// How many classes it tells apart.
+    /// Number of classes.
     #[schema(minimum = 1)]
     classes: usize,
-    /// Whether `explain` may be true: whether there are heat maps for what the model answers.
+    /// Whether `explain` may be true, that is, whether the model supports heat maps.
     explain: bool,
-    /// What `level` may be.
+    /// Allowed values of `level`.
     levels: Vec<&'static str>,
-    /// How many numbers an embedding has; null where the model has none.
+    /// Length of an embedding; null if the model has no embeddings.
     #[schema(required, minimum = 1)]
     embedding_dimensions: Option<usize>,
-    /// What it sees of an image.
+    /// Input size of the model.
     input: InputInfo,
 }
 
-/// A linear layer that takes the place of the model's classifier.
+/// A linear layer that replaces the model's classifier.
 #[derive(Serialize, ToSchema)]
 #[schema(as = HeadInfo)]
 struct HeadInfo<'a> {
-    /// SHA-256 of the ONNX file alone, in hexadecimal.
+    /// SHA-256 over the ONNX file and its external weights, if any, without the head; in hexadecimal.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     backbone_sha256: &'a str,
 }
@@ -88,34 +88,34 @@ struct InputInfo {
     height: u32,
 }
 
-/// What a request may hold at most.
+/// The limits of a request.
 #[derive(Serialize, ToSchema)]
 struct LimitsInfo {
-    /// Bytes of all images together, after base64 is undone.
+    /// Total size of all images in bytes, after base64 decoding.
     max_body_bytes: usize,
-    /// Pixels of one image, from its header.
+    /// Number of pixels of one image, according to its header.
     max_pixels: u64,
-    /// Images.
+    /// Number of images.
     max_images: usize,
-    /// Bytes of an image that is read from S3.
+    /// Size of an image that is read from S3, in bytes.
     max_object_bytes: usize,
 }
 
 pub(super) const HEALTH: Health = Health { status: "ok" };
 
-/// The process lives. Never runs the model, so it costs nothing to ask.
+/// The process is alive. This never runs the model, so it is cheap to call.
 pub(super) async fn health() -> Result<Response, Error> {
     answer::json(&HEALTH)
 }
 
-/// Which model answers, and within which limits.
+/// Reports the model and the limits.
 pub(super) async fn info(State(app): State<Arc<App>>) -> Result<Response, Error> {
     let explain = explains(&app).await?;
     answer::json(&Info::of(&app, explain))
 }
 
-/// Whether the model has heat maps. The first answer takes a while, off the async thread, since the model's weights are
-/// read for it.
+/// Whether the model supports heat maps. The first call is slow, because it reads the model's weights. It
+/// therefore runs off the async thread.
 pub(super) async fn explains(app: &Arc<App>) -> Result<bool, Error> {
     let app = Arc::clone(app);
     let check = move || app.classifier.model().check_explains().is_ok();

@@ -1,4 +1,4 @@
-//! `GET /metrics`, of the local server.
+//! `GET /metrics` of the local server.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use axum::routing::get;
 
 use super::App;
 
-/// The type of the text: Prometheus' exposition format, version 0.0.4.
+/// The content type of the Prometheus exposition format, version 0.0.4.
 pub(super) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The one route.
+/// The metrics route.
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/metrics", get(metrics))
 }
 
-/// The metrics as Prometheus reads them.
+/// Responds with the metrics in the Prometheus format.
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let (working, waiting) = app.places.taken();
     let text = app.observer.text(working, waiting).unwrap_or_default();

@@ -1,9 +1,15 @@
 //! The routes: the same router under Lambda and in the local server.
 //!
-//! The data's way: `token` lets the request in, `receive` takes the body in, [`body`] turns its bytes into images and options, `images` has each
-//! image worked on on a blocking thread, as `classify` and `embed` say, and `answer` says what goes back. `envelope`, around all routes, gives every
-//! request an id, turns an [`Error`] into a problem document, and hands the record of what it was to
-//! [`crate::telemetry`], which logs and counts it.
+//! A request passes through these modules:
+//!
+//! - `token` checks the token.
+//! - `receive` reads the body.
+//! - [`body`] parses the body into images and options.
+//! - `images` processes each image on a blocking thread, as defined by `classify` and `embed`.
+//! - `answer` writes the response.
+//!
+//! `envelope` wraps all routes: it gives every request an id, turns an [`Error`] into a problem document, and
+//! passes the record of the request to [`crate::telemetry`], which logs and counts it.
 
 pub mod body;
 
@@ -50,25 +56,29 @@ use crate::telemetry::Observer;
 use crate::{Classifier, Error};
 use places::Places;
 
-/// What every handler has.
+/// State shared by all handlers.
 pub(crate) struct App {
     classifier: Arc<Classifier>,
     config: Config,
     body_limits: body::Limits,
     places: Places,
-    /// The places of the requests whose images are read from the storage.
+    /// Concurrency limit for requests whose images are read from storage.
     reading: Places,
     objects: Objects,
     observer: Arc<Observer>,
-    /// The OpenAPI document, from when it is first asked for.
+    /// The OpenAPI document, built on the first request for it.
     openapi: OnceLock<Bytes>,
 }
 
-/// The router over a loaded classifier.
+/// Builds the router for a loaded classifier.
 pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
+    observed(classifier, config, Arc::new(Observer::new(config)))
+}
+
+/// The same, where whoever calls has something to do with the observer, too.
+pub(crate) fn observed(classifier: Arc<Classifier>, config: &Config, observer: Arc<Observer>) -> Router {
     let body_limits =
         body::Limits { max_bytes: config.limits.max_body_bytes, max_images: config.limits.max_images };
-    let observer = Arc::new(Observer::new(config));
     let app = Arc::new(App {
         classifier,
         config: config.clone(),
@@ -98,14 +108,14 @@ pub fn router(classifier: Arc<Classifier>, config: &Config) -> Router {
             method: method.to_string(),
         })
         .fallback(habits::answer)
-        // The body is in memory already, and within its own limit.
+        // The body is already in memory and within its own limit.
         .layer(DefaultBodyLimit::disable())
         .with_state(app);
     around(routes, config, body_limits, observer)
 }
 
-/// Whether something is served at a path, by its name alone: slashes at the end do not count, and settings that take a
-/// route away do not either.
+/// Whether the service has a route for this path. Looks only at the path: it ignores trailing slashes, and
+/// settings that disable routes.
 pub(crate) fn is_route(path: &str) -> bool {
     const READ: [&str; 4] = ["/health", "/info", "/openapi.json", "/metrics"];
     let path = path::without_trailing_slash(path);
@@ -116,20 +126,21 @@ pub(crate) fn is_route(path: &str) -> bool {
         || habits::has(path)
 }
 
-/// Whether a path other than `/` leads to a route. With `PUT` the name of a file may stand behind it.
+/// Whether a path other than `/` leads to a route. With `PUT`, a file name may follow the route.
 pub(crate) fn leads_to_route(method: &Method, path: &str) -> bool {
     let path = path::without_file_name(method, path::without_trailing_slash(path));
     path != "/" && is_route(path)
 }
 
-/// The paths that take images.
+/// The paths that accept images.
 const IMAGES: [&str; 4] = ["/", "/classify", "/predict", "/embed"];
 
-/// What is done for every request, whatever its route.
+/// Adds the middleware that all routes share.
 fn around(routes: Router, config: &Config, limits: body::Limits, observer: Arc<Observer>) -> Router {
     let intake = Arc::new(receive::Intake::new(limits, config));
     let guard = (config.api_token.clone(), Arc::clone(&intake));
-    // The last is the outermost. They run when the route is chosen, so that the record can name it.
+    // The last layer is the outermost. The layers run after routing, so that the record can contain the
+    // route.
     let routes = routes
         .layer(middleware::from_fn(refused::answer))
         .layer(middleware::from_fn_with_state(intake, receive::whole_body))
@@ -138,7 +149,7 @@ fn around(routes: Router, config: &Config, limits: body::Limits, observer: Arc<O
         .layer(cors::layer(&config.cors_allow_origins))
         .layer(middleware::from_fn(cors::finish))
         .layer(middleware::from_fn_with_state(observer, envelope::wrap));
-    // What rewrites the path must stand around it all.
+    // Middleware that rewrites the path must run before routing, so it wraps everything else.
     Router::new().fallback_service(routes).layer(middleware::map_request(path::plain))
 }
 

@@ -1,4 +1,4 @@
-//! `GET /`: the web page, which is part of the binary.
+//! `GET /`: the web page. Its files are compiled into the binary.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,12 +13,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::App;
 
-/// Put into a request's extensions, the path as the client sees it: with the stage that a gateway took off.
+/// A request extension that holds the path as the client sees it, including the stage that a gateway removed.
 #[derive(Clone, Debug)]
 pub struct PublicPath(pub String);
 
-/// The page needs nothing but its own files, and must not be shown within another one, which could have its visitors
-/// click on what they do not see. It calls its own service, and the storage that uploads go to.
+/// The Content-Security-Policy of the page. The page loads only its own files, and connects only to this
+/// service and to the storage for uploads. It must not be embedded in another page, because that allows
+/// clickjacking.
 fn content_security_policy(uploads: Option<&str>) -> HeaderValue {
     let policy = |connect: &str| {
         HeaderValue::from_str(&format!(
@@ -31,8 +32,8 @@ fn content_security_policy(uploads: Option<&str>) -> HeaderValue {
     with_uploads.and_then(Result::ok).unwrap_or_else(only_own)
 }
 
-/// What a segment of a path must not hold as it is (the path percent-encode set of the WHATWG URL standard). Browsers
-/// read a backslash as a slash.
+/// Characters that must be percent-encoded in a path segment (the path percent-encode set of the WHATWG URL
+/// standard, plus the backslash, which browsers read as a slash).
 const NOT_IN_SEGMENT: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -51,7 +52,7 @@ struct Asset {
     path: &'static str,
     content_type: &'static str,
     text: &'static str,
-    /// Weak, since the local server compresses the text for those who ask for it.
+    /// A weak ETag, because the local server compresses the text for clients that accept it.
     etag: LazyLock<String>,
 }
 
@@ -79,7 +80,8 @@ static ASSETS: [Asset; 10] = [
     asset!("/icon.svg" is "icon.svg", "image/svg+xml"),
 ];
 
-/// The routes of the page and its assets. `uploads` is the origin of the storage that the page may put pictures to.
+/// The routes of the page and its assets. `uploads` is the origin of the storage to which the page may upload
+/// pictures.
 pub(super) fn routes(uploads: Option<&str>) -> Router<Arc<App>> {
     let policy = content_security_policy(uploads);
     ASSETS.iter().fold(Router::new(), |routes, asset| {
@@ -92,7 +94,7 @@ pub(super) fn routes(uploads: Option<&str>) -> Router<Arc<App>> {
     })
 }
 
-/// Whether the page or one of its assets is at this path.
+/// Whether this is the path of the page or one of its assets.
 pub(super) fn has(path: &str) -> bool {
     ASSETS.iter().any(|asset| asset.path == path)
 }
@@ -117,7 +119,8 @@ fn answer(asset: &Asset, policy: &HeaderValue, request: &Request) -> Response {
     headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
     let fixed: [(HeaderName, &'static str); 3] = [
         (header::CONTENT_TYPE, asset.content_type),
-        // Kept, but asked for each time: a new version is seen at once, and an old one costs no transfer.
+        // Caches may store the file but must revalidate it: a new version shows at once, and an unchanged one
+        // costs no transfer.
         (header::CACHE_CONTROL, "no-cache"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
@@ -125,19 +128,19 @@ fn answer(asset: &Asset, policy: &HeaderValue, request: &Request) -> Response {
     response
 }
 
-/// Where the page is if its own path does not end in a slash, like `/Prod`: its assets have relative addresses, and
-/// would be looked for beside the stage instead of in it.
+/// The redirect target if the public path of the page does not end in a slash, like `/Prod`. The assets have
+/// relative URLs. Without the slash, browsers would resolve them next to the stage instead of inside it.
 fn with_slash(request: &Request) -> Option<HeaderValue> {
     let PublicPath(path) = request.extensions().get()?;
     let (_, last) = path.rsplit_once('/')?;
     if last.is_empty() || request.uri().path() != "/" {
         return None;
     }
-    // Without `./` a name with a colon would be the scheme of an address elsewhere.
+    // Without `./`, a name that contains a colon would be parsed as a URL scheme.
     HeaderValue::from_str(&format!("./{}/", utf8_percent_encode(last, NOT_IN_SEGMENT))).ok()
 }
 
-/// Whether the client has this version already (RFC 9110, section 13.1.2).
+/// Whether the client already has this version (RFC 9110, section 13.1.2).
 fn is_known(headers: &HeaderMap, etag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let tags = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());

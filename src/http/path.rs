@@ -1,4 +1,5 @@
-//! A trailing slash changes nothing, repeated slashes are one, and `PUT` may have the name of the file at its end.
+//! Path normalization: ignores trailing slashes, merges repeated slashes, and accepts a file name at the end
+//! of a `PUT` path.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,7 @@ use axum::http::{Method, Uri};
 
 use super::{IMAGES, habits, is_route};
 
-/// Rewrites the path to the one that the routes know.
+/// Rewrites the path to the form that the router expects.
 pub(super) async fn plain(mut request: Request) -> Request {
     if let Some(uri) = rewritten(request.method(), request.uri()) {
         *request.uri_mut() = uri;
@@ -16,8 +17,8 @@ pub(super) async fn plain(mut request: Request) -> Request {
     request
 }
 
-/// The path without the name of a file, which `curl -T` appends to an address that ends in a slash. At the root, where
-/// any other mistake would look like it, the name must have an extension.
+/// Removes the file name that `curl -T` appends to a URL that ends in a slash. At the root, the name must
+/// have an extension; otherwise every mistyped path would be taken for a file name.
 pub(super) fn without_file_name<'a>(method: &Method, path: &'a str) -> &'a str {
     let Some((folder, name)) = path.rsplit_once('/').filter(|_| *method == Method::PUT) else { return path };
     let is_name = habits::has(path) || !is_route(path);
@@ -26,7 +27,7 @@ pub(super) fn without_file_name<'a>(method: &Method, path: &'a str) -> &'a str {
     if is_file && IMAGES.contains(&folder) { folder } else { path }
 }
 
-/// The path with one slash in place of several: a base URL that ends in a slash makes two of them.
+/// Merges repeated slashes into one. They occur if a base URL ends in a slash.
 pub(crate) fn without_repeated_slashes(path: &str) -> Cow<'_, str> {
     if !path.contains("//") {
         return path.into();
@@ -39,7 +40,7 @@ pub(crate) fn without_repeated_slashes(path: &str) -> Cow<'_, str> {
     plain.into()
 }
 
-/// The path without slashes at its end, unless it is nothing else.
+/// Removes trailing slashes, except from the path `/`.
 pub(super) fn without_trailing_slash(path: &str) -> &str {
     match path.trim_end_matches('/') {
         "" if path.starts_with('/') => "/",

@@ -1,4 +1,5 @@
-//! Who is worked on, who waits, and who is sent away.
+//! Concurrency limits: which requests run, which wait, and which are rejected. A place is the slot of one
+//! request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,22 +8,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Config, Error};
 
-/// For each request that may be worked on, this many may hold an object: to read an object takes longer than to work on it.
+/// Requests that may hold an object, per request that may run. Reading an object takes longer than processing
+/// it.
 const READERS: usize = 2;
 
-/// So many requests are worked on at the same time, and so many wait for it.
+/// Limits how many requests run at the same time and how many wait.
 pub(super) struct Places {
-    /// A permit for each request that may be worked on.
+    /// One permit per running request.
     work: Arc<Semaphore>,
-    /// A permit for each request that may be there, to wait or to be worked on.
+    /// One permit per request, running or waiting.
     queue: Arc<Semaphore>,
-    /// The permits of `work` and of `queue`, when none is taken.
+    /// The number of permits in `work` and in `queue` when none is taken.
     all: (usize, usize),
     patience: Duration,
 }
 
-/// The place of a request. It is free again when this is dropped, also while the request still waits for it: a client
-/// that goes away frees its place.
+/// The place of a request, freed on drop. A request that is dropped while it waits, because its client
+/// disconnected, also frees its place.
 pub(super) struct Place {
     _work: OwnedSemaphorePermit,
     _queue: OwnedSemaphorePermit,
@@ -33,15 +35,16 @@ impl Places {
         Self::of(config.max_concurrency, config)
     }
 
-    /// Places for the requests that hold an object in memory: while the object comes, while it waits for a processor, and
-    /// while it is worked on. There are more of them than requests that are worked on, so that the processors need not wait
-    /// for the storage.
+    /// Places for requests that hold an object in memory: while the object is read, while it waits for a
+    /// processor, and while it is processed. There are more of them than running requests, so that processors
+    /// do not wait for storage.
     pub(super) fn for_reading(config: &Config) -> Self {
         Self::of(config.max_concurrency.saturating_mul(READERS), config)
     }
 
     fn of(working: usize, config: &Config) -> Self {
-        // Lambda sends no more than it has said, and what waits here it cannot send elsewhere.
+        // Lambda sends at most `lambda.concurrency` requests, and cannot redirect a request that waits here.
+        // So none is rejected.
         let waiting = config.lambda.as_ref().map_or(config.max_queue, |lambda| lambda.concurrency);
         let all = (working, working + waiting);
         let [work, queue] = [all.0, all.1].map(|permits| Arc::new(Semaphore::new(permits)));
@@ -52,7 +55,7 @@ impl Places {
     ///
     /// # Errors
     ///
-    /// [`Error::Overloaded`]: at once if too many wait already, or when the wait has been too long.
+    /// [`Error::Overloaded`]: at once if too many requests wait already, or after `REQUEST_TIMEOUT_MS`.
     pub(super) async fn take(&self) -> Result<Place, Error> {
         let queue = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Error::Overloaded)?;
         let work = tokio::time::timeout(self.patience, Arc::clone(&self.work).acquire_owned());
@@ -60,7 +63,7 @@ impl Places {
         Ok(Place { _work: work, _queue: queue })
     }
 
-    /// How many are worked on, and how many wait.
+    /// The number of running and of waiting requests.
     pub(super) fn taken(&self) -> (usize, usize) {
         let working = self.all.0.saturating_sub(self.work.available_permits());
         let there = self.all.1.saturating_sub(self.queue.available_permits());

@@ -10,26 +10,26 @@ use utoipa::ToSchema;
 
 use crate::Error;
 
-/// Seconds after which another attempt may succeed: a request takes some hundredths.
+/// `Retry-After` in seconds. A request takes a few hundredths of a second, so one second is enough.
 const RETRY_AFTER: &str = "1";
 
-/// The public half of an error.
+/// The public part of an error.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem, description = "What was wrong, as RFC 9457 has it.")]
 pub(super) struct Problem<'a> {
     /// The code as a URN.
     #[schema(pattern = "^urn:image-classifier:[a-z0-9-]+$")]
     r#type: String,
-    /// The same for every error of this code.
+    /// Identical for all errors with this code.
     title: &'static str,
     /// The HTTP status.
     status: u16,
     /// What was wrong with this request, what was found and what is accepted.
     detail: String,
-    /// What a program decides by.
+    /// Machine-readable error code.
     #[schema(schema_with = super::openapi::codes)]
     code: &'static str,
-    /// As in the header `x-request-id`.
+    /// Same value as the header `x-request-id`.
     request_id: &'a str,
 }
 
@@ -46,15 +46,15 @@ impl<'a> Problem<'a> {
     }
 }
 
-/// An error travels as an extension of an empty response: only the envelope around all routes knows the request
-/// id that its body holds, and has the record that its private half goes to.
+/// Attaches the error to an empty response, as an extension. The envelope around all routes writes the body:
+/// only it knows the request id, and only it has the record for the private part of the error.
 pub(super) fn response(error: Arc<Error>) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() =
         StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let header = match *error {
         Error::Overloaded | Error::StorageUnavailable(_) => Some((header::RETRY_AFTER, RETRY_AFTER)),
-        // What is left of the request may still come, and is no next one.
+        // The rest of the request may still arrive, and must not be parsed as the next request.
         Error::RequestTimeout { .. } => Some((header::CONNECTION, "close")),
         _ => None,
     };

@@ -1,7 +1,7 @@
-//! Takes in a request's body, within bounds, before any route looks at it.
+//! Reads the request body, within limits, before any route sees it.
 //!
-//! An answer that is sent while the client still sends its body is often lost to it: the connection breaks under its
-//! hands. So the body is read to its end even where the answer is already known to be a refusal.
+//! If the server responds while the client is still sending, the connection is often reset and the client
+//! never sees the response. The body is therefore read to its end even if the request is already rejected.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,33 +17,34 @@ use futures_util::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::Limits;
-use crate::classifier::milliseconds;
-use crate::telemetry::Notes;
+use crate::telemetry::{Notes, Stage};
 use crate::{Config, Error};
 
-/// Of a body that is too large, this much more is read and dropped.
+/// Bytes that are read and discarded beyond the limit if a body is too large.
 const DRAINED_BYTES: usize = 64 << 20;
 
-/// The bodies in memory take no more than this many of the largest ones would.
+/// The memory limit for all bodies together, as a multiple of the largest body.
 const LARGEST_BODIES: usize = 8;
 
-/// What may come in.
+/// Reads bodies and enforces their limits.
 pub(super) struct Intake {
     limits: Limits,
     timeout: Duration,
-    /// A permit for each byte of all bodies that are in memory.
+    /// One permit per byte of all bodies in memory.
     memory: Arc<Semaphore>,
 }
 
 impl Intake {
     pub(super) fn new(limits: Limits, config: &Config) -> Self {
-        // Under Lambda a body is in memory before it comes here, and there are as many as Lambda has said.
+        // Under Lambda, the body is already in memory at this point, and Lambda limits the number of
+        // concurrent requests.
         let bodies = config.lambda.as_ref().map_or(LARGEST_BODIES, |lambda| lambda.concurrency);
         let memory = limits.max_body_bytes().saturating_mul(bodies).min(Semaphore::MAX_PERMITS);
         Self { limits, timeout: config.request_timeout, memory: Arc::new(Semaphore::new(memory)) }
     }
 
-    /// Reads a body that nobody wants to its end, within bounds, unless the client still waits for leave to send it.
+    /// Reads and discards a body within limits. Does nothing if the client waits for permission to send it
+    /// (`Expect`).
     pub(super) async fn drain(&self, headers: &HeaderMap, body: Body) {
         if headers.contains_key(header::EXPECT) {
             return;
@@ -58,15 +59,15 @@ impl Intake {
                 }
             }
         };
-        // Whether it came to its end makes no difference.
+        // It does not matter whether the whole body was read.
         let _ = tokio::time::timeout(self.timeout, end).await;
     }
 
-    /// Reads a body in the time that it has.
+    /// Reads a body within the request timeout.
     ///
     /// # Errors
     ///
-    /// [`Error::RequestTimeout`] if the client takes too long, and those of [`Self::read`].
+    /// [`Error::RequestTimeout`] if the client takes too long, and the errors of [`Self::read`].
     async fn read_in_time(
         &self,
         headers: &HeaderMap,
@@ -79,14 +80,16 @@ impl Intake {
         }
     }
 
-    /// What is answered besides the bytes is their part of the memory. `refused` holds what is known already to be wrong
-    /// while the rest is read.
+    /// Reads a body. Returns its bytes together with the memory permits that they hold. While the rest of a
+    /// rejected body is read, `refused` holds the error.
     ///
     /// # Errors
     ///
-    /// [`Error::BodyTooLarge`], before anything is read where `Content-Length` tells and the client waits for leave to
-    /// send (`Expect: 100-continue`); [`Error::MissingImage`] if the client breaks off; [`Error::Overloaded`] if the
-    /// bodies of others fill the memory.
+    /// [`Error::BodyTooLarge`] if the body exceeds the limit. It is returned before anything is read if
+    /// `Content-Length` exceeds the limit and the client waits for permission to send
+    /// (`Expect: 100-continue`), or if it exceeds the limit by more than [`DRAINED_BYTES`].
+    /// [`Error::MissingImage`] if the client disconnects; [`Error::Overloaded`] if other bodies fill the
+    /// memory.
     async fn read(
         &self,
         headers: &HeaderMap,
@@ -135,13 +138,13 @@ impl Intake {
         refused.take().map_or_else(|| Ok((chunks.join(), memory)), Err)
     }
 
-    /// Room for so many bytes more, if there is any.
+    /// Reserves memory for `bytes` more bytes. Returns `None` if the memory is full.
     fn hold(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.memory).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
     }
 }
 
-/// Replaces the body by one that is in memory.
+/// Reads the body into memory and replaces the request's body with it.
 pub(super) async fn whole_body(
     State(intake): State<Arc<Intake>>,
     Extension(notes): Extension<Notes>,
@@ -153,14 +156,14 @@ pub(super) async fn whole_body(
     match intake.read_in_time(&parts.headers, body).await {
         Ok((bytes, _memory)) => {
             notes.record().bytes = Some(bytes.len());
-            notes.record().body_ms = Some(milliseconds(start.elapsed()));
+            notes.record().spent(Stage::Body, start);
             next.run(Request::from_parts(parts, Body::from(bytes))).await
         }
         Err(error) => error.into_response(),
     }
 }
 
-/// The body so far. One chunk, as under Lambda, is passed on without a copy.
+/// The body read so far. A single chunk, as under Lambda, is passed on without a copy.
 enum Chunks {
     None,
     One(Bytes),

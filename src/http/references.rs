@@ -1,37 +1,36 @@
-//! Images that a request names: who may do so, and how they are read.
+//! Images that a request references instead of sending: who may use them, and how they are read.
 
 use std::time::Instant;
 
 use super::App;
 use super::body::{Reference, Upload};
 use crate::Error;
-use crate::classifier::milliseconds;
 use crate::objects::Location;
-use crate::telemetry::Notes;
+use crate::telemetry::{Notes, Stage};
 
-/// What is told to a caller who did not show who they are.
+/// The error detail for callers who are not authenticated.
 pub(super) const UNKNOWN_CALLER: &str = "Objects may only be named by callers who show who they are, since labels tell what a private photo \
      shows. Whoever runs this service can set API_TOKEN, or have the front door check signed requests (AWS_IAM). Send the \
      image itself instead.";
 
-/// What is told where no bucket is named.
+/// The error detail if no bucket is configured.
 const NO_BUCKETS: &str = "This service reads no objects. Whoever runs it can name the buckets that it may read in S3_BUCKETS. Send \
      the image itself instead.";
 
-/// Put into a request's extensions, it says that the caller showed who they are: with the token, or by a signature that the
-/// front door or AWS checked.
+/// A request extension: the caller is authenticated, by the token or by a signature that the front door or
+/// AWS checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Authenticated;
 
-/// Put into a request's extensions, it says when the objects that the request names must have been read.
+/// A request extension: the deadline for reading the objects that the request references.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(pub Instant);
 
-/// Reads an image that is named.
+/// Reads a referenced image.
 ///
 /// # Errors
 ///
-/// [`Error::ReferenceNotAllowed`], [`Error::EmptyBody`], and those of reading objects.
+/// [`Error::ReferenceNotAllowed`], [`Error::EmptyBody`], and the errors of reading objects.
 pub(super) async fn read(
     app: &App,
     notes: &Notes,
@@ -53,11 +52,7 @@ pub(super) async fn read(
         }
         Reference::Upload(id) => (app.objects.read_upload(&id).await, None),
     };
-    {
-        let mut record = notes.record();
-        let earlier = record.storage_ms.unwrap_or_default();
-        record.storage_ms = Some(earlier + milliseconds(start.elapsed()));
-    }
+    notes.record().spent(Stage::Storage, start);
     let bytes = found?;
     if bytes.is_empty() {
         return Err(Error::EmptyBody { what: "object".to_owned() });

@@ -1,5 +1,5 @@
-//! Requests that are refused before they are any: events that cannot be one, though a front door waits for an answer,
-//! and heads that do not come to their end.
+//! Requests that are rejected before they are complete. Two cases: Lambda events that are not a valid request
+//! although the front door waits for a response, and HTTP headers that do not arrive completely.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use axum::response::Response;
 use super::problem;
 use crate::Error;
 
-/// Put into a request's extensions, it has the request answered with this error.
+/// A request extension: the request is answered with this error.
 #[derive(Clone, Debug)]
 pub struct Refused(Arc<Error>);
 
@@ -20,7 +20,7 @@ impl From<Error> for Refused {
     }
 }
 
-/// Answers a request that is refused already.
+/// Answers a request that is already rejected.
 pub(super) async fn answer(request: Request, next: Next) -> Response {
     match request.extensions().get::<Refused>() {
         Some(Refused(error)) => problem::response(Arc::clone(error)),

@@ -1,4 +1,4 @@
-//! Who may have images classified: with `API_TOKEN` set, whoever sends it.
+//! Token authentication: with `API_TOKEN` set, `POST` and `PUT` requests must send it.
 
 use std::sync::Arc;
 
@@ -12,14 +12,15 @@ use super::references::Authenticated;
 use crate::Error;
 use crate::config::ApiToken;
 
-/// What is told to who sends no token.
+/// The error detail for requests without a token.
 pub(super) const MISSING: &str = "This service wants a token: send it as \"Authorization: Bearer TOKEN\".";
 
-/// Put into a request's extensions, it needs no token: the caller was let in by something else.
+/// A request extension: the request needs no token, because the caller was authenticated in another way.
 #[derive(Clone, Copy, Debug)]
 pub struct Trusted;
 
-/// Refuses a `POST` or `PUT` without the token. Its body is read to the end, so that the answer arrives, and not kept.
+/// Rejects a `POST` or `PUT` without the token. Its body is read to the end and discarded, so that the client
+/// receives the response.
 pub(super) async fn check(
     State((token, intake)): State<(Option<ApiToken>, Arc<Intake>)>,
     mut request: Request,
@@ -51,7 +52,7 @@ pub(super) async fn check(
     response
 }
 
-/// The credentials of the scheme `Bearer` (RFC 6750, section 2.1).
+/// The credentials of the `Bearer` scheme (RFC 6750, section 2.1).
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
     let (scheme, token) = value.split_at_checked("Bearer ".len())?;

@@ -1,4 +1,5 @@
-//! `POST /uploads`: answers an address for a photo that is too large for the front door. The caller puts the photo there.
+//! `POST /uploads`: returns a presigned URL for a photo that is too large for the front door. The caller
+//! uploads the photo to this URL.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::{Config, Error};
 
 pub(super) const PATH: &str = "/uploads";
 
-/// The route, where there is a bucket for uploads.
+/// The route, if a bucket for uploads is configured.
 pub(super) fn routes(config: &Config) -> Router<Arc<App>> {
     match config.storage.upload_bucket {
         Some(_) => Router::new().route(PATH, post(offer)),
@@ -25,38 +26,38 @@ pub(super) fn routes(config: &Config) -> Router<Arc<App>> {
     }
 }
 
-/// What is to be put.
+/// The file to upload.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = UploadRequest, description = "What is to be put.")]
 pub(super) struct Wanted {
-    /// The type of the photo: `image/…`, or `application/octet-stream` where it is not known.
+    /// The content type of the photo: `image/…`, or `application/octet-stream` if it is not known.
     #[schema(pattern = "^(image/[a-z0-9][a-z0-9.+-]{0,62}|application/octet-stream)$")]
     content_type: String,
-    /// Its size in bytes.
+    /// Size of the photo in bytes.
     #[schema(minimum = 1)]
     content_length: u64,
 }
 
-/// Where to put it, and how.
+/// Where and how to upload the file.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Upload, description = "Where to put a photo, and how.")]
 pub(super) struct Offer {
-    /// What the photo is asked for by: `{"upload": …}` in the body of a request.
+    /// The id of the photo. Later requests reference it in their body: `{"upload": …}`.
     #[schema(pattern = "^[0-9a-f]{32}$")]
     upload: String,
-    /// The address to send the photo to. It is a secret until it expires.
+    /// The URL to send the photo to. It is a secret until it expires.
     url: String,
-    /// The method of that request.
+    /// The HTTP method for this URL.
     #[schema(pattern = "^PUT$")]
     method: &'static str,
-    /// The headers of that request. They are signed: with others it is refused.
+    /// The headers of the upload request. They are signed: a request with other headers is rejected.
     headers: Headers,
-    /// Seconds in which that request must have begun.
+    /// Seconds within which the upload must start.
     #[schema(minimum = 1)]
     expires_in: u64,
 }
 
-/// The headers of the request that puts the photo.
+/// The headers of the upload request.
 #[derive(Serialize, ToSchema)]
 #[schema(as = UploadHeaders)]
 struct Headers {
@@ -66,7 +67,7 @@ struct Headers {
     content_length: String,
 }
 
-/// Answers a presigned address.
+/// Returns a presigned URL.
 async fn offer(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, Error> {
     let Wanted { content_type, content_length } = serde_json::from_slice(&body).map_err(|_| {
         Error::InvalidJson(
@@ -93,7 +94,8 @@ async fn offer(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, Err
     })
 }
 
-/// Whether a photo may have this type. No page and no script can be put, whoever may read the bucket later.
+/// Whether a photo may have this content type. Web pages and scripts cannot be uploaded, because others may
+/// read the bucket later. SVG is rejected because it can contain scripts.
 fn is_type(text: &str) -> bool {
     let Some(kind) = text.strip_prefix("image/") else { return text == "application/octet-stream" };
     let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'+' | b'-');

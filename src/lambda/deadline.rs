@@ -1,13 +1,13 @@
-//! When an invocation must have its answer.
+//! The deadline of an invocation.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lambda_runtime::Context;
 
-/// The part of an invocation's time that is left to send the answer.
+/// Time reserved for sending the reply.
 const RESERVE: Duration = Duration::from_millis(500);
 
-/// When the objects of an invocation must be done. An invocation outside Lambda has no such time.
+/// When the objects of an invocation must be processed. `None` outside Lambda, where there is no deadline.
 pub(super) fn of(context: &Context) -> Option<Instant> {
     let end = Duration::from_millis(context.deadline).checked_sub(RESERVE)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
@@ -26,7 +26,7 @@ mod tests {
         context.deadline = u64::try_from(now.as_millis()).unwrap() + 3000;
         let left = of(&context).unwrap().duration_since(Instant::now());
         assert!((Duration::from_millis(2000)..=Duration::from_millis(2500)).contains(&left), "{left:?}");
-        // It is over already.
+        // A deadline in the past.
         context.deadline = 1000;
         assert!(of(&context).unwrap() <= Instant::now());
     }

@@ -1,4 +1,5 @@
-//! The JSON of an event, read once: the body stays where it is, and the rest, which is small, becomes values.
+//! Parses the JSON of an event in one pass. The body is kept as a reference into the event; the remaining
+//! fields are small and become values.
 
 use std::fmt;
 
@@ -11,22 +12,22 @@ use super::objects::Sender;
 use super::{front_door, other};
 use crate::http::body::is_image_field;
 
-/// An event that is a JSON object, or a list of records.
+/// An event that is a JSON object or a list of records.
 pub(super) struct Envelope<'a> {
-    /// The fields by which events are told apart, and of which requests are made.
+    /// The fields that identify events and from which requests are built.
     head: Value,
-    /// The field `body`, as it stands in the event.
+    /// The raw JSON value of the field `body`.
     pub(super) body: Option<&'a RawValue>,
-    /// One of the fields is one in which a request's body has images.
+    /// Whether a field is one of those in which a request body has images.
     pub(super) has_images: bool,
-    /// One of the fields says that this is a ping.
+    /// Whether a field says that this is a ping.
     pub(super) says_ping: bool,
-    /// There are no fields.
+    /// Whether the event has no fields.
     pub(super) is_empty: bool,
 }
 
 impl Envelope<'_> {
-    /// What stands at a JSON pointer (RFC 6901), unless that is `null`.
+    /// The value at a JSON pointer (RFC 6901), unless it is `null`.
     pub(super) fn at(&self, pointer: &str) -> Option<&Value> {
         self.head.pointer(pointer).filter(|value| !value.is_null())
     }
@@ -36,8 +37,8 @@ impl Envelope<'_> {
         self.at(pointer).and_then(Value::as_str)
     }
 
-    /// Whether the event has a mark: `/pointer` stands for any value there but `null` and `false`, `/pointer=text` for
-    /// this text.
+    /// Whether the event has a mark. The mark `/pointer` matches any value at this pointer except `null` and
+    /// `false`; `/pointer=text` matches only this text.
     pub(super) fn has(&self, mark: &str) -> bool {
         match mark.split_once('=') {
             Some((pointer, text)) => self.text(pointer) == Some(text),
@@ -77,7 +78,7 @@ impl<'de> Visitor<'de> for Fields {
                 says_ping |= is_set(map.next_value()?);
                 continue;
             } else {
-                // Only that it is there matters: it may be megabytes.
+                // Only the presence of the field matters. Its value may have megabytes.
                 let is_there = map.next_value::<Option<IgnoredAny>>()?.is_some();
                 if is_image_field(&name) {
                     has_images |= is_there;
@@ -86,7 +87,7 @@ impl<'de> Visitor<'de> for Fields {
                 }
                 Value::Bool(is_there)
             };
-            // An event that says something twice could mean either.
+            // An event with a duplicate field is ambiguous.
             if head.insert(name, value).is_some() {
                 return Err(A::Error::custom("a field stands there twice"));
             }
@@ -94,7 +95,7 @@ impl<'de> Visitor<'de> for Fields {
         Ok(Envelope { head: Value::Object(head), body, has_images, says_ping, is_empty })
     }
 
-    /// EventBridge Pipes sends a list of records, which name their service.
+    /// EventBridge Pipes sends a list of records. Each record names its service.
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Envelope<'de>, A::Error> {
         let first: Option<Record> = list.next_element()?;
         while list.next_element::<IgnoredAny>()?.is_some() {}
@@ -104,12 +105,12 @@ impl<'de> Visitor<'de> for Fields {
     }
 }
 
-/// Whether a field of a ping is more than there: whoever writes `false` wants something else.
+/// Whether the value of a ping field is true. A caller who writes `false` does not mean a ping.
 fn is_set(value: &RawValue) -> bool {
     !matches!(value.get(), "null" | "false" | "0" | "\"\"" | "\"false\"")
 }
 
-/// What tells the service from which a record comes.
+/// The fields of a record that identify its service.
 #[derive(Deserialize)]
 struct Record {
     #[serde(alias = "eventSource", alias = "EventSource")]
@@ -117,7 +118,7 @@ struct Record {
     cf: Option<IgnoredAny>,
 }
 
-/// A list of the first record, with its `source` and `cf`.
+/// Returns a list with only the `source` and `cf` of the first record.
 fn first_record(records: &RawValue) -> Value {
     let records: Vec<Record> = serde_json::from_str(records.get()).unwrap_or_default();
     records.first().map_or(Value::Null, |first| json!([{"source": first.source, "cf": first.cf.is_some()}]))

@@ -1,8 +1,9 @@
-//! An event as it comes in → an HTTP request.
+//! Converts an incoming event to an HTTP request.
 //!
-//! `lambda_http` has a reader of its own, but it panics on invalid base64, on a host with a space and on an
-//! unescaped query, refuses a whole event for one odd header, and copies the body several times. This one
-//! takes what it needs, leaves out what cannot be a header, and escapes what cannot be in a URI.
+//! This does not use the parser of `lambda_http`. That parser panics on invalid base64, on a host with a
+//! space and on an unescaped query, rejects the whole event for one invalid header, and copies the body
+//! several times. This one reads the fields it needs, drops invalid headers, and escapes characters that are
+//! not allowed in a URI.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -21,40 +22,40 @@ use crate::Error;
 use crate::http::body::decode_base64;
 use crate::http::{Authenticated, Deadline, PublicPath, REQUEST_ID, Refused, TRACE_ID, Trusted};
 
-/// What an event turned out to be.
+/// The kinds of events.
 pub enum Event {
-    /// A request through a front door. Where the event cannot be one, it carries [`Refused`].
+    /// A request through a front door. If the event is not a valid request, the request carries [`Refused`].
     Http {
         /// The request, with Lambda's request id.
         request: Box<Request>,
-        /// Where it came through; it decides the form of the answer.
+        /// The front door. It determines the format of the reply.
         door: &'static FrontDoor,
     },
 
-    /// A body without an envelope.
+    /// A direct invocation: a body without an envelope.
     Direct {
-        /// A `POST` of the payload to `/`.
+        /// A `POST` to `/` with the payload as the body.
         request: Box<Request>,
     },
 
-    /// Something that tells of objects in S3. It is read when it is served.
+    /// An event about S3 objects. It is parsed when it is processed.
     Objects {
         /// The service that sent it.
         sender: &'static Sender,
-        /// As it came.
+        /// The raw event.
         payload: Bytes,
     },
 
-    /// Something that only keeps the function warm. Nothing is to be run.
+    /// An event that only keeps the function warm. Nothing runs.
     Ping,
 }
 
 impl Event {
-    /// Reads an event. The ids of the invocation and of its trace in X-Ray become the request's.
+    /// Parses an event. The request gets the ids of the invocation and of its X-Ray trace.
     ///
     /// # Errors
     ///
-    /// A [`Diagnostic`] if it is none of these.
+    /// A [`Diagnostic`] if the event is of none of these kinds.
     pub fn read(payload: Bytes, context: &Context) -> Result<Self, Diagnostic> {
         let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(&payload) else {
             return Err(other::unknown());
@@ -87,7 +88,7 @@ impl Event {
     }
 }
 
-/// Gives a request the ids of its invocation, and the time that it has.
+/// Gives a request the ids and the deadline of its invocation.
 fn belong(request: &mut Request, context: &Context) {
     set_ids(request, &context.request_id, trace_id(context));
     if let Some(deadline) = deadline::of(context) {
@@ -95,12 +96,12 @@ fn belong(request: &mut Request, context: &Context) {
     }
 }
 
-/// The invocation's trace in X-Ray.
+/// The X-Ray trace id of the invocation.
 pub(super) fn trace_id(context: &Context) -> &str {
     context.xray_trace_id.as_deref().unwrap_or_default()
 }
 
-/// Sets the ids of a request, whatever the client sent.
+/// Sets the ids of a request. Values from the client are replaced.
 pub(super) fn set_ids(request: &mut Request, request_id: &str, trace_id: &str) {
     for (name, id) in [(REQUEST_ID, request_id), (TRACE_ID, trace_id)] {
         if let Ok(id) = HeaderValue::from_str(id) {
@@ -109,17 +110,17 @@ pub(super) fn set_ids(request: &mut Request, request_id: &str, trace_id: &str) {
     }
 }
 
-/// A direct invocation with this body.
+/// Builds the request of a direct invocation with this body.
 pub(super) fn direct(payload: Bytes) -> Request {
     let mut request = Request::new(Body::from(payload));
     *request.method_mut() = Method::POST;
     request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // AWS has checked who invokes; there is no header to carry a token.
+    // AWS has authenticated the invoker. A direct invocation has no header for a token.
     request.extensions_mut().insert(Trusted);
     request
 }
 
-/// Makes a request of an event, as its front door has it.
+/// Builds a request from an event of a front door.
 struct Reader<'a> {
     envelope: &'a Envelope<'a>,
     door: &'static FrontDoor,
@@ -159,7 +160,7 @@ impl Reader<'_> {
         })
     }
 
-    /// VPC Lattice may leave the query on the path.
+    /// The path and the query. VPC Lattice may leave the query in the path.
     fn path_and_query(&self) -> (&str, String) {
         let path = self.first_text(self.door.path).unwrap_or_default();
         let (path, on_path) =
@@ -188,7 +189,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Headers of both kinds. What cannot be a header is left out: no answer depends on it.
+    /// Single-value and multi-value headers. Invalid headers are dropped; no response depends on them.
     fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for pointer in ["/headers", "/multiValueHeaders"] {
@@ -201,21 +202,21 @@ impl Reader<'_> {
                 }
             }
         }
-        // It is that of the client's body, which the gateway may have encoded since.
+        // This is the length of the client's body. The gateway may have encoded the body since.
         headers.remove(header::CONTENT_LENGTH);
         headers
     }
 
-    /// The body, without a copy where it is text without escapes.
+    /// The body. Text without escapes is not copied.
     fn body(&self, payload: &Bytes) -> Result<Bytes, String> {
         let Some(raw) = self.envelope.body.map(RawValue::get).filter(|raw| *raw != "null") else {
             return Ok(Bytes::new());
         };
         let Some(quoted) = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) else {
-            // A body that was given as JSON rather than as text.
+            // The body is JSON rather than text.
             return Ok(payload.slice_ref(raw.as_bytes()));
         };
-        // Base64 has nothing to unescape, and `memchr` sees that of megabytes at once.
+        // Base64 has no escapes. `memchr` confirms this quickly, even for megabytes.
         let text: Bytes = match memchr(b'\\', quoted.as_bytes()) {
             None => payload.slice_ref(quoted.as_bytes()),
             Some(_) => serde_json::from_str::<String>(raw)
@@ -225,7 +226,7 @@ impl Reader<'_> {
                 .into(),
         };
         let decoded = if self.is_body_base64() { decode_base64(&text) } else { None };
-        // Text that is not base64 is passed on: the body's reader says what is wrong with it.
+        // Invalid base64 is passed through; the body parser reports the error.
         Ok(decoded.map_or(text, Bytes::from))
     }
 
@@ -238,7 +239,7 @@ impl Reader<'_> {
     }
 }
 
-/// The strings of a value: itself, or its elements.
+/// The strings in a value: the value itself, or the elements of a list.
 fn texts(value: &Value) -> impl Iterator<Item = &str> {
     let (one, many) = match value {
         Value::String(text) => (Some(text.as_str()), None),

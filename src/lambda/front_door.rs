@@ -1,40 +1,40 @@
-//! The ways in which a request comes to the function, and what each calls the parts of a request.
+//! Front doors: the services through which requests reach the function, and the fields of their events.
 
 use serde_json::Value;
 
 use super::envelope::Envelope;
 
-/// One way in. Pointers are JSON pointers; of several, the first that leads to something counts.
+/// A front door. Pointers are JSON pointers; of several, the first one with a value is used.
 #[derive(Debug)]
 pub struct FrontDoor {
-    /// An event is one of this front door if it has all marks of one of these groups.
+    /// An event belongs to this front door if it has all marks of at least one group.
     marks: &'static [&'static [&'static str]],
-    /// Where the method is.
+    /// Pointers to the method.
     pub(super) method: &'static [&'static str],
-    /// Where the path is.
+    /// Pointers to the path.
     pub(super) path: &'static [&'static str],
-    /// Marks of a caller whose signature AWS has checked (AWS_IAM). No client can set them.
+    /// Marks that show that AWS has checked the caller's signature (AWS_IAM). Clients cannot set them.
     pub(super) signed: &'static [&'static str],
-    /// The parameters of the query are as they were in the URL, not decoded.
+    /// Whether query parameters are encoded as in the URL, rather than decoded.
     pub(super) is_query_encoded: bool,
-    /// What an answer looks like.
+    /// The format of the reply.
     pub(super) reply: ReplyForm,
 }
 
-/// What an answer looks like.
+/// The format of a reply.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ReplyForm {
-    /// A REST API's, also payload format 1.0 of an HTTP API.
+    /// For a REST API, and for an HTTP API with payload format 1.0.
     ApiGatewayV1,
-    /// An HTTP API's, also a Function URL's.
+    /// For an HTTP API or a Function URL.
     ApiGatewayV2,
-    /// An Application Load Balancer's.
+    /// For an Application Load Balancer.
     LoadBalancer,
-    /// VPC Lattice's, of both versions.
+    /// For VPC Lattice, versions 1 and 2.
     Lattice,
 }
 
-/// All front doors. The first that matches counts, so those with a field of their own come first.
+/// All front doors. The first match is used, so those with a unique field come first.
 static FRONT_DOORS: [FrontDoor; 5] = [
     // An Application Load Balancer.
     FrontDoor {
@@ -87,7 +87,7 @@ static FRONT_DOORS: [FrontDoor; 5] = [
     },
 ];
 
-/// The fields of which requests are made, `body` aside.
+/// The fields from which requests are built, except `body`.
 pub(super) const FIELDS: [&str; 17] = [
     "headers",
     "httpMethod",
@@ -109,12 +109,13 @@ pub(super) const FIELDS: [&str; 17] = [
 ];
 
 impl FrontDoor {
-    /// Whether AWS has checked who the caller is. Guests of a Cognito identity pool sign, too, but they may be anybody.
+    /// Whether AWS has authenticated the caller. Guests of a Cognito identity pool also sign their requests,
+    /// but anyone can be a guest.
     pub(super) fn has_checked_caller(&self, envelope: &Envelope<'_>) -> bool {
         !is_guest(envelope) && self.signed.iter().any(|mark| envelope.has(mark))
     }
 
-    /// The front door through which an event came, if any.
+    /// The front door of an event, if any.
     pub(super) fn of(envelope: &Envelope<'_>) -> Option<&'static Self> {
         FRONT_DOORS
             .iter()
@@ -122,8 +123,8 @@ impl FrontDoor {
     }
 }
 
-/// Whether the caller is a guest of a Cognito identity pool. A REST API says so in a text, an HTTP API in a list of the
-/// ways in which the caller was authenticated (`amr`).
+/// Whether the caller is a guest of a Cognito identity pool. A REST API reports this in a text field, an HTTP
+/// API in the list of authentication methods (`amr`).
 fn is_guest(envelope: &Envelope<'_>) -> bool {
     const GUEST: &str = "unauthenticated";
     let ways = envelope.at("/requestContext/authorizer/iam/cognitoIdentity/amr").and_then(Value::as_array);

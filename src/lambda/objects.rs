@@ -1,9 +1,11 @@
-//! Events that tell of objects in S3, rather than carry an image.
+//! Events about S3 objects. They name images instead of containing them.
 //!
-//! `senders` is the table of the services: by its marks an event is one of theirs, and each has a reader that turns
-//! the event into [`Work`]. `run` makes a direct request of every object, through the same router that all requests
-//! take. `outcome` says what the status of its answer means: an answer, or a failure that may pass or will last.
-//! `results` leaves the answers in S3 where the service takes none, and `replies` gives the service what it expects.
+//! - `senders` is the table of supported services. It identifies an event by its marks, and its reader
+//!   converts the event to [`Work`].
+//! - `run` sends a direct request for each object to the router that all requests use.
+//! - `outcome` interprets the status of each response: a result, a temporary failure or a permanent one.
+//! - `results` writes results to S3 if the service does not take a reply.
+//! - `replies` builds the reply that the service expects.
 
 mod batch_operations;
 mod distributed_map;
@@ -25,56 +27,56 @@ pub use senders::Sender;
 
 use crate::objects::Location;
 
-/// What an event asks for.
+/// The work that an event asks for.
 #[derive(Debug)]
 struct Work {
     /// In the order of the event.
     jobs: Vec<Job>,
-    /// The options of every request, as names and values of a query string.
+    /// The options of every request, as names and values for a query string.
     options: Vec<(String, String)>,
     expects: Expects,
 }
 
-/// What the service waits for.
+/// The reply that the service expects.
 #[derive(Debug, PartialEq)]
 enum Expects {
-    /// Nothing: the answers are left in S3. A failure of the function has the event sent again.
+    /// No reply: results are written to S3. If the function fails, the service sends the event again.
     Nothing,
-    /// The messages of the queue that failed. The answers are left in S3.
+    /// The ids of the messages that failed. Results are written to S3.
     FailedMessages,
     /// The result of each task of S3 Batch Operations.
     Tasks {
-        /// Of the event's schema, to be returned.
+        /// The schema version of the event, which the reply must repeat.
         version: String,
-        /// The event's id, to be returned.
+        /// The id of the event, which the reply must repeat.
         invocation: String,
     },
-    /// The answer to the one item.
+    /// The result of a single item.
     Item,
-    /// The answers to the items, in their order.
+    /// The results of the items, in order.
     Items,
 }
 
 impl Expects {
-    /// Whether the answers are to be left in S3.
+    /// Whether results are written to S3.
     fn leaves_results(&self) -> bool {
         matches!(self, Self::Nothing | Self::FailedMessages)
     }
 }
 
-/// What the service takes for one thing, which succeeds or fails: a record, a message, a task, an item.
+/// A unit of work that succeeds or fails as a whole: a record, a message, a task or an item.
 #[derive(Debug)]
 struct Job {
-    /// What the service calls it; empty where it has no name for it.
+    /// The id from the service; empty if the service has none.
     id: String,
-    /// The jobs of one group are done in their order, and after one that failed the rest of its group fails, too.
+    /// Jobs of the same group run in order. If one fails, the remaining jobs of the group fail, too.
     group: Option<String>,
-    /// What it tells of, or why that cannot be told.
+    /// The objects of the job, or why the job cannot be parsed.
     notices: Result<Vec<Notice>, String>,
 }
 
 impl Job {
-    /// A job of one object, or of none if there is nothing to do.
+    /// A job with one object, or with none if there is nothing to do.
     fn of(id: String, notice: Result<Notice, String>) -> Self {
         Self { id, group: None, notices: notice.map(|notice| vec![notice]) }
     }
@@ -83,13 +85,13 @@ impl Job {
 /// What happened to an object.
 #[derive(Debug, PartialEq)]
 enum Notice {
-    /// It can be read.
+    /// The object can be read.
     Object(Location),
-    /// Something else, for the log: there is nothing to be read.
+    /// Another event, which is only logged, because there is nothing to read.
     Other(String),
 }
 
-/// A text that is there and not empty: absent versions are sent as `null` or as an empty text.
+/// Returns a non-empty text. Missing versions are sent as `null` or as an empty text.
 fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }

@@ -1,18 +1,18 @@
-//! Payloads that are no requests: pings that keep the function warm, and events of services that it does not serve.
+//! Payloads that are not requests: pings that keep the function warm, and events of unsupported services.
 
 use lambda_runtime::Diagnostic;
 
 use super::envelope::Envelope;
-use crate::image::Accepted;
+use upright::Accepted;
 
-/// Fields of which the text matters.
+/// Fields whose text is examined.
 pub(super) const TEXTS: [&str; 8] =
     ["Event", "Name", "action", "detail-type", "event", "eventSource", "source", "type"];
 
-/// What schedules send, unless they are given an input.
+/// The marks of schedules without a custom input.
 const SCHEDULES: [&str; 2] = ["/source=aws.events", "/source=aws.scheduler"];
 
-/// Words by which plugins and people call a ping: in lower case, without hyphens and underscores.
+/// Words for a ping that plugins and people use; in lower case, without hyphens and underscores.
 const PINGS: [&str; 12] = [
     "heartbeat",
     "iswarm",
@@ -28,17 +28,17 @@ const PINGS: [&str; 12] = [
     "warmuprequest",
 ];
 
-/// The fields that may hold such a word: `{"source": "serverless-plugin-warmup"}`.
+/// Fields that may contain such a word: `{"source": "serverless-plugin-warmup"}`.
 const SAYINGS: [&str; 4] = ["/action", "/event", "/source", "/type"];
 
-/// The marks of what looks like a request and is none.
+/// The marks of events that look like a request but are not.
 const LOOKALIKES: [(&str, &str); 3] = [
     ("/requestContext/connectionId", "API Gateway's WebSocket API"),
     ("/methodArn", "API Gateway for an authorizer"),
     ("/routeArn", "API Gateway for an authorizer"),
 ];
 
-/// The marks of services, and what they are called.
+/// The marks of unsupported services, and the names of the services.
 const SERVICES: [(&str, &str); 37] = [
     ("/getObjectContext", "Amazon S3 Object Lambda"),
     ("/Records/0/source=aws:dynamodb", "Amazon DynamoDB"),
@@ -79,19 +79,20 @@ const SERVICES: [(&str, &str); 37] = [
     ("/detail-type", "Amazon EventBridge"),
 ];
 
-/// Whether a field of this name is a mark by being there.
+/// Whether the presence of this field is a mark.
 pub(super) fn is_mark(name: &str) -> bool {
     LOOKALIKES.iter().chain(&SERVICES).any(|(mark, _)| mark.strip_prefix('/') == Some(name))
 }
 
-/// Whether a text is a word for a ping, however it is written: `keep-warm`, `keepWarm`.
+/// Whether a text is a word for a ping, in any spelling: `keep-warm`, `keepWarm`.
 pub(super) fn is_ping(text: &str) -> bool {
     let letters = text.chars().filter(|letter| !matches!(letter, '-' | '_'));
     let plain: String = letters.take(16).map(|letter| letter.to_ascii_lowercase()).collect();
     PINGS.contains(&plain.as_str())
 }
 
-/// Whether nobody wants more than a sign of life: an empty event, a schedule's, or one with a word for a ping in it.
+/// Whether the sender expects no work: the event is empty, comes from a schedule, or contains a word for a
+/// ping.
 pub(super) fn wants_nothing(envelope: &Envelope<'_>) -> bool {
     let has_word = |text: &str| is_ping(text) || text.split(['-', '.', '/', ':']).any(is_ping);
     let says_so = || SAYINGS.iter().filter_map(|field| envelope.text(field)).any(has_word);
@@ -100,18 +101,18 @@ pub(super) fn wants_nothing(envelope: &Envelope<'_>) -> bool {
         || (service(envelope).is_none() && (envelope.says_ping || says_so()))
 }
 
-/// The service that sent an event, if that is known.
+/// The service that sent an event, if known.
 fn service(envelope: &Envelope<'_>) -> Option<&'static str> {
     SERVICES.iter().find(|(mark, _)| envelope.has(mark)).map(|(_, service)| *service)
 }
 
-/// What looks like a request but cannot be answered like one, with the reason why it is refused.
+/// The error for an event that looks like a request but must not be handled like one.
 pub(super) fn lookalike(envelope: &Envelope<'_>) -> Option<Diagnostic> {
     let (_, service) = LOOKALIKES.iter().find(|(mark, _)| envelope.has(mark))?;
     Some(refusal(&format!("an event of {service}, which this function does not serve")))
 }
 
-/// Why a payload is refused, by the service that sent it, if that is known.
+/// The error for an unsupported payload. It names the sending service, if known.
 pub(super) fn refuse(envelope: &Envelope<'_>) -> Diagnostic {
     match service(envelope) {
         Some(service) => refusal(&format!("an event of {service}, which this function does not serve")),
@@ -119,7 +120,7 @@ pub(super) fn refuse(envelope: &Envelope<'_>) -> Diagnostic {
     }
 }
 
-/// Why an event that tells of objects in S3 is refused where none may be read.
+/// The error for an event about S3 objects if no bucket is configured.
 pub(super) fn objects_are_off(service: &str) -> Diagnostic {
     refusal(&format!(
         "an event of {service}. Such events are served where the setting S3_BUCKETS names the buckets whose objects may be \
@@ -127,7 +128,7 @@ pub(super) fn objects_are_off(service: &str) -> Diagnostic {
     ))
 }
 
-/// Why an event of a known service is refused that is not as the service sends it.
+/// The error for an event of a supported service that cannot be parsed.
 pub(super) fn broken(service: &str, fault: &str) -> Diagnostic {
     Diagnostic {
         error_type: INVALID_EVENT.to_owned(),
@@ -135,12 +136,12 @@ pub(super) fn broken(service: &str, fault: &str) -> Diagnostic {
     }
 }
 
-/// Why a payload of no known kind is refused.
+/// The error for a payload of unknown kind.
 pub(super) fn unknown() -> Diagnostic {
     refusal("not one that this function accepts")
 }
 
-/// The name of the error by which a payload is refused.
+/// The error type for rejected payloads.
 const INVALID_EVENT: &str = "InvalidEvent";
 
 fn refusal(what: &str) -> Diagnostic {

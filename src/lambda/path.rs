@@ -1,5 +1,5 @@
-//! The path of a request, without what gateways put before it: the stage, the base path of a domain of one's own, or the
-//! prefix by which a rule chose the function.
+//! Removes the part of a path that a gateway added: the stage, the base path of a custom domain, or the
+//! prefix of a routing rule.
 
 use std::borrow::Cow;
 
@@ -9,28 +9,28 @@ use super::envelope::Envelope;
 use super::front_door::{FrontDoor, ReplyForm};
 use crate::http::{is_route, leads_to_route, without_repeated_slashes};
 
-/// The path by which the request is routed. `path` is the one that the event has for it.
+/// The path for routing. `path` is the path in the event.
 pub(super) fn of_route<'a>(
     envelope: &'a Envelope<'_>,
     door: &FrontDoor,
     method: &Method,
     path: &'a str,
 ) -> Cow<'a, str> {
-    // A greedy path parameter has neither stage nor base path.
+    // The value of a greedy path parameter contains neither stage nor base path.
     if let Some(proxy) = envelope.text("/pathParameters/proxy") {
         return format!("/{}", proxy.trim_start_matches('/')).into();
     }
     let path = without_repeated_slashes(path);
     let stage = envelope.text("/requestContext/stage").unwrap_or("$default");
     let path = match envelope.text("/requestContext/path") {
-        // A REST API's path does not have the stage; its context has one that does.
+        // The path of a REST API event does not contain the stage; the path in its request context does.
         Some(full) if without_repeated_slashes(full) != path => path,
         _ => without_stage(path, stage),
     };
     if is_route(&path) {
         return path;
     }
-    // What the gateway's own route is called has no base path. It may have a prefix that its owner chose.
+    // The gateway's own route has no base path, but it may have a prefix that its owner chose.
     let own_route = own_route(envelope);
     if let Some(route) =
         own_route.filter(|route| is_route(route)).or_else(|| without_prefix(method, own_route?))
@@ -47,30 +47,30 @@ pub(super) fn of_route<'a>(
     }
 }
 
-/// The path of a gateway's route, unless that has parameters: the resource of a REST API, or the second half of an HTTP
-/// API's route key, `POST /predict`.
+/// The path of the gateway's route, unless it has parameters: the resource of a REST API, or the path in an
+/// HTTP API's route key, `POST /predict`.
 fn own_route<'a>(envelope: &'a Envelope<'_>) -> Option<&'a str> {
     let of_http_api = || envelope.text("/requestContext/routeKey")?.split_once(' ').map(|(_, path)| path);
     let route = envelope.text("/resource").or_else(of_http_api)?;
     (route.starts_with('/') && !route.contains('{')).then_some(route)
 }
 
-/// What may stand before a path.
+/// The kinds of prefixes of a path.
 enum Prefix {
     None,
-    /// Any base path of a domain of one's own. It may be the whole path.
+    /// Any base path of a custom domain. It may be the whole path.
     BasePath,
-    /// The prefix by which a rule chose the function. Whatever else comes to it may be a misspelt route.
+    /// The prefix of a routing rule. If no known route follows, the path may be a misspelled route.
     OfRule,
 }
 
 impl FrontDoor {
-    /// What may stand before the path of an event. Nothing in the event tells it.
+    /// The kind of prefix that the path of an event may have. Events do not say which prefix it is.
     fn prefix(&self, envelope: &Envelope<'_>) -> Prefix {
         let domain = envelope.text("/requestContext/domainName");
         match (self.reply, domain) {
             (ReplyForm::LoadBalancer | ReplyForm::Lattice, _) => Prefix::OfRule,
-            // CloudFront stands before it with rules of its own.
+            // CloudFront may be in front of it, with its own routing rules.
             (_, Some(domain)) if domain.contains(".lambda-url.") => Prefix::OfRule,
             (_, Some(domain)) if domain.contains(".execute-api.") => Prefix::None,
             (_, Some(_)) => Prefix::BasePath,
@@ -80,8 +80,8 @@ impl FrontDoor {
     }
 }
 
-/// The path as the client sees it, where the gateway tells it. Behind a domain of its own an HTTP API tells one with
-/// the stage instead of what the domain has in its place.
+/// The path as the client sees it, if the gateway reports it. Behind a custom domain, an HTTP API reports a
+/// path with the stage instead of the base path of the domain, so that path is not used.
 pub(super) fn public<'a>(envelope: &'a Envelope<'_>) -> Option<&'a str> {
     let of_http_api = || {
         let is_own_address = envelope.text("/requestContext/domainName")?.contains(".execute-api.");
@@ -100,7 +100,7 @@ fn without_prefix<'a>(method: &Method, path: &'a str) -> Option<&'a str> {
     slashes.filter_map(|(at, _)| path.get(at..)).find(|rest| leads_to_route(method, rest))
 }
 
-/// The path without the name of the stage at its start.
+/// The path without the stage at its start.
 fn without_stage<'a>(path: Cow<'a, str>, stage: &str) -> Cow<'a, str> {
     let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(stage));
     match rest {

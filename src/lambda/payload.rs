@@ -1,7 +1,7 @@
-//! Hands the payload of an invocation to the handler as the bytes in which it arrived.
+//! Passes the raw bytes of an invocation's payload to the handler.
 //!
-//! AWS's runtime deserializes the payload before it calls the handler, and what it makes owns its data: megabytes of
-//! base64 would be copied once more, and read twice.
+//! AWS's runtime deserializes the payload into an owned value before it calls the handler. Megabytes of
+//! base64 would be copied once more, and parsed twice.
 
 use std::task::{Context as Waker, Poll};
 
@@ -13,15 +13,15 @@ tokio::task_local! {
     static PAYLOAD: Bytes;
 }
 
-/// Keeps the payload aside while the runtime calls the handler, and shows the runtime `null` instead.
+/// Sets the payload aside while the runtime calls the handler. The runtime sees `null` instead.
 #[derive(Clone, Copy)]
 pub(super) struct Untouched;
 
-/// The service that [`Untouched`] makes.
+/// The service that [`Untouched`] creates.
 #[derive(Clone)]
 pub(super) struct UntouchedService<S>(S);
 
-/// The payload of the invocation that is being handed over. The handler asks for it when it is called, not later.
+/// The payload of the current invocation. The handler must take it during its call, not later.
 pub(super) fn take() -> Bytes {
     PAYLOAD.try_with(Bytes::clone).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! An answer → what the front door expects.
+//! Converts a response to the format of the front door.
 
 use axum::http::response::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::front_door::{FrontDoor, ReplyForm};
 use super::objects;
 
-/// The payload that goes back to Lambda. A body is text and never base64: it is JSON or the page.
+/// The payload that is returned to Lambda. Bodies are always text, never base64: JSON or the web page.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Reply {
@@ -25,7 +25,7 @@ pub(super) enum Reply {
     Ping { warm: bool },
 }
 
-/// VPC Lattice's answer with the description of the status, which the type of `lambda_http` leaves out.
+/// VPC Lattice's reply with a status description, which the type of `lambda_http` lacks.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Lattice {
@@ -35,9 +35,9 @@ pub(super) struct Lattice {
 }
 
 impl Reply {
-    /// The answer to a request through a front door.
+    /// The reply to a request through a front door.
     pub(super) fn http(door: &FrontDoor, mut parts: Parts, body: String) -> Self {
-        // A server on a socket takes it off, too (RFC 9110, section 8.6).
+        // HTTP servers remove this header, too (RFC 9110, section 8.6).
         if matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             parts.headers.remove(header::CONTENT_LENGTH);
         }
@@ -49,7 +49,7 @@ impl Reply {
             ReplyForm::ApiGatewayV1 => {
                 let mut reply = ApiGatewayProxyResponse::default();
                 reply.status_code = status.into();
-                // In one of the two maps only: the gateway merges them.
+                // Set only one of the two maps, because the gateway merges them.
                 reply.multi_value_headers = parts.headers;
                 reply.body = body;
                 Self::ApiGatewayV1(Box::new(reply))
@@ -65,7 +65,7 @@ impl Reply {
                 let mut reply = AlbTargetGroupResponse::default();
                 reply.status_code = status.into();
                 reply.status_description = Some(status_description);
-                // In both: which one is read is a setting of the target group.
+                // Set both maps: the target group's settings decide which one is read.
                 reply.headers = joined(&parts.headers);
                 reply.multi_value_headers = parts.headers;
                 reply.body = body;
@@ -81,7 +81,7 @@ impl Reply {
         }
     }
 
-    /// The answer to a direct invocation: the JSON and nothing else.
+    /// The reply to a direct invocation: only the JSON.
     pub(super) fn plain(body: String) -> Result<Self, Diagnostic> {
         RawValue::from_string(body).map(Self::Plain).map_err(|error| Diagnostic {
             error_type: "Internal".to_owned(),
@@ -89,12 +89,12 @@ impl Reply {
         })
     }
 
-    /// The answer to a ping.
+    /// The reply to a ping.
     pub(super) const PING: Self = Self::Ping { warm: true };
 }
 
-/// Several values of one header as one, separated by commas (RFC 9110, section 5.3): where a front door takes one
-/// value a name, the others would be lost.
+/// Joins several values of a header with commas (RFC 9110, section 5.3). A front door that takes one value
+/// per name would drop the others.
 fn joined(headers: &HeaderMap) -> HeaderMap {
     let mut joined = HeaderMap::with_capacity(headers.len());
     for name in headers.keys() {

@@ -1,10 +1,10 @@
-//! Paths and queries as gateways give them → the URI of a request.
+//! Builds the URI of a request from the path and query in an event.
 
 use std::fmt::Write as _;
 
 use axum::http::Uri;
 
-/// The URI of a path and a query, with whatever cannot stand in a URI percent-encoded.
+/// Joins a path and a query to a URI. Characters that are not allowed in a URI are percent-encoded.
 pub(super) fn build(path: &str, query: &str) -> Option<Uri> {
     let mut text = String::with_capacity(path.len() + query.len() + 2);
     if !path.starts_with('/') {

@@ -16,23 +16,24 @@ use super::{
 };
 use crate::StartError;
 
-/// What the answers say of the model.
+/// The data about the model in responses.
 #[derive(Clone, Debug)]
 pub struct Card {
-    /// Name of the model, like `efficientnet-lite0`.
+    /// Name of the model, such as `efficientnet-lite0`.
     pub name: String,
-    /// SHA-256 of `model.onnx`, of weights that lie beside it, and of a trained head, in 64 hex digits; empty until the
-    /// model is loaded.
+    /// SHA-256, in 64 hex digits, of `model.onnx`, its files with weights, and a trained head; empty until
+    /// the model is loaded.
     pub sha256: String,
-    /// The same without the head, where there is one.
+    /// The same without the head, if there is one.
     pub backbone_sha256: Option<String>,
-    /// Name of the model that the head was trained with, where the card tells it.
+    /// Name of the model that the head was trained with, if the card states it.
     pub backbone_name: Option<String>,
-    /// Licence of the weights, where the card names it.
+    /// Licence of the weights, if the card states it.
     pub license: Option<String>,
-    /// Where the weights come from, where the card names it.
+    /// Where the weights come from, if the card states it.
     pub source: Option<String>,
-    /// How the model computes, where the card says so: `float32` or `int8` in the bundles that `tools/` makes.
+    /// Numeric precision of the model, if the card states it: `float32` or `int8` in the bundles that
+    /// `tools/` makes.
     pub precision: Option<String>,
 }
 
@@ -42,45 +43,46 @@ pub struct Bundle {
     dir: PathBuf,
     pub(super) card: Card,
     pub(super) model_path: PathBuf,
-    /// The head that takes the place of the model's classifier, with the bytes of its file.
+    /// The head that replaces the model's classifier, and the bytes of its file.
     pub(super) head: Option<(LinearHead, Vec<u8>)>,
-    /// SHA-256 that the card says the model has, where it says so.
+    /// SHA-256 of the model according to the card, if the card states it.
     stated_sha256: Option<String>,
-    /// `None` where the files do not name the classes.
+    /// `None` if the files do not name the classes.
     labels: Option<Labels>,
     preprocessing: Preprocessing,
     pub(super) problem: Problem,
-    /// What `config.json` says of the output, where it says it.
+    /// The kind of output according to `config.json`, if it states one.
     graph_output: Option<Output>,
-    /// The class of the model in Transformers, where `config.json` names one that does not classify.
+    /// The class of the model in Transformers, if `config.json` names one that is not a classifier.
     headless: Option<String>,
 }
 
 /// SHA-256 in 64 hex digits.
 pub(super) struct Hashes {
-    /// Of the model, of weights that lie beside it, and of a trained head.
+    /// Of the model, its files with weights, and a trained head.
     pub(super) whole: String,
     /// The same without the head.
     pub(super) backbone: String,
 }
 
-/// The files of image processors: that of Transformers 4, and that of Transformers 5, which wins.
+/// The files of image processors in Transformers 4 and in Transformers 5. The second takes precedence.
 const PROCESSOR_FILES: [&str; 2] = ["preprocessor_config.json", "processor_config.json"];
 
-/// Where it stands how a picture becomes the input.
+/// Where the bundle describes the preprocessing.
 #[derive(Debug)]
 enum Preprocessing {
     /// In this file of an image processor.
     Known(&'static str, Preprocessor),
-    /// In this `pretrained_cfg` of timm's. The model's input decides which of its sizes counts.
+    /// In this `pretrained_cfg` of timm. The model's input decides which of its sizes is used.
     Timm(Fields),
     /// In the model itself, or nowhere.
     Model,
 }
 
 impl Bundle {
-    /// Reads `config.json`, the file of the image processor, `labels.tsv` and `README.md`, as far as they are there, and
-    /// finds the model: `model_file`, relative to the bundle, or else `model.onnx`, `onnx/model.onnx`, or the only one.
+    /// Reads `config.json`, the file of the image processor, `labels.tsv` and `README.md`, if they exist, and
+    /// finds the model: `model_file`, relative to the bundle, or else `model.onnx`, `onnx/model.onnx`, or the
+    /// only one.
     ///
     /// # Errors
     ///
@@ -115,11 +117,12 @@ impl Bundle {
         })
     }
 
-    /// How a picture becomes the input of this model.
+    /// Returns the preprocessing of this model.
     ///
     /// # Errors
     ///
-    /// [`StartError::Bundle`] where that stands nowhere, is not supported, or is not what the model takes.
+    /// [`StartError::Bundle`] if the bundle does not describe the preprocessing, if it is not supported, or
+    /// if it does not fit the model's input.
     pub(super) fn preprocessor(&self, session: &Session) -> Result<Preprocessor, StartError> {
         let input = session.input();
         let (preprocessor, source) = match &self.preprocessing {
@@ -147,17 +150,18 @@ impl Bundle {
         Ok(preprocessor)
     }
 
-    /// What the output of this model is, where the bundle says it. Ultralytics exports classifiers with softmax.
+    /// The kind of output of this model, if the bundle states it. Ultralytics exports classifiers with
+    /// softmax.
     pub(super) fn graph_output(&self, session: &Session) -> Option<Output> {
         let is_ultralytics = || session.metadata("task").is_some() && session.metadata("imgsz").is_some();
         self.graph_output.or_else(|| is_ultralytics().then_some(Output::Probabilities))
     }
 
-    /// What the classes are called: as the files say, or the model itself, else `LABEL_0` and so on.
+    /// The names of the classes: from the files, else from the model itself, else `LABEL_0` and so on.
     ///
     /// # Errors
     ///
-    /// [`StartError::Bundle`] where nothing tells even how many there are.
+    /// [`StartError::Bundle`] if the names are not valid, or if not even the number of classes is known.
     pub(super) fn labels(&self, session: &Session) -> Result<Labels, StartError> {
         if let Some(labels) = &self.labels {
             return Ok(labels.clone());
@@ -186,8 +190,8 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// [`StartError::Bundle`] if the card states another: then figures and licence are those of another model. Also if the
-    /// head was trained with another model.
+    /// [`StartError::Bundle`] if the card states another hash: its figures and licence are then those of
+    /// another model. Also if the head was trained with another model.
     pub(super) fn hashes(&self) -> Result<Hashes, StartError> {
         let (hasher, _) = digest::read(&self.model_path).map_err(|error| fault(&self.model_path, error))?;
         let backbone = digest::hex(hasher.clone());
@@ -213,8 +217,19 @@ impl Bundle {
         }
     }
 
-    /// The files that a picture's embedding depends on, relative to the bundle: the model, weights beside it, and how a
-    /// picture becomes its input, as far as that does not stand in `config.json`.
+    /// The name of the model and its SHA-256, in 64 hex digits.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Bundle`] if the model cannot be read, or is not the one that the card describes.
+    pub(crate) fn identity(self) -> Result<(String, String), StartError> {
+        let hashes = self.hashes()?;
+        Ok((self.card.name, hashes.whole))
+    }
+
+    /// The files that the embedding of a picture depends on, relative to the bundle: the model, its files
+    /// with weights, and the files of image processors. Preprocessing settings in `config.json` are not
+    /// included.
     ///
     /// # Errors
     ///
@@ -227,7 +242,7 @@ impl Bundle {
         Ok(files.map(|path| path.strip_prefix(&self.dir).map(Path::to_owned).unwrap_or(path)).collect())
     }
 
-    /// A fault of the head.
+    /// An error about the head.
     pub(super) fn head_fault(&self, what: impl std::fmt::Display) -> StartError {
         fault(&self.dir.join(linear_head::FILE), what)
     }
@@ -239,7 +254,7 @@ fn fault(path: &Path, what: impl std::fmt::Display) -> StartError {
 
 fn read_text(path: &Path) -> Result<Option<String>, StartError> {
     match fs::read_to_string(path) {
-        // A byte order mark is no part of it, and hides the first key from what reads it.
+        // Remove a byte order mark, which would hide the first key from the parser.
         Ok(text) => Ok(Some(match text.strip_prefix('\u{feff}') {
             Some(rest) => rest.to_owned(),
             None => text,
@@ -249,7 +264,7 @@ fn read_text(path: &Path) -> Result<Option<String>, StartError> {
     }
 }
 
-/// The trained head, with the bytes of its file; `None` if there is no such file.
+/// Reads the trained head and the bytes of its file; `None` if there is no such file.
 fn read_head(path: &Path) -> Result<Option<(LinearHead, Vec<u8>)>, StartError> {
     match fs::read(path) {
         Ok(file) => {
@@ -261,14 +276,15 @@ fn read_head(path: &Path) -> Result<Option<(LinearHead, Vec<u8>)>, StartError> {
     }
 }
 
-/// The object in a JSON file; `None` if there is no such file.
+/// Reads the object in a JSON file; `None` if there is no such file.
 fn read_fields(path: &Path) -> Result<Option<Fields>, StartError> {
     let Some(text) = read_text(path)? else { return Ok(None) };
     Fields::parse(&text).map(Some).map_err(|what| fault(path, what))
 }
 
-/// How pictures become the input, from the file of the image processor: the part of `processor_config.json` that
-/// Transformers 5 writes and prefers, or `preprocessor_config.json`; else from what timm wrote into `config.json`.
+/// Finds the preprocessing in the file of the image processor: the part of `processor_config.json` that
+/// Transformers 5 writes and prefers, or `preprocessor_config.json`. If there is neither, it is in what timm
+/// wrote into `config.json`, or in the model.
 fn preprocessing(dir: &Path, config: ModelConfig) -> Result<Preprocessing, StartError> {
     let [old, whole] = PROCESSOR_FILES;
     let part = match read_fields(&dir.join(whole))? {

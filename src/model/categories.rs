@@ -1,11 +1,11 @@
-//! The everyday categories of the classes, and scores for these instead of the classes.
+//! The everyday categories of the classes, and scores for categories instead of classes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::labels::{Label, Labels};
 
-/// What an answer names.
+/// Whether an answer names classes or categories.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Level {
     /// The classes themselves.
@@ -19,7 +19,7 @@ impl Level {
     /// All levels.
     pub const ALL: [Self; 2] = [Self::Leaf, Self::Basic];
 
-    /// What the level is called in requests.
+    /// The name of the level in requests.
     pub fn name(self) -> &'static str {
         match self {
             Self::Leaf => "leaf",
@@ -31,14 +31,14 @@ impl Level {
 /// The categories of a model whose classes all have parents.
 #[derive(Debug)]
 pub(super) struct Categories {
-    /// For each class: its category, unless the class is denied.
+    /// The category of each class; `None` if the class is denied.
     of_class: Vec<Option<usize>>,
-    /// What the categories are called.
+    /// The names of the categories.
     labels: Vec<Arc<Label>>,
 }
 
 impl Categories {
-    /// The categories of the classes that are not denied; `None` if a class has no parent.
+    /// Collects the categories of the classes that are not denied; `None` if a class has no parent.
     pub(super) fn of(labels: &Labels, is_denied: impl Fn(usize) -> bool) -> Option<Self> {
         let mut categories: Vec<Arc<Label>> = Vec::new();
         let mut numbers: HashMap<&str, usize> = HashMap::new();
@@ -59,7 +59,7 @@ impl Categories {
         Some(Self { of_class, labels: categories })
     }
 
-    /// The score of each category: the sum of those of its classes.
+    /// The score of each category: the sum of the scores of its classes.
     pub(super) fn sums(&self, scores: &[f32]) -> Vec<f32> {
         let mut sums = vec![0.0; self.labels.len()];
         for (&score, category) in scores.iter().zip(&self.of_class) {

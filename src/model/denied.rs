@@ -1,4 +1,4 @@
-//! `DENY_LABELS`: the classes that are never answered.
+//! `DENY_LABELS`: the classes that are never returned.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,13 +9,13 @@ use super::Labels;
 pub(super) struct Denied(BTreeSet<usize>);
 
 impl Denied {
-    /// Reads a list of class ids, WordNet ids and names, separated by commas, semicolons or line breaks. A name is
-    /// compared without regard to case, may hold commas itself, and stands for every class that is called so or belongs
-    /// to what is called so.
+    /// Reads a list of class ids, WordNet ids and names, separated by commas, semicolons or line breaks.
+    /// Names are case-insensitive and may contain commas. A name selects every class that has this name or
+    /// belongs to a category that has it.
     ///
     /// # Errors
     ///
-    /// Every entry that is none of these; also where no class is left.
+    /// The unknown entries, or a message that no class is left.
     pub(super) fn read(list: &str, labels: &Labels) -> Result<Self, String> {
         let names = if list.is_empty() { Names::default() } else { Names::of(labels) };
         let (mut denied, mut unknown) = (BTreeSet::new(), Vec::new());
@@ -47,15 +47,15 @@ impl Denied {
     }
 }
 
-/// What stands between entries.
+/// Characters between entries. Semicolons and line breaks are split off before.
 const SEPARATORS: [char; 4] = [',', ' ', '\t', '\r'];
 
-/// What the classes are called.
+/// The names of the classes.
 #[derive(Default)]
 struct Names {
     /// Name, WordNet id or Chinese name, in lower case → class ids.
     classes: HashMap<String, Vec<usize>>,
-    /// Commas in the name that has most of them.
+    /// Maximum number of commas in a name.
     commas: usize,
     count: usize,
 }
@@ -75,8 +75,9 @@ impl Names {
         names
     }
 
-    /// The classes that the longest beginning of `list`, up to a comma, names, and its length in bytes. No classes and
-    /// the length up to the first comma if there are none.
+    /// Finds the longest part at the start of `list`, up to a comma or the end, that names classes. Returns
+    /// the classes and the length of this part in bytes. If nothing matches, returns no classes and the
+    /// length up to the first comma.
     fn longest(&self, list: &str) -> (Vec<usize>, usize) {
         let ends = list.match_indices(',').map(|(at, _)| at).chain([list.len()]).take(self.commas + 1);
         let found = ends.map(|end| (self.find(list[..end].trim()), end));
@@ -115,9 +116,9 @@ mod tests {
             ("tench, tinca tinca", &[0]),
             ("crane, tench, Tinca tinca, tinca", &[0, 1, 2, 3]),
             ("tench, Tinca tinca;n4\n2", &[0, 2, 3]),
-            // A name of digits only, where there is no such id.
+            // A name that consists of digits but is not a class id.
             ("7", &[4]),
-            // What classes belong to.
+            // Categories.
             ("Machine", &[2]),
             ("animal", &[0, 1, 3]),
             ("fish, 7", &[0, 3, 4]),

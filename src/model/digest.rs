@@ -1,4 +1,4 @@
-//! The hash that names a model.
+//! The hash that identifies a model.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -8,24 +8,24 @@ use std::path::{Component, Path, PathBuf};
 use memchr::memmem;
 use sha2::{Digest as _, Sha256};
 
-/// How a graph names a file with weights beside it: the key `location` of a `StringStringEntryProto` (onnx.proto), the
-/// tag of its value, and then the value's length as a varint.
+/// How a graph refers to a file with weights: the key `location` of a `StringStringEntryProto` (onnx.proto)
+/// and the tag of its value. The length of the value follows as a varint.
 const LOCATION: &[u8] = b"\x0a\x08location\x12";
 
-/// Longer than [`LOCATION`] with a value: paths have 4,096 bytes at most, and their length then 2.
+/// Longer than [`LOCATION`] with a value: paths have at most 4,096 bytes, and their length takes at most 2.
 const OVERLAP: usize = LOCATION.len() + 2 + 4096;
 
 const CHUNK: usize = 256 * 1024;
 
-/// SHA-256 of the graph and, where it names files with weights beside it, of these, in the order of their names, as if
-/// all were one file; and those files.
+/// Returns the SHA-256 of the graph and of the files with weights that it refers to, in the order of their
+/// names, as if all were one file. Also returns the paths of these files.
 pub(crate) fn read(model: &Path) -> io::Result<(Sha256, Vec<PathBuf>)> {
     let mut hasher = Sha256::new();
     let mut beside = BTreeSet::new();
     let mut seen = Vec::new();
     chunks(model, |chunk| {
         hasher.update(chunk);
-        // A name may lie across two chunks.
+        // A name may span two chunks.
         seen.drain(..seen.len().saturating_sub(OVERLAP));
         seen.extend_from_slice(chunk);
         beside.extend(locations(&seen).map(Path::to_owned));
@@ -39,7 +39,7 @@ pub(crate) fn read(model: &Path) -> io::Result<(Sha256, Vec<PathBuf>)> {
     Ok((hasher, weights))
 }
 
-/// A hash in 64 hex digits.
+/// Formats a hash as 64 hex digits.
 pub(crate) fn hex(hasher: Sha256) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -57,8 +57,8 @@ fn chunks(path: &Path, mut each: impl FnMut(&[u8])) -> io::Result<()> {
     }
 }
 
-/// The files that these bytes of a graph name, without `./` before them. Names of files that lie elsewhere are left out:
-/// ONNX Runtime refuses them.
+/// The files that this part of a graph refers to, without a leading `./`. Files in other folders are left
+/// out, because ONNX Runtime refuses them.
 fn locations(graph: &[u8]) -> impl Iterator<Item = &Path> {
     memmem::find_iter(graph, LOCATION).filter_map(|at| {
         let (length, rest) = varint(graph.get(at + LOCATION.len()..)?)?;
@@ -66,13 +66,13 @@ fn locations(graph: &[u8]) -> impl Iterator<Item = &Path> {
     })
 }
 
-/// The name of a file that lies beside a graph or below it, without `./` before it.
+/// The name of a file next to a graph or below it, without a leading `./`; `None` for other names.
 pub(super) fn beside(name: &Path) -> Option<&Path> {
     let is_beside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
     name.components().all(is_beside).then(|| name.strip_prefix(".").unwrap_or(name))
 }
 
-/// A number of up to 14 bits, in groups of 7 with the lowest first, and what follows.
+/// Reads a varint of up to 14 bits (groups of 7, lowest first). Returns it with the bytes that follow.
 fn varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
     match *bytes {
         [low @ 0..0x80, ref rest @ ..] => Some((usize::from(low), rest)),
@@ -98,7 +98,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let model = folder.path().join("model.onnx");
         let named = [LOCATION, b"\x07weights, and \x0a\x08location\x12\x04/etc"].concat();
-        // Across the seam of two chunks.
+        // Across the boundary of two chunks.
         let graph = [&vec![b'g'; CHUNK - 5], &named[..]].concat();
         fs::write(&model, &graph).unwrap();
         let alone = sha256(&model);
@@ -120,7 +120,7 @@ mod tests {
         {
             let folder = tempfile::tempdir().unwrap();
             let model = folder.path().join("model.onnx");
-            // Across the seam of two chunks.
+            // Across the boundary of two chunks.
             let graph = [&vec![b'g'; CHUNK - 20], LOCATION, length, name.as_bytes(), b"more"].concat();
             fs::write(&model, &graph).unwrap();
             let alone = sha256(&model);

@@ -1,7 +1,7 @@
-//! Looks at a shared library before it is loaded.
+//! Inspects a shared library before it is loaded.
 //!
-//! `dlopen` maps the file into memory: one that was cut off ends the process with SIGBUS, and one for another
-//! processor fails with a message that names neither. Both are seen from the headers.
+//! `dlopen` maps the file into memory. A truncated file then ends the process with SIGBUS, and a file for
+//! another processor fails with a message that names neither processor. The headers show both faults.
 //!
 //! Offsets are those of the ELF-64 object file format (System V gABI, chapters 4 and 5).
 
@@ -12,16 +12,16 @@ use std::path::Path;
 /// Bytes read from the start of the file: the headers, and the strings that hold the version.
 const HEAD: u64 = 256 * 1024;
 
-/// What the headers tell of a shared library.
+/// What the headers say about a shared library.
 #[derive(Debug)]
 pub(super) struct Library {
-    /// Version by the name of its symbol version, `VERS_1.2.3`; ONNX Runtime's builds carry it.
+    /// The version, from the name of its symbol version, `VERS_1.2.3`, which ONNX Runtime's builds contain.
     pub(super) version: Option<String>,
-    /// Why it cannot be loaded, without its name.
+    /// The reason why it cannot be loaded, without the file name.
     pub(super) fault: Option<String>,
 }
 
-/// Looks whether `path` is a complete shared library for this processor.
+/// Checks whether `path` is a complete shared library for this processor.
 pub(super) fn inspect(path: &Path) -> Library {
     match read(path) {
         Ok((head, length)) => Library { version: version(&head), fault: check(&head, length).err() },
@@ -70,7 +70,7 @@ fn check(head: &[u8], length: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Where the last segment or section header ends, in bytes from the start of the file.
+/// The end of the last segment or of the section headers, in bytes from the start of the file.
 fn needed_length(head: &[u8]) -> Option<u64> {
     let (segments, sections) = (u64_at(head, 0x20)?, u64_at(head, 0x28)?);
     let (segment_size, segment_count) = (u64::from(u16_at(head, 0x36)?), u64::from(u16_at(head, 0x38)?));

@@ -1,4 +1,5 @@
-//! Heat maps of a model's answers: one run for outputs and feature map, and the weights that make evidence of the map.
+//! Explains predictions with heat maps: one run for outputs and feature map, and the weights that turn the
+//! map into evidence.
 
 use std::path::Path;
 
@@ -9,9 +10,9 @@ use super::heat_map::{FeatureMap, HeatMap, Region};
 use super::weights::{self, Wanted};
 use super::{LinearHead, Model, Preprocessor, RunTimes, Session};
 use crate::Error;
-use crate::image::Raster;
+use upright::Raster;
 
-/// What a run leaves beside its outputs, of which heat maps are made.
+/// The data of a run from which heat maps are made.
 #[derive(Debug)]
 pub struct Evidence {
     map: FeatureMap,
@@ -19,16 +20,17 @@ pub struct Evidence {
 }
 
 impl Model {
-    /// Whether there are heat maps for what this model answers. Reads the classifier's weights when it is first asked.
+    /// Checks whether heat maps are available for this model. The first call reads the weights of the
+    /// classifier.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] says why not, and what to do.
+    /// [`Error::InvalidParameter`] gives the reason and a remedy.
     pub fn check_explains(&self) -> Result<(), Error> {
         self.classifier_weights().map(|_| ())
     }
 
-    /// As [`Model::outputs`], with what heat maps are made of.
+    /// As [`Model::outputs`], and also returns the data for heat maps.
     ///
     /// # Errors
     ///
@@ -42,9 +44,10 @@ impl Model {
         Ok((outputs, Evidence { map, region: self.preprocessor.region(width, height) }, times))
     }
 
-    /// What each place of the feature map adds to the logit of classes with these factors, `(class, factor)`, row by row.
-    /// Of one class with factor 1, the mean is the logit less the bias; a model of 8-bit integers also rounds the means
-    /// before its classifier.
+    /// The contribution of each place of the feature map, row by row, to the logit of classes with these
+    /// factors, `(class, factor)`. For one class with factor 1, the mean of the contributions is the logit
+    /// minus the bias. In a model of 8-bit integers this is not exact, because it rounds the means before its
+    /// classifier.
     ///
     /// # Errors
     ///
@@ -65,7 +68,8 @@ impl Model {
         Ok(evidence.map.evidence(&sum))
     }
 
-    /// The heat map of classes with these factors, `(class, factor)`: of one class, or the sum for a category.
+    /// The heat map of classes with these factors, `(class, factor)`: of one class, or of all classes of a
+    /// category.
     pub(super) fn heat_map(
         &self,
         evidence: &Evidence,
@@ -110,7 +114,7 @@ impl Model {
     }
 }
 
-/// Runs the model once, and gives back its outputs and its feature map.
+/// Runs the model once and returns its outputs and its feature map.
 fn run(
     session: &Session,
     linear: Option<&LinearHead>,
@@ -126,12 +130,13 @@ fn run(
     }
 }
 
-/// How far the weights may be off, as a part of the logits: see [`distance`]. A model of 8-bit integers rounds the means
-/// before its classifier. Weights of another layer are off as far as random ones.
+/// Maximum error of the weights, relative to the logits: see [`distance`]. A model of 8-bit integers has some
+/// error, because it rounds the means before its classifier. The weights of another layer have as large an
+/// error as random ones.
 const TOLERANCE: f64 = 0.1;
 
-/// Reads the weights of the model's own classifier, and tries on two pictures that they explain how its logits differ.
-/// The bias, which both have, does not matter.
+/// Reads the weights of the model's own classifier. Checks with two pictures that the weights explain the
+/// difference between their logits. The bias is in both logits, so it does not matter.
 fn tried(
     session: &Session,
     head: Head,
@@ -161,7 +166,7 @@ fn tried(
 
 /// Two pictures that differ in colour and in structure.
 fn pictures() -> [RgbImage; 2] {
-    // 64 steps of 4 are all of a byte.
+    // 64 steps of 4 fit into a byte.
     let level = |step: u32| (step % 64 * 4) as u8;
     [
         RgbImage::from_fn(64, 64, |x, y| Rgb([level(x), level(y), 255])),
@@ -169,8 +174,9 @@ fn pictures() -> [RgbImage; 2] {
     ]
 }
 
-/// How far the difference of the logits of two runs is from that which the weights make of their feature maps, relative
-/// to the former; infinite where there is nothing to compare.
+/// Compares the difference between the logits of two runs with the difference that the weights give for their
+/// feature maps. Returns the error relative to the difference between the logits; infinite if the runs do not
+/// differ.
 fn distance(
     weights: &[f32],
     first: &(Vec<f32>, FeatureMap),
@@ -197,7 +203,7 @@ fn distance(
     if all > 0.0 { (error / all).sqrt() } else { f64::INFINITY }
 }
 
-/// Takes the mean off all numbers.
+/// Subtracts the mean from all numbers.
 fn center(numbers: &mut [f64]) {
     let mean = numbers.iter().sum::<f64>() / numbers.len().max(1) as f64;
     numbers.iter_mut().for_each(|number| *number -= mean);
@@ -208,7 +214,7 @@ mod tests {
     use super::super::head::Function;
     use super::*;
 
-    /// Outputs and the map of two channels and one place.
+    /// Outputs, and a map with two channels and one place.
     fn answered(outputs: &[f32], means: [f32; 2]) -> (Vec<f32>, FeatureMap) {
         (outputs.to_vec(), FeatureMap::new(&[1, 2, 1, 1], &means, 2).unwrap())
     }
@@ -238,7 +244,7 @@ mod tests {
             let mut others = WEIGHTS;
             others.reverse();
             assert!(distance(&others, &first, &second, head) > 2.0 * TOLERANCE, "{head:?}");
-            // Two runs that do not differ show nothing.
+            // Two equal runs allow no comparison.
             assert_eq!(distance(&WEIGHTS, &first, &first, head), f64::INFINITY);
         }
     }

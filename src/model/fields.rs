@@ -1,4 +1,5 @@
-//! A JSON object that is read key by key, with messages for people, so that the keys that nobody read can be found.
+//! Reads a JSON object key by key, with error messages for users. Afterwards the keys that nothing has read
+//! can be listed.
 
 use serde_json::{Map, Value};
 
@@ -7,11 +8,11 @@ use serde_json::{Map, Value};
 pub(super) struct Fields(Map<String, Value>);
 
 impl Fields {
-    /// Reads a file.
+    /// Parses a JSON object.
     ///
     /// # Errors
     ///
-    /// Where the text stops being JSON, or that it is not an object.
+    /// The position of a syntax error, or a message that the text is not an object.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         match serde_json::from_str(text) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
@@ -37,12 +38,12 @@ impl Fields {
         self.0.get(key).and_then(Value::as_str) == Some(text)
     }
 
-    /// The value of a key, as it is.
+    /// Takes the value of a key, unchanged.
     pub(super) fn take(&mut self, key: &str) -> Option<Value> {
         self.0.remove(key)
     }
 
-    /// A switch. A null is `false`, because that is what Python makes of it.
+    /// Reads a switch. Null means `false`, as in Python.
     pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>, String> {
         match self.take(key) {
             None => Ok(None),
@@ -52,22 +53,22 @@ impl Fields {
         }
     }
 
-    /// A number; a null counts as absent.
+    /// Reads a number; null counts as absent.
     pub(super) fn number(&mut self, key: &str) -> Result<Option<f64>, String> {
         self.given(key, "a number", Value::as_f64)
     }
 
-    /// A text; a null counts as absent.
+    /// Reads a text; null counts as absent.
     pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, String> {
         self.given(key, "a text", |value| value.as_str().map(str::to_owned))
     }
 
-    /// An object; a null counts as absent.
+    /// Reads an object; null counts as absent.
     pub(super) fn object(&mut self, key: &str) -> Result<Option<Self>, String> {
         self.given(key, "an object", |value| value.as_object().cloned().map(Self))
     }
 
-    /// A value for each of the three channels, or one for all; a null counts as absent.
+    /// Reads a value for each of the three channels, or one for all; null counts as absent.
     pub(super) fn channels(&mut self, key: &str) -> Result<Option<[f64; 3]>, String> {
         self.given(key, "three numbers", |value| match value {
             Value::Array(values) => match values[..] {
@@ -79,7 +80,7 @@ impl Fields {
         })
     }
 
-    /// What `read` makes of the value of a key. A null counts as absent.
+    /// Converts the value of a key with `read`. Null counts as absent.
     pub(super) fn given<T>(
         &mut self,
         key: &str,
@@ -98,10 +99,10 @@ impl Fields {
     }
 }
 
-/// A length in whole pixels.
+/// Reads a length in whole pixels.
 pub(super) fn pixels(value: &Value) -> Option<u32> {
     let whole = value.as_f64().filter(|number| number.fract() == 0.0)?;
-    // The conversion stops at the limits of the type, which are no sizes of pictures.
+    // The cast saturates; values out of range are refused.
     (0.0..=f64::from(u32::MAX)).contains(&whole).then_some(whole as u32)
 }
 
@@ -109,7 +110,7 @@ fn unexpected(key: &str, expected: &str, found: &Value) -> String {
     format!("{key} must be {expected}, not {}", shown(found))
 }
 
-/// A value for a message: a long one is cut.
+/// Formats a value for a message; cuts a long one.
 pub(super) fn shown(value: &Value) -> String {
     const LONGEST: usize = 60;
     let text = value.to_string();

@@ -1,8 +1,8 @@
 //! The front matter of a model card: the `key: value` lines between two `---` at the top of `README.md`.
 //!
-//! Only plain scalars are read. Lists and nested maps, which Hugging Face cards hold as well, are passed over.
+//! Only plain scalars are read. Lists and nested maps, which Hugging Face cards also contain, are ignored.
 
-/// The value of `key`, without quotes, and what they escape.
+/// The value of `key`, without quotes and escapes.
 pub(super) fn scalar(card: &str, key: &str) -> Option<String> {
     let mut lines = card.lines();
     if lines.next()?.trim() != "---" {
@@ -16,7 +16,7 @@ pub(super) fn scalar(card: &str, key: &str) -> Option<String> {
         .filter(|value| !value.is_empty())
 }
 
-/// In double quotes YAML escapes as JSON does.
+/// Within double quotes, YAML has the escapes of JSON.
 fn unquoted(value: &str) -> String {
     serde_json::from_str(value).unwrap_or_else(|_| value.trim_matches(['"', '\'']).to_owned())
 }

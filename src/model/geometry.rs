@@ -1,21 +1,21 @@
-//! Where the tensor's pixels lie in the picture.
+//! Maps the pixels of the tensor to the picture.
 
-/// The size that a picture is scaled to before the crop.
+/// How a picture is scaled before the crop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resize {
-    /// Its own.
+    /// Not at all.
     None,
-    /// The short side to this many pixels; the long one keeps the aspect, rounded down.
+    /// The short side to this many pixels. The long side keeps the aspect ratio, rounded down.
     ShortestEdge(u32),
-    /// To exactly this size; the aspect changes.
+    /// To exactly this size; the aspect ratio changes.
     Exact {
         /// In pixels.
         width: u32,
         /// In pixels.
         height: u32,
     },
-    /// To the smallest size that covers this one and keeps the aspect; both sides are rounded, halves to even. timm
-    /// does so for an input that is not square, and PP-LCNet for every input.
+    /// To the smallest size that covers this one and keeps the aspect ratio. Both sides are rounded, halves
+    /// to even. timm does this for an input that is not square, and PP-LCNet for every input.
     Cover {
         /// In pixels.
         width: u32,
@@ -24,10 +24,11 @@ pub(super) enum Resize {
     },
 }
 
-/// The largest input that is supported, in pixels a side.
+/// The largest supported side of the input, in pixels.
 const MAX_SIDE: u32 = 4096;
 
-/// Refuses sizes that take memory out of proportion. Returns the least width and height of the resized picture.
+/// Refuses sizes that would take too much memory. Returns the minimum width and height of the resized
+/// picture.
 ///
 /// # Errors
 ///
@@ -44,12 +45,12 @@ pub(super) fn check_sides(resize: Resize, output: (u32, u32)) -> Result<[u32; 2]
     }
 }
 
-/// Where a crop starts whose margins have no whole number of pixels.
+/// Where a crop starts if its margins are not a whole number of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Anchor {
-    /// Half a pixel goes to the even side: torchvision.
+    /// Rounds half a pixel to the even number: torchvision.
     HalfToEven,
-    /// Half a pixel is dropped: Hugging Face.
+    /// Drops half a pixel: Hugging Face.
     Down,
 }
 
@@ -57,31 +58,33 @@ pub(super) enum Anchor {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
     pub(super) resize: Resize,
-    /// Width and height of the crop, and of the tensor, in pixels. What it is larger than the scaled picture is zero.
+    /// Width and height of the crop, and of the tensor, in pixels. Where the crop is larger than the scaled
+    /// picture, it is filled with zeros.
     pub(super) output: (u32, u32),
     pub(super) anchor: Anchor,
 }
 
-/// The part of one side of the source that one side of the tensor shows.
+/// The part of one side of the source that the tensor shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Part {
     /// In source pixels.
     pub(super) start: f64,
     /// In source pixels.
     pub(super) length: f64,
-    /// In pixels of the tensor: how many it is scaled to, and how many zeros stand before them.
+    /// In pixels of the tensor: the size that the part is scaled to, and the number of zeros before it.
     pub(super) pixels: u32,
     pub(super) before: u32,
 }
 
 impl Geometry {
-    /// What of the source the tensor shows, across and down: whole pixels of the scaled picture, mapped back.
+    /// The parts of the source that the tensor shows, across and down: whole pixels of the scaled picture,
+    /// mapped back.
     pub(super) fn parts(&self, width: u32, height: u32) -> (Part, Part) {
         let (scaled_width, scaled_height) = scaled_size(self.resize, width, height);
         let part = |source: u32, scaled: u64, output: u32| {
             let factor = f64::from(source) / scaled as f64;
             let Some(margin) = scaled.checked_sub(u64::from(output)) else {
-                // Smaller than an output, which is a u32.
+                // Smaller than `output`, which is a u32.
                 let pixels = scaled as u32;
                 let before = match self.anchor {
                     Anchor::HalfToEven => (output - pixels) / 2,
@@ -108,38 +111,39 @@ impl Geometry {
 }
 
 impl Part {
-    /// Where in the source the side of the tensor begins, and how long it is, with the zeros around the picture, in
-    /// source pixels.
+    /// Where in the source this side of the tensor begins, and its length. Both include the zeros around the
+    /// picture, and are in source pixels.
     pub(super) fn extent(self, output: u32) -> (f64, f64) {
         let pixel = self.length / f64::from(self.pixels.max(1));
         (self.start - f64::from(self.before) * pixel, f64::from(output) * pixel)
     }
 
-    /// The same part of a copy whose side has `pixels`, each for `factor` of the source, which begins at `corner`.
+    /// The same part in a copy of the source. This side of the copy has `pixels` pixels, each of which covers
+    /// `factor` source pixels, and the source begins at `corner`.
     pub(super) fn of_copy(self, pixels: u32, factor: f64, corner: f64) -> Self {
         let start = (self.start / factor + corner).min(f64::from(pixels));
         Self { start, length: (self.length / factor).min(f64::from(pixels) - start), ..self }
     }
 
-    /// The first pixel of the source that a filter of `support` target pixels reaches, and how many: the part and that
-    /// on both sides. `source` is the whole side.
+    /// The first source pixel that a filter of `support` target pixels reaches, and the number of pixels that
+    /// it reaches: the part itself and a margin on both sides. `source` is the length of the whole side.
     pub(super) fn in_reach(self, support: f64, source: u32) -> (u32, u32) {
         let support = support * (self.length / f64::from(self.pixels)).max(1.0) + 1.0;
         let end_of_source = f64::from(source);
         let first = (self.start - support).floor().max(0.0);
         let end = (self.start + self.length + support).ceil().min(end_of_source);
-        // Both lie within the source's side, which is a u32.
+        // Both are within the side of the source, which is a u32.
         (first as u32, (end - first) as u32)
     }
 }
 
-/// Half of `number`, a half of one rounded to the even side: where torchvision's `center_crop` starts.
+/// Half of `number`, rounded half to even: where torchvision's `center_crop` starts.
 fn half_to_even(number: u64) -> u64 {
     let half = number / 2;
     if number % 2 == 1 && half % 2 == 1 { half + 1 } else { half }
 }
 
-/// Width and height after the resize, in pixels. They exceed 32 bits where a thin picture is scaled up.
+/// Width and height after the resize, in pixels. They exceed 32 bits if a thin picture is scaled up.
 fn scaled_size(resize: Resize, width: u32, height: u32) -> (u64, u64) {
     match resize {
         Resize::None => (u64::from(width), u64::from(height)),
@@ -151,7 +155,7 @@ fn scaled_size(resize: Resize, width: u32, height: u32) -> (u64, u64) {
         Resize::Cover { width: least_width, height: least_height } => {
             let ratio = |side: u32, least: u32| f64::from(side) / f64::from(least);
             let ratio = ratio(width, least_width).min(ratio(height, least_height));
-            // A u32 divided by 1 / 4096 at the least.
+            // At most a u32 divided by 1 / 4096.
             let scaled = |side: u32| (f64::from(side) / ratio).round_ties_even() as u64;
             (scaled(width), scaled(height))
         }

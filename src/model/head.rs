@@ -3,12 +3,12 @@
 use super::top_k;
 use crate::Error;
 
-/// What the graph answers.
+/// What the graph outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
     /// Any numbers.
     Logits,
-    /// Numbers from 0 to 1: softmax, or sigmoid for several labels, is in the graph already.
+    /// Numbers from 0 to 1: the graph already contains softmax, or sigmoid for several labels.
     Probabilities,
 }
 
@@ -17,12 +17,12 @@ pub(super) enum Output {
 pub(super) enum Problem {
     /// One class is right: softmax, and probabilities sum to 1.
     SingleLabel,
-    /// Each class is right or wrong by itself: sigmoid.
+    /// Each class is right or wrong independently: sigmoid.
     MultiLabel,
 }
 
 impl Problem {
-    /// What makes scores of logits.
+    /// The function that turns logits into scores.
     fn function(self) -> Function {
         match self {
             Self::SingleLabel => Function::Softmax,
@@ -31,12 +31,12 @@ impl Problem {
     }
 }
 
-/// What makes scores of logits, by the names that the Hugging Face API has for them.
+/// The function that turns logits into scores, by its name in the Hugging Face API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Function {
     /// Probabilities that sum to 1.
     Softmax,
-    /// For each class a probability of its own.
+    /// An independent probability for each class.
     Sigmoid,
     /// The logits themselves.
     None,
@@ -46,7 +46,7 @@ impl Function {
     /// All functions.
     pub const ALL: [Self; 3] = [Self::Softmax, Self::Sigmoid, Self::None];
 
-    /// What the function is called in requests.
+    /// The name of the function in requests.
     pub fn name(self) -> &'static str {
         match self {
             Self::Softmax => "softmax",
@@ -59,31 +59,32 @@ impl Function {
 /// How an output becomes scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Head {
-    /// The output is logits, and this is what the model is for.
+    /// The output is logits, and this function makes the scores.
     Apply(Function),
     /// The output is scores: the graph ends in this function.
     Applied(Function),
 }
 
-/// What probabilities may sum to beside 1.
+/// Maximum difference of the sum of probabilities from 1.
 const TOLERANCE: f64 = 1e-4;
 
-/// Half-precision numbers have 11 bits: a thousand of them sum to 1 only so well.
+/// The same for half-precision numbers. They have 11 bits, so the sum of a thousand of them is less exact.
 const TOLERANCE_F16: f64 = 5e-3;
 
-/// What probabilities may sum to beside 1 where the bundle says that they are probabilities: 8-bit integers round so.
+/// The same if the bundle says that the outputs are probabilities: rounding to 8-bit integers causes this
+/// much.
 const TOLERANCE_DECLARED: f64 = 1e-2;
 
 impl Head {
-    /// Finds out what the output of a model is. `declared` is what its bundle says. If the bundle does not say,
-    /// the output for two unlike pictures decides: numbers outside 0 to 1 are logits; numbers from 0 to 1 that sum to 1
-    /// are probabilities of one right class. A model of one class is scored by sigmoid, whatever `problem` says.
-    /// `is_f16` tells that the model answers half-precision numbers; `run` gives the output for the first and, only where
-    /// that is from 0 to 1, for the second of two pictures.
+    /// Determines what the output of a model is. `declared` is what its bundle says. If the bundle does not
+    /// say, the outputs for two different pictures decide: numbers outside 0 to 1 are logits; numbers from 0
+    /// to 1 that sum to 1 are probabilities of one right class. A model of one class is scored by sigmoid,
+    /// whatever `problem` says. `is_f16` means that the outputs are half-precision numbers. `run` returns the
+    /// output for one of the two pictures; the second is run only if the first output is from 0 to 1.
     ///
     /// # Errors
     ///
-    /// What is wrong with the output, or that it could be either.
+    /// What is wrong with the output, or a message that it could be either.
     pub(super) fn detect(
         problem: Problem,
         declared: Option<Output>,
@@ -130,12 +131,12 @@ impl Head {
         }
     }
 
-    /// The head of a model that is known to answer logits; `None` where its bundle says otherwise.
+    /// The head of a model whose outputs are known to be logits; `None` if its bundle says otherwise.
     pub(super) fn of_logits(problem: Problem, declared: Option<Output>) -> Option<Self> {
         (declared != Some(Output::Probabilities)).then_some(Self::Apply(problem.function()))
     }
 
-    /// The head that applies `function` in place of what the model is for.
+    /// The same head with `function` in place of the model's own.
     ///
     /// # Errors
     ///
@@ -152,15 +153,15 @@ impl Head {
         }
     }
 
-    /// What makes its scores.
+    /// The function that makes its scores.
     pub(super) fn function(self) -> Function {
         match self {
             Self::Apply(function) | Self::Applied(function) => function,
         }
     }
 
-    /// The logit that became an output of this model. `None` for probabilities so near 0 or 1 that rounding has changed
-    /// them too much. Logits of softmax may all be off by the same number.
+    /// Recovers the logit from an output of this model. `None` for probabilities so near 0 or 1 that rounding
+    /// has changed them too much. The logits of softmax may all be off by the same number.
     pub(super) fn logit(self, output: f32) -> Option<f64> {
         let output = f64::from(output);
         match self {
@@ -171,7 +172,7 @@ impl Head {
         }
     }
 
-    /// Whether [`Head::logit`] lacks a number that all classes share.
+    /// Whether the results of [`Head::logit`] are off by a number that is the same for all classes.
     pub(super) fn is_up_to_a_constant(self) -> bool {
         self == Self::Applied(Function::Softmax)
     }
@@ -180,7 +181,8 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if there is none, if a value is not finite, or if it is not a probability where it should be.
+    /// [`Error::Internal`] if it is empty, if a value is not finite, or if a value should be a probability
+    /// and is not.
     pub(super) fn check(self, output: &[f32]) -> Result<(), Error> {
         if let Some(class) = output.iter().position(|value| !value.is_finite()) {
             return Err(Error::internal(format!("the output for class {class} is {}", output[class])));
@@ -194,7 +196,7 @@ impl Head {
         }
     }
 
-    /// Turns an output that was checked into scores, in place.
+    /// Turns a checked output into scores, in place.
     ///
     /// # Errors
     ///
@@ -218,7 +220,7 @@ fn finite(output: Vec<f32>) -> Result<Vec<f32>, String> {
     }
 }
 
-/// From 0 to 1, but for rounding.
+/// Whether all values are from 0 to 1, apart from rounding.
 fn is_within(output: &[f32]) -> bool {
     const ROUNDING: f32 = 1e-3;
     output.iter().all(|value| (-ROUNDING..=1.0 + ROUNDING).contains(value))
@@ -246,7 +248,7 @@ mod tests {
         let table: [(_, _, [&[f32]; 2], _); 13] = [
             (SingleLabel, None, [&[2.0, -1.0], &[0.5, 0.5]], SOFTMAX),
             (SingleLabel, None, [&[0.25, 0.75], &[0.5, 0.5]], APPLIED),
-            // By chance, once.
+            // Only the first output looks like probabilities, by chance.
             (SingleLabel, None, [&[0.25, 0.75], &[0.5, 3.0]], SOFTMAX),
             (SingleLabel, Some(Logits), [&[0.25, 0.75], &[0.5, 0.5]], SOFTMAX),
             (SingleLabel, Some(Probabilities), [&[0.25, 0.75], &[0.0, 0.0]], APPLIED),

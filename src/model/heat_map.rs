@@ -1,9 +1,9 @@
-//! Where in a picture the evidence for a label lies: the class activation map (Zhou et al., "Learning Deep Features for
-//! Discriminative Localization", 2016).
+//! Shows where in a picture the evidence for a label lies: the class activation map (Zhou et al., "Learning
+//! Deep Features for Discriminative Localization", 2016).
 //!
 //! A classifier that is linear in the means of a feature map `[C, H, W]` has the logit
-//! `bias + Σ weight[c] · mean(map[c])`. The sum over channels may be taken before the mean over places: then there is a
-//! number for each place, and the logit is the bias and the mean of these.
+//! `bias + Σ weight[c] · mean(map[c])`. The sum over channels can be taken before the mean over places. This
+//! gives one number for each place, and the logit is the bias plus the mean of these numbers.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,7 +19,7 @@ pub(super) struct FeatureMap {
     height: usize,
 }
 
-/// A rectangle of the upright picture, in its pixels; they may be parts of pixels.
+/// A rectangle in the upright picture, in its pixels. The values can be fractions of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = Region)]
 pub struct Region {
@@ -37,25 +37,26 @@ pub struct Region {
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = HeatMap)]
 pub struct HeatMap {
-    /// Columns.
+    /// Number of columns.
     #[schema(minimum = 1)]
     pub width: usize,
-    /// Rows.
+    /// Number of rows.
     #[schema(minimum = 1)]
     pub height: usize,
-    /// The rows from the top, each from the left. 1 is the most evidence for this label; 0 is no evidence, or evidence
-    /// against it. All values are 0 where nothing in the picture is evidence for the label.
+    /// The rows from top to bottom, each from left to right. 1 is the most evidence for this label; 0 is no
+    /// evidence, or evidence against it. All values are 0 if nothing in the picture is evidence for the
+    /// label.
     pub values: Vec<Vec<f32>>,
-    /// The part of the picture that the model saw, and that the grid divides evenly.
+    /// The part of the picture that the model saw. The grid divides it evenly.
     pub region: Region,
 }
 
 impl FeatureMap {
-    /// A map of `channels` channels, of the shape `[1, channels, height, width]`.
+    /// Makes a map of `channels` channels from values of the shape `[1, channels, height, width]`.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if the shape is another one or a value is not finite.
+    /// [`Error::Internal`] if the shape is different or a value is not finite.
     pub(super) fn new(shape: &[i64], values: &[f32], channels: usize) -> Result<Self, Error> {
         let side = |at: usize| shape.get(at).and_then(|&side| usize::try_from(side).ok()).unwrap_or_default();
         let (height, width) = (side(2), side(3));
@@ -79,8 +80,8 @@ impl FeatureMap {
         channel_means(&self.values, self.width * self.height)
     }
 
-    /// What each place adds to a logit, row by row: the sum of its channels, each times its weight. Their mean is the
-    /// logit less the bias.
+    /// The contribution of each place to a logit, row by row: the sum of its channels, each times its weight.
+    /// The mean of the contributions is the logit minus the bias.
     pub(super) fn evidence(&self, weights: &[f32]) -> Vec<f64> {
         let mut sums = vec![0.0; self.width * self.height];
         for (channel, &weight) in self.values.chunks_exact(sums.len()).zip(weights) {
@@ -91,7 +92,7 @@ impl FeatureMap {
         sums
     }
 
-    /// The map of a label, from its [`FeatureMap::evidence`]. What speaks against the label counts as 0.
+    /// The map of a label, from its [`FeatureMap::evidence`]. Evidence against the label counts as 0.
     pub(super) fn heat_map(&self, evidence: &[f64], region: Region) -> HeatMap {
         let most = evidence.iter().copied().fold(0.0, f64::max);
         // Three digits are more than a colour can show.
@@ -103,7 +104,7 @@ impl FeatureMap {
     }
 }
 
-/// The mean of each channel of `area` values, 1 or more.
+/// The mean of each channel; a channel has `area` values, 1 or more.
 pub(super) fn channel_means(values: &[f32], area: usize) -> Vec<f32> {
     let sum = |channel: &[f32]| channel.iter().copied().map(f64::from).sum::<f64>();
     values.chunks_exact(area).map(|channel| (sum(channel) / area as f64) as f32).collect()

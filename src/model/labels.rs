@@ -1,4 +1,4 @@
-//! What the classes are called.
+//! The names of the classes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 
 use super::fields::shown;
 
-/// What a class belongs to.
+/// A category that a class belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parent {
-    /// English name, or whatever the bundle calls it.
+    /// English name, or the name in the bundle.
     pub name: String,
-    /// Chinese name, where the bundle has one.
+    /// Chinese name, if the bundle has one.
     pub name_zh: Option<String>,
 }
 
 /// The names of one class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Label {
-    /// English name, or whatever the bundle calls the class.
+    /// English name, or the name in the bundle.
     pub name: String,
-    /// WordNet id, like `n07920052`, where the bundle has one.
+    /// WordNet id, such as `n07920052`, if the bundle has one.
     pub wnid: Option<String>,
-    /// Chinese name, where the bundle has one.
+    /// Chinese name, if the bundle has one.
     pub name_zh: Option<String>,
-    /// What the class belongs to, the nearest first; empty where the bundle says nothing. Classes share them.
+    /// The categories of the class, nearest first; empty if the bundle has none. Classes share them.
     pub parents: Arc<[Parent]>,
 }
 
@@ -34,12 +34,12 @@ pub struct Label {
 pub struct Labels(Vec<Arc<Label>>);
 
 impl Labels {
-    /// Reads `labels.tsv`: a header with the columns `class_id` and `en`, and optionally `wnid`, `zh`, `parents` and
-    /// `parents_zh`, then one line a class, in any order. Parents have `|` between them.
+    /// Reads `labels.tsv`: a header with the columns `class_id` and `en`, and optionally `wnid`, `zh`,
+    /// `parents` and `parents_zh`, then one line per class, in any order. Parents are separated by `|`.
     ///
     /// # Errors
     ///
-    /// What is wrong, with the line's number.
+    /// What is wrong, with the line number.
     pub(super) fn from_tsv(text: &str) -> Result<Self, String> {
         let mut lines = text.trim_start_matches('\u{feff}').lines();
         let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').map(str::trim).collect();
@@ -76,7 +76,8 @@ impl Labels {
         Self::from_map(labels)
     }
 
-    /// Takes names by class id, as `config.json` has them under `key`: an object from class ids to names, or a list.
+    /// Reads names by class id, as `config.json` has them under `key`: an object from class ids to names, or
+    /// a list.
     ///
     /// # Errors
     ///
@@ -93,7 +94,7 @@ impl Labels {
         }
     }
 
-    /// Takes the `label2id` of a Hugging Face `config.json`: an object from names to class ids.
+    /// Reads the `label2id` of a Hugging Face `config.json`: an object from names to class ids.
     ///
     /// # Errors
     ///
@@ -103,7 +104,7 @@ impl Labels {
         Self::from_pairs("label2id", names.iter().map(|(name, id)| (id.clone(), json!(name))))
     }
 
-    /// The same classes, called what `rename` says of their names, where it says it.
+    /// Renames the classes for whose names `rename` returns a new name.
     pub(super) fn renamed(self, rename: impl Fn(&str) -> Option<String>) -> Self {
         let renamed = |label: Arc<Label>| match rename(&label.name) {
             Some(name) => Arc::new(Label { name, ..(*label).clone() }),
@@ -118,7 +119,8 @@ impl Labels {
         Self((0..classes).map(label).map(Arc::new).collect())
     }
 
-    /// `key` is where the class ids and their names stand. Either may be numbers or texts.
+    /// Makes labels of pairs of class id and name, each a number or a text. `key` is their source, for
+    /// messages.
     fn from_pairs(key: &str, pairs: impl Iterator<Item = (Value, Value)>) -> Result<Self, String> {
         let text = |value: Value| match value {
             Value::String(text) => Some(text),
@@ -172,7 +174,7 @@ impl Labels {
     }
 }
 
-/// The parents in a field of `labels.tsv`, and their Chinese names in the same order, where there are any.
+/// Reads a field `parents` of `labels.tsv`, with the Chinese names in the same order, if there are any.
 fn read_parents(names: &str, names_zh: Option<&str>) -> Arc<[Parent]> {
     let mut names_zh = names_zh.into_iter().flat_map(|names| names.split('|'));
     let parents = names.split('|').map(|name| Parent {

@@ -1,23 +1,23 @@
-//! `head.safetensors`: a linear layer that was trained on a model's embeddings, and takes the place of its classifier.
+//! `head.safetensors`: a linear layer that was trained on a model's embeddings and replaces its classifier.
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-/// The file in a bundle.
+/// The name of the file in a bundle.
 pub(crate) const FILE: &str = "head.safetensors";
 
-/// The name of the metadata that tells which model the embeddings are those of.
+/// The metadata key for the SHA-256 of the model that made the embeddings.
 const BACKBONE: &str = "backbone_sha256";
 
 /// A linear layer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LinearHead {
-    /// `[classes, channels]`, the channels of a class one after the other.
+    /// `[classes, channels]`, row by row.
     weight: Vec<f32>,
     /// `[classes]`.
     bias: Vec<f32>,
     channels: usize,
-    /// SHA-256 of the model that makes the embeddings, in hexadecimal, where the file tells it.
+    /// SHA-256 of the model that makes the embeddings, in hexadecimal, if the file contains it.
     backbone_sha256: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl LinearHead {
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// What is wrong with the file.
     pub(super) fn read(file: &[u8]) -> Result<Self, String> {
         let fault = |error: safetensors::SafeTensorError| format!("it is not a safetensors file: {error}");
         let (_, metadata) = SafeTensors::read_metadata(file).map_err(fault)?;
@@ -57,11 +57,11 @@ impl LinearHead {
         }
     }
 
-    /// The file that [`LinearHead::read`] reads. The same head has the same bytes.
+    /// Returns the file that [`LinearHead::read`] reads. The same head always has the same bytes.
     ///
     /// # Errors
     ///
-    /// What the `safetensors` crate refuses.
+    /// An error of the `safetensors` crate.
     pub(crate) fn to_file(&self) -> Result<Vec<u8>, String> {
         let (weight, bias) = (bytes(&self.weight), bytes(&self.bias));
         let view = |shape, data| TensorView::new(Dtype::F32, shape, data).map_err(|error| error.to_string());
@@ -78,23 +78,23 @@ impl LinearHead {
         self.bias.len()
     }
 
-    /// `[classes, channels]`, the channels of a class one after the other.
+    /// `[classes, channels]`, row by row.
     pub(super) fn weight(&self) -> &[f32] {
         &self.weight
     }
 
-    /// Number of values of an embedding.
+    /// Number of values in an embedding.
     pub(super) fn channels(&self) -> usize {
         self.channels
     }
 
-    /// SHA-256 of the model that makes the embeddings, where the file tells it.
+    /// SHA-256 of the model that makes the embeddings, if the file contains it.
     pub(super) fn backbone_sha256(&self) -> Option<&str> {
         self.backbone_sha256.as_deref()
     }
 
-    /// A logit for each class: the product of the weights and an embedding of [`LinearHead::channels`] values, plus the
-    /// bias.
+    /// Returns a logit for each class: the product of the weights and an embedding of
+    /// [`LinearHead::channels`] values, plus the bias.
     pub(crate) fn logits(&self, embedding: &[f32]) -> Vec<f32> {
         let product = |weights: &[f32]| {
             weights

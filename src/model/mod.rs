@@ -1,7 +1,8 @@
-//! RGB pixels → predictions: the model bundle, ONNX Runtime, and what stands before and after a run.
+//! Turns RGB pixels into predictions: the model bundle, ONNX Runtime, and the steps before and after a run.
 //!
-//! The data's way: [`Bundle`] says what the model wants, [`Preprocessor`] makes the tensor, [`Session`] turns
-//! it into logits, `top_k` turns those into [`Prediction`]s. Nothing here knows HTTP, Lambda or files of images.
+//! Data flow: [`Bundle`] describes what the model needs, [`Preprocessor`] makes the tensor, [`Session`] turns
+//! the tensor into logits, and `top_k` turns the logits into [`Prediction`]s. This module knows nothing of
+//! HTTP, Lambda or image files.
 
 mod bundle;
 mod categories;
@@ -58,28 +59,28 @@ pub use ranking::Scoring;
 pub use runtime::Runtime;
 pub use session::Session;
 
-use crate::image::Raster;
 use crate::{Error, StartError};
+use upright::Raster;
 
-/// A model that is ready to serve: loaded, checked, and warmed up.
+/// A model that is loaded, checked and ready to serve.
 pub struct Model {
     card: Card,
     labels: Labels,
     preprocessor: Preprocessor,
     session: Session,
-    /// What makes logits of embeddings, where that is not the model's own classifier.
+    /// The layer that turns embeddings into logits, if it replaces the model's own classifier.
     linear: Option<LinearHead>,
     head: Head,
     denied: Denied,
-    /// Made when they are first asked for; `None` inside where the bundle has none.
+    /// Built on first use; the inner `None` means that the bundle has no categories.
     categories: OnceLock<Option<Categories>>,
     model_path: PathBuf,
-    /// The weights of the model's own classifier, `[classes, channels]`, read when they are first needed; or why there
-    /// are none.
+    /// The weights of the model's own classifier, `[classes, channels]`, read on first use; or the reason why
+    /// there are none.
     weights: OnceLock<Result<Vec<f32>, String>>,
 }
 
-/// What one run took.
+/// The times of one run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RunTimes {
     /// Resize, crop and normalise.
@@ -89,14 +90,14 @@ pub struct RunTimes {
 }
 
 impl Model {
-    /// Loads a bundle and checks it, with a run on a grey image unless it is the committed model, which the tests ran.
-    /// `intra_threads` and `concurrency` are those of [`Session::load`]; `deny_labels` names the classes that are never
-    /// answered.
+    /// Loads a bundle and checks it. The check includes a run on a grey image, except for the committed
+    /// model, which the tests run. `intra_threads` and `concurrency` are those of [`Session::load`].
+    /// `deny_labels` names the classes that are never returned.
     ///
     /// # Errors
     ///
-    /// [`StartError::Bundle`] where the bundle is incomplete, contradicts itself, or does not run;
-    /// [`StartError::Config`] where `deny_labels` names what is no class.
+    /// [`StartError::Bundle`] if the bundle is incomplete, contradicts itself, or does not run;
+    /// [`StartError::Config`] if `deny_labels` names something that is not a class.
     pub fn load(
         runtime: &Runtime,
         bundle: Bundle,
@@ -109,7 +110,8 @@ impl Model {
             let session = Session::load(runtime, &bundle.model_path, intra_threads, concurrency);
             (session, hash.join())
         });
-        // A file that is not the one of the card comes first: what ONNX Runtime makes of it only follows from that.
+        // Report a wrong hash first: if the file is not the one on the card, an error of ONNX Runtime is only
+        // a consequence.
         let hashes = hashes.map_err(|_| StartError::Bundle("hashing the model failed".to_owned()))??;
         let session = session?;
         let (preprocessor, labels) = (bundle.preprocessor(&session)?, bundle.labels(&session)?);
@@ -154,12 +156,12 @@ impl Model {
         &self.card
     }
 
-    /// What makes its input of a picture.
+    /// Makes the model's input from an image.
     pub fn preprocessor(&self) -> &Preprocessor {
         &self.preprocessor
     }
 
-    /// What runs it.
+    /// Runs the model.
     pub fn session(&self) -> &Session {
         &self.session
     }
@@ -169,7 +171,7 @@ impl Model {
         self.labels.len()
     }
 
-    /// What the classes are called.
+    /// The names of the classes.
     pub fn labels(&self) -> &Labels {
         &self.labels
     }
@@ -184,12 +186,12 @@ impl Model {
         self.preprocessor.scaled_size(width, height)
     }
 
-    /// The outputs for all classes of one image, in the order of the model's: logits, or probabilities where the graph
-    /// ends in them.
+    /// The model's outputs for all classes of one image, in class order: logits, or probabilities if the
+    /// graph ends in softmax or sigmoid.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if ONNX Runtime fails or answers what cannot be ranked.
+    /// [`Error::Internal`] if ONNX Runtime fails or its outputs cannot be ranked.
     pub fn outputs(&self, raster: &Raster) -> Result<(Vec<f32>, RunTimes), Error> {
         let (outputs, times) =
             self.timed(raster, |session, tensor, size| run(session, self.linear.as_ref(), tensor, size))?;
@@ -208,17 +210,17 @@ impl Model {
         self.timed_embedding(raster).map(|(embedding, _)| embedding)
     }
 
-    /// As [`Model::embedding`], with its times.
+    /// As [`Model::embedding`], with the times.
     pub(crate) fn timed_embedding(&self, raster: &Raster) -> Result<(Vec<f32>, RunTimes), Error> {
         self.timed(raster, Session::embedding)
     }
 
-    /// Number of values of an embedding, 1 or more; `None` where the model has no output `features`.
+    /// Number of values in an embedding, 1 or more; `None` if the model has no output `features`.
     pub fn embedding_len(&self) -> Option<usize> {
         self.session.embedding_len()
     }
 
-    /// Makes the tensor of one image, runs the session on it, and takes the times of both.
+    /// Makes the tensor of one image, calls `run` with it, and measures the time of both steps.
     fn timed<T>(
         &self,
         raster: &Raster,
@@ -232,11 +234,11 @@ impl Model {
     }
 }
 
-/// SHA-256 of the committed model, which the tests run: a start need not find out again that it works and answers logits.
-/// Another model in its place is tried, as every other one.
+/// SHA-256 of the committed model. The tests run it, so a start need not check again that it works and
+/// returns logits. Any other model in its place is checked.
 const COMMITTED_SHA256: &str = "1c1d823fac75494ce71581e45a1c03a0dae404d82824e1d2cdcbecabec65a307";
 
-/// Checks that a head takes the embeddings of a model.
+/// Checks that a head accepts the embeddings of a model.
 fn fits(linear: &LinearHead, session: &Session) -> Result<(), String> {
     match session.embedding_len() {
         None => Err("the model has no output \"features\", which a trained head needs".to_owned()),
@@ -248,7 +250,7 @@ fn fits(linear: &LinearHead, session: &Session) -> Result<(), String> {
     }
 }
 
-/// A value for each class: the logits of the trained head, where there is one, else the output of the model.
+/// Returns one value per class: the logits of the trained head if there is one, else the model's output.
 fn run(
     session: &Session,
     linear: Option<&LinearHead>,
@@ -261,11 +263,11 @@ fn run(
     }
 }
 
-/// Runs a model on a picture that nobody sent: 0 is grey, 1 is red.
+/// Runs a model on a test picture: 0 is grey, 1 is red.
 ///
 /// # Errors
 ///
-/// What the model fails with, or how many classes it answers if that is not the number of labels.
+/// The error of the model, or a message if the number of classes is not the number of labels.
 fn trial(
     session: &Session,
     linear: Option<&LinearHead>,
@@ -288,7 +290,7 @@ fn trial(
     Ok(output)
 }
 
-/// ONNX Runtime's messages have several lines; ours have one.
+/// Joins the lines of a message of ONNX Runtime, because our messages have one line.
 fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -4,15 +4,15 @@ use super::fields::Fields;
 use super::head::{Output, Problem};
 use super::{Labels, timm};
 
-/// What is read of `config.json`.
+/// The values that are read from `config.json`.
 pub(super) struct ModelConfig {
     pub(super) name: Option<String>,
     pub(super) model_type: Option<String>,
     pub(super) labels: Option<Labels>,
     pub(super) problem: Problem,
-    /// This project's own: `logits` or `probabilities`.
+    /// A key of this project: `logits` or `probabilities`.
     pub(super) graph_output: Option<Output>,
-    /// The class of the model in Transformers, where one is named that does not classify.
+    /// The class of the model in Transformers, if it is not a classifier.
     pub(super) headless: Option<String>,
     pub(super) pretrained_cfg: Option<Fields>,
 }
@@ -25,7 +25,7 @@ impl ModelConfig {
     /// What is wrong with it, or not supported.
     pub(super) fn read(mut fields: Fields) -> Result<Self, String> {
         let pretrained_cfg = match fields.object("pretrained_cfg")? {
-            // Before version 0.8, timm wrote it without a name of its own.
+            // Before version 0.8, timm wrote these keys at the top level.
             None if fields.has("architecture") && fields.has("input_size") => Some(fields.clone()),
             cfg => cfg,
         };
@@ -52,7 +52,7 @@ impl ModelConfig {
         let classes = fields.given("architectures", "a list of names", |value| {
             value.as_array()?.iter().map(|name| name.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
         })?;
-        // Some end in WithTeacher or the like.
+        // Some names have a suffix, such as WithTeacher.
         let headless =
             classes.filter(|names| !names.iter().any(|name| name.contains("ForImageClassification")));
         let architecture = fields.text("architecture")?;
@@ -68,8 +68,9 @@ impl ModelConfig {
     }
 }
 
-/// `owner/name` or `name`, as models are called on the hub. Anything else in `_name_or_path` is a path on the disk of whoever
-/// trained the model, which answers must not show. `results/checkpoint-500` is one, too: the folder of a step of training.
+/// Whether a name has the form `owner/name` or `name`, as on the Hugging Face hub. Anything else in
+/// `_name_or_path` is a local path of whoever trained the model, which responses must not show.
+/// `results/checkpoint-500` is a local path as well: the folder of a training step.
 fn is_hub_id(name: &str) -> bool {
     let is_plain = |part: &str| {
         part.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

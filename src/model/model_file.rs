@@ -1,24 +1,25 @@
-//! Which file of a bundle is the model.
+//! Finds the model file of a bundle.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// Where models lie in a bundle: exporters for Transformers.js put them into a folder of their own.
+/// Folders of a bundle that may contain models. Exporters for Transformers.js use a folder of their own.
 const FOLDERS: [&str; 2] = ["", "onnx"];
 const USUAL: &str = "model.onnx";
 
-/// The model of the bundle `dir`: `chosen`, relative to it, else `model.onnx` or `onnx/model.onnx`, else the only one.
+/// The model of the bundle `dir`: `chosen`, relative to it, else `model.onnx` or `onnx/model.onnx`, else the
+/// only model file.
 ///
 /// # Errors
 ///
-/// The path that is at fault, and what is wrong with it.
+/// The path at fault, and what is wrong with it.
 pub(super) fn find(dir: &Path, chosen: Option<&Path>) -> Result<PathBuf, (PathBuf, String)> {
     let path = match chosen {
         Some(chosen) => dir.join(chosen),
         None => only(dir)?,
     };
-    // What git leaves in place of a large file when git-lfs is not installed.
+    // Git leaves a pointer in place of a large file if git-lfs is not installed.
     let mut head = Vec::new();
     match File::open(&path).and_then(|file| file.take(64).read_to_end(&mut head)) {
         Ok(0) => Err((path, "the file is empty".to_owned())),
@@ -45,7 +46,7 @@ fn only(dir: &Path) -> Result<PathBuf, (PathBuf, String)> {
     }
 }
 
-/// What there is to choose from, for a message.
+/// The models to choose from, for a message.
 fn among(dir: &Path) -> String {
     let found: Vec<String> = models(dir)
         .iter()
@@ -57,14 +58,14 @@ fn among(dir: &Path) -> String {
     if found.is_empty() { String::new() } else { format!("; set MODEL_FILE to one of {}", found.join(", ")) }
 }
 
-/// The .onnx files of a bundle and their sizes in bytes, by name.
+/// The .onnx files of a bundle and their sizes in bytes, sorted by name.
 fn models(dir: &Path) -> Vec<(PathBuf, u64)> {
     let entries = FOLDERS.iter().filter_map(|folder| fs::read_dir(dir.join(folder)).ok()).flatten().flatten();
     let mut found: Vec<(PathBuf, u64)> = entries
         .filter_map(|entry| {
             let path = entry.path();
             let is_model = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"));
-            // Of a link, what it leads to.
+            // For a link, this is the metadata of its target.
             let metadata = fs::metadata(&path).ok().filter(|metadata| is_model && metadata.is_file())?;
             Some((path, metadata.len()))
         })

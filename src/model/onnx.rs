@@ -1,5 +1,5 @@
-//! The few messages of `onnx.proto` that lead to the weights of a classifier. Field numbers are those of ONNX; fields
-//! that are not listed are skipped.
+//! The messages of `onnx.proto` that are needed to find the weights of a classifier. Field numbers are those
+//! of ONNX; other fields are skipped.
 
 use bytes::Bytes;
 
@@ -29,7 +29,7 @@ pub(super) struct Node {
     pub(super) attributes: Vec<Attribute>,
 }
 
-/// An attribute of a node; of a `Constant`, its value.
+/// An attribute of a node. For a `Constant`, it is the value.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Attribute {
     #[prost(message, optional, tag = "5")]
@@ -44,7 +44,7 @@ pub(super) struct Tensor {
     pub(super) data_type: i32,
     #[prost(float, repeated, tag = "4")]
     pub(super) floats: Vec<f32>,
-    /// Values of types of at most 32 bits, the bits of half-precision numbers among them.
+    /// Values of types of at most 32 bits, including the bits of half-precision numbers.
     #[prost(int32, repeated, tag = "5")]
     pub(super) integers: Vec<i32>,
     #[prost(string, tag = "8")]
@@ -52,7 +52,8 @@ pub(super) struct Tensor {
     /// Little-endian values. They share the memory of the file.
     #[prost(bytes = "bytes", tag = "9")]
     pub(super) raw: Bytes,
-    /// Where the values lie in a file beside the graph: `location`, and perhaps `offset` and `length`.
+    /// Where the values are stored in a file next to the graph: `location`, and optionally `offset` and
+    /// `length`.
     #[prost(message, repeated, tag = "13")]
     pub(super) external: Vec<Entry>,
 }

@@ -1,4 +1,4 @@
-//! What the ONNX graph takes and answers: its input and its outputs.
+//! The input and the outputs of an ONNX graph.
 
 use ort::value::{Outlet, TensorElementType, ValueType};
 
@@ -8,9 +8,9 @@ use super::preprocess::Layout;
 pub(super) struct Output {
     pub(super) name: String,
     pub(super) is_f16: bool,
-    /// Number of classes of the logits, or channels of the features, where the model fixes it.
+    /// Number of classes of the logits, or channels of the features, if the model fixes it.
     pub(super) length: Option<usize>,
-    /// It is a map, `[N, C, height, width]`.
+    /// Whether it is a map, `[N, C, height, width]`.
     pub(super) is_map: bool,
 }
 
@@ -19,20 +19,20 @@ pub(super) struct Output {
 pub(super) struct Input {
     pub(super) layout: Layout,
     pub(super) element: Element,
-    /// Width and height in pixels, where the model fixes them.
+    /// Width and height in pixels, if the model fixes them.
     pub(super) size: (Option<u32>, Option<u32>),
 }
 
-/// What a pixel's channel is to the model.
+/// The type of the input's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Element {
     F32,
     F16,
-    /// Whole bytes: the model scales them itself.
+    /// Raw bytes: the model scales them itself.
     U8,
 }
 
-/// Finds out what a picture must become.
+/// Determines the format of the input.
 pub(super) fn read_input(inputs: &[Outlet]) -> Result<Input, String> {
     let [input] = inputs else {
         return Err(format!("the model has {} inputs; one image is supported", inputs.len()));
@@ -47,7 +47,7 @@ pub(super) fn read_input(inputs: &[Outlet]) -> Result<Input, String> {
         TensorElementType::Uint8 => Element::U8,
         other => return Err(format!("the input {name} is of type {other}; f32, f16 and u8 are supported")),
     };
-    // -1 is a free dimension.
+    // -1 is a dynamic dimension.
     let (layout, height, width) = match shape[..] {
         [-1 | 1, 3, height, width] => (Layout::Nchw, height, width),
         [-1 | 1, height, width, 3] => (Layout::Nhwc, height, width),
@@ -66,8 +66,8 @@ pub(super) fn read_input(inputs: &[Outlet]) -> Result<Input, String> {
 /// The name of the output that holds the last feature map or the embedding.
 const FEATURES: &str = "features";
 
-/// The logits, and the features where there are any. Of several outputs the logits are the one with that name, else
-/// the first.
+/// Finds the logits, and the features if there are any. If there are several outputs, the logits are the one
+/// with that name, else the first.
 pub(super) fn read_outputs(outputs: &[Outlet]) -> Result<(Output, Option<Output>), String> {
     let named = outputs.iter().find(|output| output.name() == "logits");
     let logits = named
@@ -92,8 +92,8 @@ fn read_output(output: &Outlet) -> Result<Output, String> {
     Ok(Output { name: name.to_owned(), is_f16, length, is_map: shape.len() == 4 })
 }
 
-/// The features are `[N, C, height, width]` or `[N, C]`, with a fixed number of channels. A model whose output of that
-/// name is something else serves its labels all the same.
+/// Reads the features: `[N, C, height, width]` or `[N, C]`, with a fixed number of channels. If the output of
+/// that name is something else, the model can still serve labels.
 fn read_features(output: &Outlet) -> Option<Output> {
     let ValueType::Tensor { shape, .. } = output.dtype() else { return None };
     let channels = match shape[..] {

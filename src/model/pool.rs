@@ -1,28 +1,28 @@
-//! The sessions of a model: one for each run at the same time.
+//! The sessions of a model: one for each concurrent run.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::Error;
 
-/// Sessions of one model, to be taken for a run. `ort` takes `&mut` for it, since not all of ONNX Runtime is safe to run
-/// twice at a time.
+/// A pool of sessions of one model. A run takes one of them. `ort` requires `&mut` for a run, because not all
+/// of ONNX Runtime is safe to run concurrently.
 pub(super) struct Pool<S> {
     free: Mutex<Free<S>>,
     given_back: Condvar,
-    /// Runs at the same time.
+    /// Maximum number of concurrent runs.
     concurrency: usize,
 }
 
-/// The sessions that nobody has.
+/// The sessions that are not in use.
 struct Free<S> {
-    /// That of a run that is alone: it has all the threads.
+    /// The session of a run that is alone: it has all the threads.
     alone: Option<S>,
-    /// Those of runs that share the processors: they have one thread each. None where there is no second run.
+    /// The sessions of concurrent runs, which have one thread each. Empty if there is never a second run.
     shared: Vec<S>,
     running: usize,
 }
 
-/// A session that goes back when this is dropped.
+/// A session that returns to the pool when this is dropped.
 struct Taken<'a, S> {
     pool: &'a Pool<S>,
     session: Option<S>,
@@ -30,14 +30,14 @@ struct Taken<'a, S> {
 }
 
 impl<S> Pool<S> {
-    /// Builds the sessions, `build` being given the number of threads.
+    /// Builds the sessions. `build` gets the number of threads.
     pub(super) fn new<E>(
         intra_threads: usize,
         concurrency: usize,
         build: impl Fn(usize) -> Result<S, E>,
     ) -> Result<Self, E> {
         let alone = Some(build(intra_threads)?);
-        // With one thread, that of a lone run is one of them.
+        // With one thread, the session of a lone run also counts as one of these.
         let shared = match (concurrency, intra_threads) {
             (0 | 1, _) => 0,
             (concurrency, 1) => concurrency - 1,
@@ -48,14 +48,14 @@ impl<S> Pool<S> {
         Ok(Self { free, given_back: Condvar::new(), concurrency: concurrency.max(1) })
     }
 
-    /// Does something with a session, as soon as one is free.
+    /// Calls `work` with a session, as soon as one is free.
     ///
     /// # Errors
     ///
     /// Those of `work`.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut S) -> Result<T, Error>) -> Result<T, Error> {
         let mut taken = self.take();
-        // There are as many as may run.
+        // There are as many sessions as concurrent runs.
         let session = taken.session.as_mut().ok_or_else(|| Error::internal("no session is free"))?;
         work(session)
     }
@@ -70,7 +70,7 @@ impl<S> Pool<S> {
         Taken { pool: self, session, is_alone }
     }
 
-    /// A panic elsewhere leaves nothing half-done: sessions are moved in and out.
+    /// A panic elsewhere leaves nothing half done, because sessions are only moved in and out.
     fn lock(&self) -> MutexGuard<'_, Free<S>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// A session is its number of threads.
+    /// A session is represented by its number of threads.
     fn pool(intra_threads: usize, concurrency: usize) -> Pool<usize> {
         Pool::new(intra_threads, concurrency, Ok::<_, ()>).unwrap()
     }
@@ -113,7 +113,7 @@ mod tests {
                 assert!(threads[1..].iter().all(|&threads| threads == 1), "{threads:?}");
             }
         }
-        // The first one is back, another still runs.
+        // The first run has ended, and another one is still running.
         let pool = pool(1, 2);
         let first = pool.take();
         let _second = pool.take();

@@ -1,4 +1,4 @@
-//! One label of an answer, and how it is written as JSON.
+//! One label of an answer, and its JSON.
 
 use std::sync::Arc;
 
@@ -11,42 +11,44 @@ use super::{HeatMap, Label};
 /// One label of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// Index of the class in the model's output; none if this is a category of classes.
+    /// Index of the class in the model's output; `None` if this is a category of classes.
     pub class_id: Option<usize>,
     /// Probability, 0 to 1, unless the request asked for something else.
     pub score: f32,
-    /// What the class is called.
+    /// The names of the class.
     pub label: Arc<Label>,
-    /// Where in the picture the evidence lies, where that was asked for.
+    /// Where in the picture the evidence lies, if requested.
     pub heat_map: Option<HeatMap>,
 }
 
-/// A [`Prediction`] as it is written: flat, the label first. Both its JSON and its schema follow from this.
+/// A [`Prediction`] in its JSON form: flat, the label first. Both the JSON and the schema follow from this
+/// type.
 #[derive(serde::Serialize, ToSchema)]
 #[schema(as = Prediction, description = "One label of an answer.")]
 struct Written<'a> {
-    /// What the class is called.
+    /// Name of the class.
     label: &'a str,
-    /// Probability, 0 to 1; all classes together have 1, unless the model is one of several labels. A logit where
-    /// `function_to_apply` is `none`.
+    /// Probability, 0 to 1. The probabilities of all classes sum to 1, unless the model is one of several
+    /// labels. A logit if `function_to_apply` is `none`.
     score: f32,
-    /// Index of the class in the model's output; left out where the label is a category of classes.
+    /// Index of the class in the model's output; omitted if the label is a category of classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     class_id: Option<usize>,
-    /// WordNet id, where the model has one.
+    /// WordNet id, if the model has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     wnid: Option<&'a str>,
-    /// Chinese name, where the model has one.
+    /// Chinese name, if the model has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     label_zh: Option<&'a str>,
-    /// What it belongs to, the nearest first: an everyday category, then its kind. Where the model has them.
+    /// What the class belongs to, the nearest first: an everyday category, then its kind. Omitted if the
+    /// model has none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     parents: Vec<&'a str>,
-    /// Where in the picture the evidence lies, where `explain` asks for it.
+    /// Where in the picture the evidence lies, if `explain` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     heat_map: Option<&'a HeatMap>,

@@ -1,8 +1,8 @@
-//! RGB pixels → the model's input tensor: resize, centre crop, normalise.
+//! Turns RGB pixels into the model's input tensor: resize, centre crop, normalise.
 //!
-//! The crop is folded into the resize: only the part of the picture that ends up in the crop is ever scaled,
-//! with the same result. A picture of 1 x 5000 pixels thus costs no more than a normal one, although "short
-//! side to 256" makes 256 x 1,280,000 of it.
+//! The crop is part of the resize: only the part of the picture that ends up in the crop is scaled, with the
+//! same result. So a picture of 1 x 5000 pixels costs no more than a normal one, although scaling its short
+//! side to 256 would make it 256 x 1,280,000.
 
 use ::image::RgbImage;
 
@@ -13,18 +13,18 @@ use super::outlets::{Element, Input};
 use super::resize::{Filter, scaled};
 use super::{preprocessor_config, timm, ultralytics};
 use crate::Error;
-use crate::image::Raster;
+use upright::Raster;
 
-/// Order of the dimensions of the model's input.
+/// The order of the dimensions of the model's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// `[batch, 3, height, width]`: planes, as PyTorch has them.
+    /// `[batch, 3, height, width]`: one plane per channel, as in PyTorch.
     Nchw,
-    /// `[batch, height, width, 3]`: pixels, as TensorFlow has them.
+    /// `[batch, height, width, 3]`: pixel by pixel, as in TensorFlow.
     Nhwc,
 }
 
-/// All that there is to know to make a tensor of a picture.
+/// All parameters for making a tensor from a picture.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) geometry: Geometry,
@@ -32,12 +32,12 @@ pub(super) struct Plan {
     /// `value = byte * scale + bias`, for red, green and blue.
     pub(super) scale: [f32; 3],
     pub(super) bias: [f32; 3],
-    /// The tensor has blue before green before red.
+    /// Whether the channels of the tensor are in the order blue, green, red.
     pub(super) blue_first: bool,
 }
 
-/// Per channel `scale` and `bias`, so that `value = byte * scale + bias` is `(byte * factor - mean) / deviation`.
-/// `None` where a value is not finite.
+/// Returns `scale` and `bias` per channel, so that `value = byte * scale + bias` is
+/// `(byte * factor - mean) / deviation`. `None` if a value is not finite.
 pub(super) fn linear(factor: f64, mean: [f64; 3], deviation: [f64; 3]) -> Option<([f32; 3], [f32; 3])> {
     let scale = deviation.map(|deviation| factor / deviation);
     let bias = [0, 1, 2].map(|channel| -mean[channel] / deviation[channel]);
@@ -53,7 +53,7 @@ pub struct Preprocessor {
 }
 
 impl Preprocessor {
-    /// Reads a `preprocessor_config.json`, of a bundle whose `config.json` names this type of model.
+    /// Reads a `preprocessor_config.json`. `model_type` is that of the bundle's `config.json`.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Preprocessor {
         Self::of(Fields::parse(text)?, model_type)
     }
 
-    /// As [`Preprocessor::from_json`], for a file that was parsed already.
+    /// As [`Preprocessor::from_json`], for a file that is already parsed.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Preprocessor {
         preprocessor_config::read(fields, model_type)
     }
 
-    /// Follows a `pretrained_cfg` of timm's. `input` is the width and height that the model fixes.
+    /// Follows a `pretrained_cfg` of timm. `input` is the width and height, if the model fixes them.
     ///
     /// # Errors
     ///
@@ -93,7 +93,8 @@ impl Preprocessor {
         Self { plan }
     }
 
-    /// Refuses a model whose input this does not make. `source` is where the bundle describes the preprocessing.
+    /// Checks that the model accepts this input. `source` names the place in the bundle that describes the
+    /// preprocessing.
     ///
     /// # Errors
     ///
@@ -124,7 +125,7 @@ impl Preprocessor {
         self.plan.geometry.output
     }
 
-    /// What of an upright picture of this size the tensor shows, in its pixels.
+    /// The part of an upright picture of this size that the tensor shows, in pixels of the picture.
     pub(super) fn region(&self, width: u32, height: u32) -> Region {
         let (across, down) = self.plan.geometry.parts(width, height);
         let (output_width, output_height) = self.output_size();
@@ -133,10 +134,10 @@ impl Preprocessor {
         Region { x, y, width, height }
     }
 
-    /// The size in pixels to which an upright picture of this size is scaled: more detail than this has is not needed.
+    /// The size in pixels to which an upright picture of this size is scaled. More detail is not needed.
     pub(crate) fn scaled_size(&self, width: u32, height: u32) -> (u32, u32) {
         if self.plan.filter == Filter::Nearest {
-            // Which pixels are taken depends on all that there are.
+            // Any pixel of the full-size picture may be the nearest one, so none may be averaged away.
             return (width, height);
         }
         let side = |scaled: u64| u32::try_from(scaled).unwrap_or(u32::MAX);
@@ -144,7 +145,7 @@ impl Preprocessor {
         (side(scaled_width), side(scaled_height))
     }
 
-    /// The tensor of one picture: `3 * height * width` values in the given layout.
+    /// Makes the tensor of one picture: `3 * height * width` values in the given layout.
     ///
     /// # Errors
     ///
@@ -153,7 +154,8 @@ impl Preprocessor {
         Ok(self.normalise(&self.resize(raster)?, layout))
     }
 
-    /// The picture, resized and cropped to the size of the tensor: RGB, `3 * height * width` bytes, row by row.
+    /// Resizes and crops the picture to the size of the tensor. Returns RGB, `3 * height * width` bytes, row
+    /// by row.
     ///
     /// # Errors
     ///
@@ -169,7 +171,7 @@ impl Preprocessor {
         Ok(if is_whole { scaled } else { self.padded(&scaled, across, down) }.into_raw())
     }
 
-    /// The scaled picture amid zeros.
+    /// Pads the scaled picture with zeros.
     fn padded(&self, scaled: &RgbImage, across: Part, down: Part) -> RgbImage {
         let (width, height) = self.plan.geometry.output;
         let mut padded = RgbImage::new(width, height);
@@ -182,7 +184,7 @@ impl Preprocessor {
         padded
     }
 
-    /// What [`Preprocessor::resize`] gave, as numbers.
+    /// Converts the result of [`Preprocessor::resize`] to normalised numbers.
     pub fn normalise(&self, pixels: &[u8], layout: Layout) -> Vec<f32> {
         let Plan { scale, bias, blue_first, .. } = self.plan;
         let pixels = pixels.as_chunks::<3>().0;
@@ -245,7 +247,8 @@ mod tests {
 
     #[test]
     fn a_model_that_sees_a_margin_has_a_region_larger_than_the_picture() {
-        // 100 x 50 becomes 200 x 100, amid 50 rows of zeros above and below; each pixel of these is half one of the picture.
+        // 100 x 50 becomes 200 x 100, with 50 rows of zeros above and below. Each of its pixels covers half a
+        // pixel of the picture.
         let padding = preprocessor(Resize::ShortestEdge(100), (200, 200), FilterType::Bilinear);
         let wide = Region { x: 0.0, y: -25.0, width: 100.0, height: 100.0 };
         assert_eq!(padding.region(100, 50), wide);

@@ -8,17 +8,17 @@ use super::processor_settings::{Settings, Size};
 use super::processors::{self, Kind, Rules};
 use super::resize::Filter;
 
-/// From this size on, in pixels, ConvNeXT squeezes the picture and crops nothing.
+/// From this size on, in pixels, ConvNeXT scales to exactly this size and does not crop.
 const CONVNEXT_UNCROPPED: u32 = 384;
 
-/// The short side that PP-LCNet resizes to where its file does not say.
+/// The default short side of PP-LCNet, in pixels.
 const PP_LCNET_SHORT: u32 = 256;
 
-/// Reads a file of an image processor, in a bundle of a model of this type.
+/// Reads the file of an image processor, for a model of this type.
 ///
 /// # Errors
 ///
-/// What is wrong with it, or the key of what it switches on that this program does not do.
+/// What is wrong with the file, or the key that switches on a step that this program does not support.
 pub(super) fn read(mut fields: Fields, model_type: Option<&str>) -> Result<Preprocessor, String> {
     let processor = processor(&mut fields)?;
     let rules = processors::rules(processor.as_deref(), model_type)?;
@@ -33,8 +33,8 @@ pub(super) fn read(mut fields: Fields, model_type: Option<&str>) -> Result<Prepr
     Ok(preprocessor)
 }
 
-/// Whether a file has a crop by `crop_pct` that its image processor would not make: exporters copy it from timm, whatever
-/// class they name beside it.
+/// Whether a file has a `crop_pct` that its image processor would ignore. Exporters copy the key from timm,
+/// whatever class they write next to it.
 pub(super) fn has_foreign_crop(fields: &Fields, model_type: Option<&str>) -> bool {
     let mut fields = fields.clone();
     let Ok(processor) = processor(&mut fields) else { return false };
@@ -113,7 +113,8 @@ impl Settings {
             return Ok(Resize::Cover { width: short, height: short });
         }
         let resize = match self.size.or(rules.size.map(Size::Number)).ok_or("size is missing")? {
-            // Where nobody says what a bare number is, it is a shortest edge if a crop follows.
+            // If nothing defines the meaning of a bare number, it is a shortest edge when a crop follows,
+            // else width and height.
             Size::Number(side)
                 if rules.square
                     || (crop.is_none() && matches!(rules.kind, Kind::Torchvision | Kind::Unknown)) =>
@@ -132,7 +133,7 @@ impl Settings {
         }
     }
 
-    /// ConvNeXT has a crop of its own below 384 pixels, and squeezes the picture from there on.
+    /// ConvNeXT crops by `crop_pct` below 384 pixels. From there on, it scales to exactly this size.
     fn convnext(&self, side: u32) -> Result<(Resize, Option<(u32, u32)>), String> {
         if side >= CONVNEXT_UNCROPPED {
             return Ok((Resize::Exact { width: side, height: side }, None));
@@ -154,7 +155,7 @@ impl Settings {
         })
     }
 
-    /// Per channel `scale` and `bias`, so that `value = byte * scale + bias`.
+    /// Returns `scale` and `bias` per channel, so that `value = byte * scale + bias`.
     fn normalisation(&self, rules: &Rules) -> Result<([f32; 3], [f32; 3]), String> {
         let rescales = self.do_rescale.unwrap_or(true);
         let efficientnet = rules.kind == Kind::EfficientNet;
@@ -183,7 +184,7 @@ impl Settings {
     }
 }
 
-/// A number of pixels as Python's `int()` makes it of a fraction.
+/// Truncates a number of pixels, like Python's `int()`.
 fn truncated(pixels: f64) -> Result<u32, String> {
     if !(1.0..=f64::from(u32::MAX)).contains(&pixels) {
         return Err("size and crop_pct must be numbers of pixels and above 0".to_owned());

@@ -1,4 +1,4 @@
-//! What `preprocessor_config.json` says, before it is known what a processor makes of it.
+//! The settings in `preprocessor_config.json`, before the rules of a processor are applied.
 
 use serde_json::Value;
 
@@ -25,7 +25,8 @@ const INERT: [&str; 16] = [
     "_name_or_path",
 ];
 
-/// What is read of `preprocessor_config.json`. What is absent has the default of the processor that it names.
+/// The settings that are read from `preprocessor_config.json`. A missing setting has the default of the
+/// processor that the file names.
 pub(super) struct Settings {
     pub(super) do_resize: Option<bool>,
     pub(super) size: Option<Size>,
@@ -44,7 +45,7 @@ pub(super) struct Settings {
     pub(super) resize_short: Option<u32>,
 }
 
-/// Older processors wrote a bare number, or a list of height and width, for what is now an object.
+/// Older processors wrote a bare number, or a list of height and width, instead of an object.
 #[derive(Clone, Copy)]
 pub(super) enum Size {
     Number(u32),
@@ -88,7 +89,7 @@ impl Size {
     }
 }
 
-/// A step that is switched off does nothing, and neither does its setting.
+/// Whether a setting has no effect: its key changes no pixel, or its value switches the step off.
 fn is_inert(key: &str, value: &Value) -> bool {
     INERT.contains(&key)
         || matches!(value, Value::Null | Value::Bool(false))
@@ -109,7 +110,8 @@ fn refusal(key: &str, value: &Value) -> String {
     )
 }
 
-/// A switch. A null is the default of the class in Transformers 5, and off in Transformers 4.
+/// Reads a switch. Null is refused if the switch is on by default, because Transformers 5 takes null as the
+/// default, and Transformers 4 as off.
 fn switch(fields: &mut Fields, key: &str, rules: &Rules) -> Result<Option<bool>, String> {
     if fields.is_null(key) && rules.is_on(key) {
         return Err(format!(
@@ -120,12 +122,12 @@ fn switch(fields: &mut Fields, key: &str, rules: &Rules) -> Result<Option<bool>,
 }
 
 impl Settings {
-    /// Reads what processors with these rules read.
+    /// Reads the settings that processors with these rules read.
     ///
     /// # Errors
     ///
-    /// What is wrong with a value, what is missing, or the key of what the file switches on that this program does
-    /// not do.
+    /// What is wrong with a value, what is missing, or the key that switches on a step that this program does
+    /// not support.
     pub(super) fn read(mut fields: Fields, rules: &Rules) -> Result<Self, String> {
         if rules.kind == Kind::TextNet && (!fields.has("size_divisor") || fields.is_null("size_divisor")) {
             return Err(
@@ -135,7 +137,7 @@ impl Settings {
             );
         }
         if rules.kind == Kind::PoolFormer {
-            // Old files have this switch. No version of Transformers that is followed here reads it.
+            // Old files have this switch. None of the supported versions of Transformers reads it.
             fields.take("do_resize_and_center_crop");
             if fields.is_null("crop_pct") {
                 return Err(
@@ -200,7 +202,7 @@ impl Settings {
         }
     }
 
-    /// A key that must be there where the processor, and so its defaults, are not known.
+    /// A required key that is missing. Keys are required if the processor, and so its defaults, are unknown.
     fn missing(&self, rules: &Rules) -> Option<&'static str> {
         let resizes = self.do_resize != Some(false);
         match rules.kind {

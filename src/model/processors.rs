@@ -1,58 +1,59 @@
-//! What Hugging Face's image processors do where their file says nothing, or does not say it all.
+//! What Hugging Face's image processors do if their file does not specify everything.
 
-/// What is particular to a family of processors beyond its defaults.
+/// The special behaviour of a family of processors, beyond its defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// This project's own bundles: the transforms of torchvision.
     Torchvision,
     /// Resize, crop, rescale, normalise.
     Plain,
-    /// A class that is not known here: its file must say everything.
+    /// An unknown class: its file must specify everything.
     Unknown,
-    /// Transformers 4 passes over `do_center_crop`, and Transformers 5 follows it.
+    /// Transformers 4 ignores `do_center_crop`, and Transformers 5 follows it.
     Uncropped,
     /// Never crops, whatever the file says.
     Segformer,
-    /// ResNet and ConvNeXT: a crop by `crop_pct` below 384 pixels, none from there on. `do_center_crop` as `Uncropped`.
+    /// ResNet and ConvNeXT: a crop by `crop_pct` below 384 pixels, and none from there on. `do_center_crop`
+    /// is as for `Uncropped`.
     ConvNext,
-    /// The short side is 256/224 of what the file says.
+    /// The short side is 256/224 of the size in the file.
     Levit,
     /// The size is divided by `crop_pct`.
     PoolFormer,
-    /// `rescale_offset` and `include_top`.
+    /// Reads `rescale_offset` and `include_top`.
     EfficientNet,
     /// Blue first, and never normalised.
     MobileVit,
-    /// `resize_short`, rounded sides, and blue first.
+    /// Reads `resize_short`, rounds the sides, and puts blue first.
     PpLcNet,
-    /// Rounds sides up to multiples of `size_divisor`, which is 32 unless the file says otherwise.
+    /// Rounds sides up to multiples of `size_divisor`, which defaults to 32.
     TextNet,
 }
 
-/// What a processor does unless its file says otherwise.
+/// The defaults of a processor, for what its file does not specify.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub(super) kind: Kind,
-    /// A bare number for `size` is width and height; otherwise the shortest edge.
+    /// A bare number for `size` is width and height; if false, it is the shortest edge.
     pub(super) square: bool,
-    /// Pixels of `size`.
+    /// Default `size`, in pixels.
     pub(super) size: Option<u32>,
-    /// Pixels of `crop_size`, where there is a crop by default.
+    /// Default `crop_size`, in pixels; `None` if there is no crop by default.
     pub(super) crop: Option<u32>,
-    /// Pillow's number of the filter.
+    /// The filter, by its number in Pillow.
     pub(super) resample: u8,
     pub(super) mean_and_std: Option<([f64; 3], [f64; 3])>,
 }
 
 impl Rules {
-    /// Whether processors of this kind read this key. In the file of another kind it is refused: whoever wrote it there
-    /// meant a step that Hugging Face's processor does not take.
+    /// Whether processors of this kind read this key. In a file of another kind the key is refused: its
+    /// author expected a step that Hugging Face's processor does not take.
     pub(super) fn reads(&self, key: &str) -> bool {
         match key {
             "crop_pct" => matches!(self.kind, Kind::ConvNext | Kind::PoolFormer),
             "rescale_offset" | "include_top" => self.kind == Kind::EfficientNet,
             "resize_short" => self.kind == Kind::PpLcNet,
-            // PP-LCNet's always puts blue first, and the others never do.
+            // PP-LCNet always puts blue first, and the others never do.
             "do_flip_channel_order" => {
                 matches!(self.kind, Kind::MobileVit | Kind::Unknown | Kind::Torchvision)
             }
@@ -60,7 +61,7 @@ impl Rules {
         }
     }
 
-    /// Whether this switch is on where the file does not name it.
+    /// Whether this switch is on if the file does not contain it.
     pub(super) fn is_on(&self, switch: &str) -> bool {
         match switch {
             "do_resize" | "do_rescale" => true,
@@ -80,14 +81,14 @@ const IMAGENET: MeanAndStd = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
 const CLIP: MeanAndStd =
     ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_58, 0.275_777_11]);
 
-/// For red, green and blue as PP-LCNet has them: the model was trained with the statistics of the other order.
+/// For red, green and blue. PP-LCNet was trained with the statistics in reverse order.
 const PP_LCNET: MeanAndStd = ([0.406, 0.456, 0.485], [0.225, 0.224, 0.229]);
 
 const NEAREST: u8 = 0;
 const BILINEAR: u8 = 2;
 const BICUBIC: u8 = 3;
 
-/// The least that is known of a processor.
+/// The rules of an unknown processor.
 const UNKNOWN: Rules = Rules {
     kind: Kind::Unknown,
     square: false,
@@ -97,15 +98,15 @@ const UNKNOWN: Rules = Rules {
     mean_and_std: None,
 };
 
-/// The rules of a processor by what it is called: the class of the processor, without `ImageProcessor`, or the
-/// `model_type` of `config.json`. Those of torchvision where nothing names
-/// it and the type of model is absent or one that this project writes.
+/// Returns the rules of a processor. Its name is the class of the processor without `ImageProcessor`, or
+/// follows from the `model_type` of `config.json`. If nothing names a processor, and the type of model is
+/// absent or is one that this project writes, the rules are those of torchvision.
 ///
 /// Defaults are those of transformers 4.46.
 ///
 /// # Errors
 ///
-/// A processor that does something else altogether.
+/// The name of a processor that does not resize and crop.
 pub(super) fn rules(processor: Option<&str>, model_type: Option<&str>) -> Result<Rules, String> {
     let name = match (processor, model_type) {
         (Some(processor), _) => Some(class(processor)),
@@ -147,7 +148,7 @@ pub(super) fn rules(processor: Option<&str>, model_type: Option<&str>) -> Result
     })
 }
 
-/// The class without what all their names end in.
+/// The name of the class without the common suffixes.
 fn class(processor: &str) -> &str {
     let name =
         ["Fast", "Pil"].iter().find_map(|backend| processor.strip_suffix(backend)).unwrap_or(processor);
@@ -159,8 +160,8 @@ fn is_own(model_type: &str) -> bool {
     model_type.starts_with("torchvision-") || model_type.starts_with("efficientnet-lite")
 }
 
-/// The processor that Hugging Face uses for a type of model whose files do not name one. `None` for other models, this
-/// project's own among them.
+/// The processor that Hugging Face uses for a type of model if the files do not name one. `None` for other
+/// types, including this project's own.
 fn of_model(model_type: &str) -> Option<&'static str> {
     Some(match model_type {
         "vit" | "swin" | "swinv2" | "dinat" | "nat" | "swiftformer" | "vit_mae" | "vit_msn" | "ijepa" => {

@@ -1,4 +1,4 @@
-//! Outputs → scores → the best labels.
+//! Turns outputs into scores, and scores into the best labels.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use super::head::{Function, Head};
 use super::{Evidence, Model, Prediction, top_k};
 use crate::Error;
 
-/// Labels of an image that get a heat map, at most. A map of 7 x 7 takes some 400 bytes of an answer, and Lambda answers no
-/// more than 6 MB.
+/// Maximum number of labels per image that get a heat map. A map of 7 x 7 takes about 400 bytes of a
+/// response, and Lambda limits responses to 6 MB.
 pub(super) const MOST_HEAT_MAPS: usize = 5;
 
-/// Makes scores of outputs.
+/// How outputs become scores.
 #[derive(Clone, Copy, Debug)]
 pub struct Scoring {
     head: Head,
@@ -19,7 +19,7 @@ pub struct Scoring {
 }
 
 impl Scoring {
-    /// The scores of all classes: probabilities, from 0 to 1, unless they were asked for as they are.
+    /// The scores of all classes: probabilities from 0 to 1, unless the caller asked for the raw outputs.
     fn of(self, outputs: &[f32]) -> Result<Vec<f32>, Error> {
         let mut scores = outputs.to_vec();
         self.head.scores(&mut scores)?;
@@ -28,11 +28,12 @@ impl Scoring {
 }
 
 impl Model {
-    /// What makes scores of outputs: `function`, or else what the model is for; for the classes or for their categories.
+    /// Returns the scoring for `function`, or by default the model's own; for the classes or for their
+    /// categories.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] if the model cannot have this function or this level.
+    /// [`Error::InvalidParameter`] if the model does not support this function or this level.
     pub fn scoring(&self, function: Option<Function>, level: Level) -> Result<Scoring, Error> {
         let head = self.head.applying(function)?;
         if level == Level::Basic {
@@ -51,7 +52,7 @@ impl Model {
         Ok(Scoring { head, level })
     }
 
-    /// What its answers can name.
+    /// The levels that this model supports.
     pub fn levels(&self) -> impl Iterator<Item = Level> {
         let has_categories = self.categories().is_some();
         Level::ALL.into_iter().filter(move |&level| level == Level::Leaf || has_categories)
@@ -62,10 +63,10 @@ impl Model {
         self.categories.get_or_init(make).as_ref()
     }
 
-    /// The `top_k` labels with the highest scores that are not denied and whose score is at least `min_score`, highest first,
-    /// ties by class id.
+    /// Returns the `top_k` labels with the highest scores, highest first, ties by class id. Denied labels and
+    /// labels with a score below `min_score` are left out.
     ///
-    /// `top_k` above the number of labels gives all of them.
+    /// If `top_k` exceeds the number of labels, returns all of them.
     ///
     /// # Errors
     ///
@@ -80,8 +81,8 @@ impl Model {
         self.rank_explained(outputs, scoring, top_k, min_score, None)
     }
 
-    /// As [`Model::rank`], the first five each with a heat map where there is evidence. The map of a category
-    /// is made of those of its classes, weighted by their scores.
+    /// As [`Model::rank`], with a heat map for each of the first five labels if `evidence` is given. The map
+    /// of a category combines those of its classes, weighted by their scores.
     ///
     /// # Errors
     ///

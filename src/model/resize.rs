@@ -1,4 +1,4 @@
-//! A part of a picture → that part at another size.
+//! Scales a part of a picture to another size.
 
 use ::image::RgbImage;
 use ::image::imageops::thumbnail;
@@ -12,19 +12,19 @@ use crate::error::Cause;
 /// Half the width, in target pixels, of the widest filter: Lanczos3.
 const LARGEST_SUPPORT: f64 = 3.0;
 
-/// A side that shrinks by more than this is averaged in whole blocks first: the memory of the filter grows with the
-/// side of the source, which is up to 64 million pixels long where a picture is one pixel wide. No picture of
-/// ordinary proportions within that limit shrinks so much.
+/// A side that shrinks by more than this factor is first averaged in whole blocks, because the memory of the
+/// filter grows with the side of the source. This side can be 64 million pixels long, in a picture that is
+/// one pixel wide. No picture of ordinary proportions within the limit shrinks so much.
 const LARGEST_SHRINK: f64 = 64.0;
 
-/// How much such a side still shrinks afterwards, so that the blocks do not show.
+/// The factor by which such a side still shrinks afterwards, so that the blocks do not show.
 const SHRINK_AFTER_BLOCKS: f64 = 16.0;
 
-/// How pixels are made of others.
+/// The resampling method.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Filter {
     Nearest,
-    /// Antialiased where it shrinks.
+    /// Antialiased when shrinking.
     Convolution(FilterType),
 }
 
@@ -44,7 +44,7 @@ impl Filter {
     }
 }
 
-/// The part of a picture that lies `across` and `down`, at the size that these say.
+/// Scales the part of a picture at `across` and `down` to the size that they give.
 pub(super) fn scaled(rgb: &RgbImage, across: Part, down: Part, filter: Filter) -> Result<RgbImage, Cause> {
     match filter {
         Filter::Nearest => Ok(nearest(rgb, across, down)),
@@ -61,22 +61,23 @@ pub(super) fn scaled(rgb: &RgbImage, across: Part, down: Part, filter: Filter) -
     }
 }
 
-/// The picture with its overlong sides averaged in blocks; `None` where there is none.
+/// The picture with its overlong sides averaged in blocks; `None` if no side is overlong.
 fn in_blocks(rgb: &RgbImage, across: Part, down: Part) -> Option<RgbImage> {
     let side = |source: u32, part: Part| {
         let shrink = part.length / f64::from(part.pixels);
         let blocks = f64::from(source) / (shrink / SHRINK_AFTER_BLOCKS);
-        // Fewer than the source's pixels, which are a u32, and at least one.
+        // At least one, and fewer than the pixels of the source, which are a u32.
         if shrink > LARGEST_SHRINK { (blocks as u32).max(1) } else { source }
     };
     let (columns, rows) = (side(rgb.width(), across), side(rgb.height(), down));
     ((columns, rows) != rgb.dimensions()).then(|| thumbnail(rgb, columns, rows))
 }
 
-/// Horizontally first, as Pillow does: each pass rounds to whole bytes, so the order shows.
+/// Scales horizontally first, as Pillow does. Each pass rounds to whole bytes, so the order affects the
+/// result.
 ///
-/// The types name the one kind of pixel. Where the resizer finds it out at run time, the program has the code for all
-/// kinds, which is half a megabyte.
+/// The types fix the format of the pixels. If the resizer detected it at run time, the program would contain
+/// the code for all formats, which is half a megabyte.
 fn convolved(rgb: &RgbImage, across: Part, down: Part, filter: FilterType) -> Result<RgbImage, Cause> {
     let source = TypedImageRef::<U8x3>::from_buffer(rgb.width(), rgb.height(), rgb.as_raw())?;
     let options = ResizeOptions::new().use_alpha(false).resize_alg(ResizeAlg::Convolution(filter));
@@ -94,8 +95,8 @@ fn convolved(rgb: &RgbImage, across: Part, down: Part, filter: FilterType) -> Re
     Ok(scaled)
 }
 
-/// Takes the pixel in which the middle of each new one lies. The resizer could do this, too, but asking it for a second
-/// algorithm makes the program larger by two megabytes.
+/// Takes the source pixel at the centre of each new pixel. The resizer could do this as well, but a second
+/// algorithm would make the program two megabytes larger.
 fn nearest(rgb: &RgbImage, across: Part, down: Part) -> RgbImage {
     let mut scaled = RgbImage::new(across.pixels, down.pixels);
     let source = |part: Part, pixel: usize, end: u32| {

@@ -10,20 +10,20 @@ use ort::logging::LogLevel;
 use super::{elf, written};
 use crate::StartError;
 
-/// The loaded library. There is one in a process, since ONNX Runtime allows one environment.
+/// The loaded library. A process has only one, because ONNX Runtime allows only one environment.
 pub struct Runtime {
     pub(super) environment: Environment,
     version: String,
 }
 
 impl Runtime {
-    /// Loads the library and creates its environment, before anything of it can log. What it writes to standard error
-    /// meanwhile becomes lines of the log. `path` should be absolute: `ort` looks for a relative one beside the executable
-    /// first.
+    /// Loads the library and creates its environment, before the library can log anything. What the library writes to
+    /// standard error meanwhile becomes lines of the log. `path` should be absolute: `ort` first looks for a relative
+    /// path next to the executable.
     ///
     /// # Errors
     ///
-    /// [`StartError::Runtime`] names the path, what is wrong with it, and the version where it is known.
+    /// [`StartError::Runtime`] names the path, the fault and, if known, the version.
     pub fn load(path: &Path) -> Result<Self, StartError> {
         let library = elf::inspect(path);
         let version = library.version.unwrap_or_else(|| "unknown".to_owned());
@@ -44,12 +44,12 @@ impl Runtime {
             .with_logger(Arc::new(log))
             .build()
             .map_err(|error| fault(error.to_string()))?;
-        // The environment logs everything unless it is told not to.
+        // By default, the environment logs everything.
         environment.set_log_level(LogLevel::Warning);
         Ok(Self { environment, version })
     }
 
-    /// Version of the library, like `1.24.4`.
+    /// The version of the library, such as `1.24.4`.
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -57,7 +57,7 @@ impl Runtime {
 
 fn load_fault(error: &ort::LoadDynamicError) -> String {
     match error {
-        // The reason, such as a symbol version that is missing, is in the source.
+        // The source contains the reason, such as a missing symbol version.
         ort::LoadDynamicError::Dlopen { error, .. } => {
             error.source().map_or_else(|| error.to_string(), ToString::to_string)
         }

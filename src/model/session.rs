@@ -1,4 +1,4 @@
-//! The ONNX session: created once, run for every image.
+//! The ONNX Runtime session: created once, run for every image.
 
 use std::path::Path;
 
@@ -26,9 +26,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// Loads a model, for `concurrency` runs at the same time. A run that is alone has `intra_threads` threads; those that
-    /// come while it runs have one each, since by then the processors are shared. No thread spins: Lambda freezes the
-    /// process between requests, and a local machine has other work to do.
+    /// Loads a model for `concurrency` concurrent runs. A run that is alone has `intra_threads` threads. Runs
+    /// that start while it is running have one thread each, because the processors are then shared. Threads
+    /// do not spin: Lambda freezes the process between requests, and a local machine has other work to do.
     ///
     /// # Errors
     ///
@@ -40,7 +40,7 @@ impl Session {
         concurrency: usize,
     ) -> Result<Self, StartError> {
         let fault = |what: String| {
-            // The path once is enough.
+            // Do not repeat the path.
             let told = format!("Load model from {} failed:", path.display());
             let what = what.strip_prefix(&told).unwrap_or(&what);
             let what = without_origin(what.trim_start());
@@ -55,7 +55,7 @@ impl Session {
                 .with_inter_op_spinning(false)?
                 .commit_from_file(path)
         };
-        // What goes wrong is told once, by the error.
+        // The returned error reports the failure; do not log it as well.
         runtime.environment.set_log_level(LogLevel::Fatal);
         let pool = Pool::new(intra_threads, concurrency, build);
         runtime.environment.set_log_level(LogLevel::Warning);
@@ -68,22 +68,22 @@ impl Session {
         Ok(Self { pool, input, logits, features })
     }
 
-    /// What the model takes.
+    /// The model's input.
     pub(super) fn input(&self) -> Input {
         self.input
     }
 
-    /// Whether the model answers half-precision numbers.
+    /// Whether the model's outputs are half-precision numbers.
     pub(super) fn is_output_f16(&self) -> bool {
         self.logits.is_f16
     }
 
-    /// Number of values that the model answers, where it fixes it.
+    /// Number of values in the model's output, if the model fixes it.
     pub(super) fn classes(&self) -> Option<usize> {
         self.logits.length
     }
 
-    /// Number of values of an embedding; `None` where the model has no output `features`.
+    /// Number of values in an embedding; `None` if the model has no output `features`.
     pub(super) fn embedding_len(&self) -> Option<usize> {
         self.features.as_ref()?.length
     }
@@ -93,13 +93,13 @@ impl Session {
         self.features.as_ref().is_some_and(|features| features.is_map)
     }
 
-    /// The names of the outputs with the logits and the features, and the number of channels of the latter.
+    /// The names of the outputs for the logits and the features, and the number of channels of the features.
     pub(super) fn outlets(&self) -> Option<(&str, &str, usize)> {
         let features = self.features.as_ref()?;
         Some((&self.logits.name, &features.name, features.length?))
     }
 
-    /// A text that the exporter wrote into the model.
+    /// A text that the exporter wrote into the model's metadata.
     pub(super) fn metadata(&self, key: &str) -> Option<String> {
         self.pool
             .with(|session| Ok(session.metadata().ok().and_then(|metadata| metadata.custom(key))))
@@ -108,8 +108,8 @@ impl Session {
 
     /// Runs the model on one image.
     ///
-    /// `tensor` holds `3 * height * width` values in the order of the input's layout, `(width, height)` is in pixels.
-    /// The answer is the model's output, a value a class.
+    /// `tensor` holds `3 * height * width` values in the layout of the input; `(width, height)` is in pixels.
+    /// Returns the model's output, one value per class.
     ///
     /// # Errors
     ///
@@ -119,8 +119,8 @@ impl Session {
         self.run_for(&[logits], tensor, size, |outputs| logits.read(outputs, |_, values| Ok(values.to_vec())))
     }
 
-    /// The embedding of one image, given as for [`Session::run`]: the output `features`, and of a feature map
-    /// `[1, C, height, width]` the mean of each channel.
+    /// The embedding of one image, with the arguments of [`Session::run`]: the output `features`. If this is
+    /// a feature map `[1, C, height, width]`, the embedding is the mean of each channel.
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ impl Session {
         self.run_for(&[features], tensor, size, |outputs| features.read(outputs, means))
     }
 
-    /// The last feature map of one image, given as for [`Session::run`].
+    /// The last feature map of one image, with the arguments of [`Session::run`].
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl Session {
         self.run_for(&[features], tensor, size, |outputs| features.read_map(outputs))
     }
 
-    /// The output of [`Session::run`] with that of [`Session::feature_map`], from one run.
+    /// The results of [`Session::run`] and [`Session::feature_map`], from a single run.
     ///
     /// # Errors
     ///
@@ -158,7 +158,7 @@ impl Session {
         })
     }
 
-    /// Runs the model for some of its outputs, and has `read` make the answer of them.
+    /// Runs the model for some of its outputs. `read` converts them to the result.
     fn run_for<T>(
         &self,
         wanted: &[&Output],
@@ -188,7 +188,7 @@ impl Session {
                 run(TensorRef::from_array_view((shape, &halves[..])).map(Into::into))
             }
             Element::U8 => {
-                // Whole numbers from 0 to 255: nothing else was accepted when the model was loaded.
+                // Whole numbers from 0 to 255: any other preprocessing was refused when the model was loaded.
                 let bytes: Vec<u8> = tensor.iter().map(|&value| value as u8).collect();
                 run(TensorRef::from_array_view((shape, &bytes[..])).map(Into::into))
             }
@@ -197,7 +197,7 @@ impl Session {
 }
 
 impl Output {
-    /// Has `read` make something of the shape and the values of this output.
+    /// Passes the shape and the values of this output to `read`.
     fn read<T>(
         &self,
         outputs: &SessionOutputs<'_>,
@@ -234,7 +234,7 @@ fn embedding_of(shape: &[i64], values: &[f32], channels: Option<usize>) -> Resul
     }
 }
 
-/// A message of ONNX Runtime without the file, line and function of its own code that raised it.
+/// Removes the source file, line and function from a message of ONNX Runtime.
 fn without_origin(message: &str) -> &str {
     let origin = message.strip_prefix("/onnxruntime_src/").and_then(|rest| rest.split_once(") "));
     origin.map_or(message, |(_, what)| what)

@@ -1,4 +1,4 @@
-//! The transform of timm's models, as their `pretrained_cfg` describes it (`transforms_factory.py` of timm).
+//! The transform of timm's models, from their `pretrained_cfg` (`transforms_factory.py` of timm).
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::preprocess::{Plan, linear};
 use super::resize::Filter;
 use super::{Labels, Preprocessor};
 
-/// What timm takes where the configuration does not say it.
+/// timm's defaults.
 const SIZE: [u32; 3] = [3, 224, 224];
 const CROP_PCT: f64 = 0.875;
 const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
@@ -16,8 +16,8 @@ const DEVIATION: [f64; 3] = [0.229, 0.224, 0.225];
 
 const IMAGENET_CLASSES: usize = 1000;
 
-/// The transform for evaluation. `input` is the width and height that the model fixes: a model that takes the size for
-/// tests gets the transform for tests.
+/// Returns the transform for evaluation. `input` is the width and height that the model fixes. If they are
+/// the test size, this is the transform for tests.
 ///
 /// # Errors
 ///
@@ -27,7 +27,7 @@ pub(super) fn preprocessor(cfg: &Fields, input: (Option<u32>, Option<u32>)) -> R
     let mut size = size(&mut cfg, "input_size")?.unwrap_or(SIZE);
     let mut crop_pct = cfg.number("crop_pct")?.unwrap_or(CROP_PCT);
     let (test_size, test_crop_pct) = (self::size(&mut cfg, "test_input_size")?, cfg.number("test_crop_pct")?);
-    // Where both sizes are the same, timm evaluates with crop_pct unless it is asked for the transform for tests.
+    // If both sizes are the same, timm evaluates with crop_pct unless the transform for tests is requested.
     if let Some(test) = test_size.filter(|test| *test != size && (Some(test[2]), Some(test[1])) == input) {
         size = test;
         crop_pct = test_crop_pct.unwrap_or(crop_pct);
@@ -39,7 +39,7 @@ pub(super) fn preprocessor(cfg: &Fields, input: (Option<u32>, Option<u32>)) -> R
     if crop_pct.is_nan() || crop_pct <= 0.0 {
         return Err(format!("crop_pct must be above 0, not {crop_pct}"));
     }
-    // The conversion stops at the limits of the type, and `check_sides` refuses what is too large.
+    // The cast saturates, and `check_sides` refuses sizes that are too large.
     let scaled = |side: u32| (f64::from(side) / crop_pct).floor() as u32;
     let (scaled_width, scaled_height) = (scaled(width), scaled(height));
     let resize = match cfg.text("crop_mode")?.as_deref() {
@@ -76,7 +76,7 @@ pub(super) fn preprocessor(cfg: &Fields, input: (Option<u32>, Option<u32>)) -> R
     }))
 }
 
-/// Channels, height and width.
+/// Reads channels, height and width.
 fn size(cfg: &mut Fields, key: &str) -> Result<Option<[u32; 3]>, String> {
     cfg.given(key, "[channels, height, width]", |value| match value.as_array().map(Vec::as_slice) {
         Some([channels, height, width]) => Some([pixels(channels)?, pixels(height)?, pixels(width)?]),
@@ -84,13 +84,14 @@ fn size(cfg: &mut Fields, key: &str) -> Result<Option<[u32; 3]>, String> {
     })
 }
 
-/// The names of the classes in a timm repository's `config.json`, or in its `pretrained_cfg`: `label_names`, in the words
-/// of `label_descriptions`, else those of ImageNet where the model was trained on its 1,000 classes; `None` where
-/// nothing tells them.
+/// Reads the names of the classes from a timm repository's `config.json` or its `pretrained_cfg`. These are
+/// the `label_names`, replaced by their `label_descriptions` if there are any. If there are none, and the
+/// model was trained on the 1,000 classes of ImageNet, the names are those of ImageNet. `None` if the names
+/// are unknown.
 ///
 /// # Errors
 ///
-/// What is wrong with them, or that the model has no classes.
+/// What is wrong with the names, or a message that the model has no classes.
 pub(super) fn labels(config: &mut Fields, cfg: &Fields) -> Result<Option<Labels>, String> {
     let mut cfg = cfg.clone();
     let mut given = |key| {
@@ -105,7 +106,7 @@ pub(super) fn labels(config: &mut Fields, cfg: &Fields) -> Result<Option<Labels>
                 .to_owned(),
         );
     }
-    // Old files call the names labels.
+    // In old files, the key of the names is `labels`.
     let names = given("label_names").map(|names| ("label_names", names));
     let names = names.or_else(|| given("labels").map(|names| ("labels", names)));
     let descriptions = given("label_descriptions").unwrap_or_default();

@@ -1,17 +1,17 @@
-//! Logits → probabilities → the best of them.
+//! Turns logits into probabilities, and selects the highest ones.
 
 use std::cmp::Ordering;
 
 use crate::Error;
 
-/// Turns logits into probabilities in place: `exp(x - max) / sum`, summed in f64. The maximum is taken off first,
-/// so that no logit, however large, overflows.
+/// Turns logits into probabilities in place: `exp(x - max) / sum`, summed in f64. The maximum is subtracted
+/// first, so that large logits do not overflow.
 ///
 /// The logits must be finite.
 ///
 /// # Errors
 ///
-/// [`Error::Internal`] if there is none.
+/// [`Error::Internal`] if there are no logits.
 pub(super) fn softmax(logits: &mut [f32]) -> Result<(), Error> {
     let max = logits.iter().copied().max_by(f32::total_cmp).ok_or_else(|| Error::internal("no logits"))?;
     let mut sum = 0.0;
@@ -25,8 +25,8 @@ pub(super) fn softmax(logits: &mut [f32]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Class ids and scores of the `k` highest among those that are `allowed`, highest first, ties by class id; all of them
-/// if there are fewer.
+/// Returns the class ids and scores of the `k` highest scores among the `allowed` classes, highest first,
+/// ties by class id. Returns all of them if there are fewer than `k`.
 pub(super) fn top_k(scores: &[f32], k: usize, allowed: impl Fn(usize) -> bool) -> Vec<(usize, f32)> {
     let mut ranked: Vec<(usize, f32)> =
         scores.iter().copied().enumerate().filter(|&(class_id, _)| allowed(class_id)).collect();

@@ -1,4 +1,4 @@
-//! Models that Ultralytics exported: all that counts is in the model's own metadata.
+//! Models that Ultralytics exported: all settings are in the model's own metadata.
 
 use serde_json::Value;
 
@@ -8,12 +8,12 @@ use super::preprocess::Plan;
 use super::resize::Filter;
 use super::{Labels, Preprocessor};
 
-/// The transform for evaluation, from `task` and `imgsz`: the short side to the size, bilinear, and the middle of it;
-/// for sizes that are not square, to exactly that size. Values are 0 to 1.
+/// The transform for evaluation, from `task` and `imgsz`: scales the short side to the size (bilinear) and
+/// crops the centre. If the size is not square, scales to exactly that size. Values are 0 to 1.
 ///
 /// # Errors
 ///
-/// What the model is for, if it is not classification, or what is wrong with the size.
+/// The task of the model if it is not classification, or what is wrong with the size.
 pub(super) fn preprocessor(task: &str, imgsz: &str) -> Result<Preprocessor, String> {
     if task != "classify" {
         return Err(format!(
@@ -38,17 +38,17 @@ pub(super) fn preprocessor(task: &str, imgsz: &str) -> Result<Preprocessor, Stri
     }))
 }
 
-/// The names of the classes, from `names`: a Python dictionary from class ids to texts.
+/// Reads the names of the classes from `names`: a Python dictionary from class ids to texts.
 ///
 /// # Errors
 ///
-/// That it is something else, or the class that has no name.
+/// A message that it is something else, or the class that has no name.
 pub(super) fn labels(names: &str) -> Result<Labels, String> {
     let pairs = dictionary(names).ok_or("the model's metadata names is not a dictionary of names")?;
     Labels::from_names("names", &pairs)
 }
 
-/// A dictionary of whole numbers and texts as Python prints it: `{0: 'one', 1: "two's"}`.
+/// Parses a dictionary of integers and texts as Python prints it: `{0: 'one', 1: "two's"}`.
 fn dictionary(text: &str) -> Option<Value> {
     let mut rest = text.trim().strip_prefix('{')?.trim_start();
     let mut pairs = serde_json::Map::new();
@@ -65,7 +65,7 @@ fn dictionary(text: &str) -> Option<Value> {
     (rest == "}").then_some(Value::Object(pairs))
 }
 
-/// A text in quotes at the start, without them, and what follows.
+/// Parses a quoted text at the start. Returns its content and what follows.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut characters = text.char_indices();
     let (_, quote @ ('\'' | '"')) = characters.next()? else { return None };

@@ -1,4 +1,4 @@
-//! The weights of a model's own classifier, read from its graph: ONNX Runtime does not hand them out.
+//! Reads the weights of a model's own classifier from its graph, because ONNX Runtime does not expose them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{self, File};
@@ -12,14 +12,14 @@ use prost::Message as _;
 use super::digest;
 use super::onnx::{Entry, Graph, Model, Node, Tensor};
 
-/// The element types that are read (`TensorProto.DataType` in onnx.proto).
+/// The supported element types (`TensorProto.DataType` in onnx.proto).
 const FLOAT: i32 = 1;
 const UINT8: i32 = 2;
 const INT8: i32 = 3;
 const FLOAT16: i32 = 10;
 const BFLOAT16: i32 = 16;
 
-/// A graph's outputs, and the size of the matrix between them.
+/// The outputs of a graph, and the size of the matrix between them.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
     /// The output with a value for each class.
@@ -30,12 +30,13 @@ pub(super) struct Wanted<'a> {
     pub(super) channels: usize,
 }
 
-/// Reads the weights of the classifier, `[classes, channels]`: the matrix of that size that is nearest to the logits. The
-/// shape of a square matrix does not tell its order. Then there are two candidates, which the caller has to try.
+/// Reads the weights of the classifier, `[classes, channels]`: the matrix of that size that is nearest to the
+/// logits. The shape of a square matrix does not show its order. Then there are two candidates, and the
+/// caller has to try them.
 ///
 /// # Errors
 ///
-/// Why there are none, for the log.
+/// The reason why there are no weights, for the log.
 pub(super) fn read(model: &Path, wanted: Wanted<'_>) -> Result<Vec<Vec<f32>>, String> {
     let file = fs::read(model).map_err(|error| error.to_string())?;
     let decoded = Model::decode(Bytes::from(file)).map_err(|error| error.to_string())?;
@@ -47,7 +48,7 @@ pub(super) fn read(model: &Path, wanted: Wanted<'_>) -> Result<Vec<Vec<f32>>, St
 /// The tensors of a graph that do not depend on its input.
 struct Constants<'a> {
     tensors: HashMap<&'a str, &'a Tensor>,
-    /// Where weights lie that are not in the graph.
+    /// The folder of weights that are not in the graph.
     folder: &'a Path,
 }
 
@@ -61,7 +62,8 @@ impl<'a> Constants<'a> {
         Self { tensors: initializers.chain(nodes).collect(), folder }
     }
 
-    /// Goes from the logits back through the graph, but not beyond the features, to the first matrix that fits.
+    /// Walks back through the graph from the logits, but not beyond the features, to the first matrix that
+    /// fits.
     fn classifier(&self, graph: &Graph, wanted: Wanted<'_>) -> Result<Vec<Vec<f32>>, String> {
         let makers: HashMap<&str, &Node> = graph
             .nodes
@@ -88,8 +90,8 @@ impl<'a> Constants<'a> {
         ))
     }
 
-    /// The values of a node's input, in the order in which they lie. Those of 8 bits have scale and zero point in the
-    /// next two inputs, one for all or one for each class.
+    /// The values of a node's input, in stored order. 8-bit values have their scale and zero point in the
+    /// next two inputs, one for all classes or one per class.
     fn values(&self, node: &Node, at: usize, order: Order, wanted: Wanted<'_>) -> Result<Vec<f32>, String> {
         let tensor = |at: usize| node.inputs.get(at).and_then(|name| self.tensors.get(name.as_str()));
         let constant = |at: usize| tensor(at).map(|tensor| numbers(tensor, self.folder)).transpose();
@@ -124,19 +126,19 @@ impl<'a> Constants<'a> {
     }
 }
 
-/// How the weights lie.
+/// The order in which the weights are stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Order {
     /// `[classes, channels]`
     ClassesFirst,
     /// `[channels, classes]`
     ChannelsFirst,
-    /// There are as many channels as classes.
+    /// The number of channels equals the number of classes, so the order is unknown.
     Either,
 }
 
-/// The order of a matrix of the wanted size; `None` if the tensor has another size. Sides of 1 do not count: those of a
-/// convolution over single pixels.
+/// The order of a matrix of the wanted size; `None` if the tensor has another size. Sides of 1, as in a
+/// convolution over single pixels, are ignored.
 fn order(tensor: &Tensor, wanted: Wanted<'_>) -> Option<Order> {
     let sides = |sides: &[usize]| sides.iter().copied().filter(|&side| side != 1).collect::<Vec<_>>();
     let found: Vec<usize> = tensor.dims.iter().filter_map(|&side| usize::try_from(side).ok()).collect();
@@ -154,7 +156,7 @@ fn order(tensor: &Tensor, wanted: Wanted<'_>) -> Option<Order> {
 }
 
 impl Order {
-    /// The matrices `[classes, channels]` that values in this order may be.
+    /// The possible matrices `[classes, channels]` for values in this order.
     fn matrices(self, values: Vec<f32>, wanted: Wanted<'_>) -> Vec<Vec<f32>> {
         match self {
             Self::ClassesFirst => vec![values],
@@ -168,7 +170,7 @@ fn transposed(values: &[f32], Wanted { classes, .. }: Wanted<'_>) -> Vec<f32> {
     (0..classes).flat_map(|class| values.iter().skip(class).step_by(classes).copied()).collect()
 }
 
-/// The numbers of a tensor, wherever it has them.
+/// The numbers of a tensor, wherever it stores them.
 fn numbers(tensor: &Tensor, folder: &Path) -> Result<Vec<f32>, String> {
     let read;
     let raw: &[u8] = if tensor.external.is_empty() {
@@ -177,7 +179,7 @@ fn numbers(tensor: &Tensor, folder: &Path) -> Result<Vec<f32>, String> {
         read = external(tensor, folder)?;
         &read
     };
-    // A tensor has its values either as bytes or as numbers.
+    // A tensor stores its values either as bytes or as numbers.
     let listed = |number: fn(i32) -> f32| tensor.integers.iter().copied().map(number);
     Ok(match tensor.data_type {
         FLOAT => raw
@@ -210,7 +212,7 @@ fn halves(raw: &[u8]) -> impl Iterator<Item = u16> {
     raw.as_chunks().0.iter().copied().map(u16::from_le_bytes)
 }
 
-/// The bytes of a tensor that lies in a file beside the graph.
+/// The bytes of a tensor that is stored in a file next to the graph.
 fn external(tensor: &Tensor, folder: &Path) -> Result<Vec<u8>, String> {
     let text =
         |key| tensor.external.iter().find(|entry| entry.key == key).map(|Entry { value, .. }| value.as_str());

@@ -1,4 +1,4 @@
-//! The HTTP client under all buckets, and the client of each bucket.
+//! The shared HTTP client, and the client of each bucket.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -7,32 +7,27 @@ use std::time::Duration;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::client::{HttpClient, HttpConnector};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
-use reqwest::redirect::Policy;
 use rusty_s3::UrlStyle;
 use url::Url;
 
 use super::fault::Watched;
-use super::names::Resolver;
-use crate::Error;
 use crate::config::AwsEnvironment;
 use crate::error::Cause;
+use crate::{Error, network};
 
-/// The time in which a connection must stand. AWS recommends 3.1 s, so that a packet that was lost is sent once more.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
-
-/// Attempts after the first one.
+/// Maximum number of attempts after the first one.
 const MAX_RETRIES: usize = 3;
 
-/// The time, from the first attempt on, in which another attempt may begin.
+/// Time after the first attempt within which another attempt may start.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// The region that a client takes where none is named.
+/// The region if none is configured.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// The clients, made when they are first needed.
+/// The clients, created on first use.
 pub(super) struct Clients {
     aws: AwsEnvironment,
-    /// The time in which the next bytes of an answer must come.
+    /// Timeout for the next bytes of a response.
     silence: Duration,
     http: OnceLock<reqwest::Client>,
     buckets: Mutex<HashMap<String, AmazonS3>>,
@@ -47,8 +42,8 @@ impl Clients {
     ///
     /// # Errors
     ///
-    /// [`Error::StorageUnavailable`] if the environment's variables contradict each other, or if the certificates of this
-    /// machine cannot be read.
+    /// [`Error::StorageUnavailable`] if environment variables contradict each other, or if the certificates
+    /// of this machine cannot be read.
     pub(super) fn bucket(&self, name: &str) -> Result<AmazonS3, Error> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bucket) = buckets.get(name) {
@@ -59,38 +54,28 @@ impl Clients {
         Ok(bucket)
     }
 
-    /// The HTTP client. It goes where it is sent and follows no redirect: no answer of a storage makes it call another host.
+    /// The HTTP client.
     pub(super) fn http(&self) -> Result<&reqwest::Client, Error> {
         if let Some(client) = self.http.get() {
             return Ok(client);
         }
-        // Another one may have been installed already: that serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(self.silence)
-            .dns_resolver(Resolver)
-            .http1_only();
-        if self.is_plain() {
-            // Without TLS no certificates are needed, and a small container may have none.
-            builder = builder.tls_certs_only(std::iter::empty());
-        }
-        let client = builder.build().map_err(|error| Error::StorageUnavailable(error.into()))?;
+        let client = network::client(self.silence, self.is_plain());
+        let client = client.map_err(|error| Error::StorageUnavailable(error.into()))?;
         Ok(self.http.get_or_init(|| client))
     }
 
-    /// The address of the storage, where it is not that of AWS.
+    /// The URL of the storage, unless it is AWS.
     fn endpoint(&self) -> Option<&str> {
         self.aws.get("AWS_ENDPOINT_URL_S3").or_else(|| self.aws.get("AWS_ENDPOINT_URL"))
     }
 
-    /// Whether the storage is spoken to without TLS, as one on this machine may be.
+    /// Whether connections do not use TLS, for example to a storage on the same machine.
     fn is_plain(&self) -> bool {
         self.endpoint().is_some_and(|endpoint| endpoint.starts_with("http://"))
     }
 
-    /// Where buckets have no address of their own: dots in a name do not go with the certificate of AWS.
+    /// Whether a bucket has its own host name. Names with dots do not: AWS's wildcard certificate does not
+    /// match them.
     fn has_own_host(&self, bucket: &str) -> bool {
         self.endpoint().is_none() && !bucket.contains('.')
     }
@@ -126,12 +111,12 @@ impl Clients {
             .map_err(|error| Error::StorageUnavailable(error.into()))
     }
 
-    /// The origin of a bucket's addresses, if the endpoint is an address.
+    /// The origin of a bucket's URLs. `None` if the endpoint is not a valid URL.
     pub(super) fn origin(&self, name: &str) -> Option<String> {
         Some(self.address(name).ok()?.base_url().origin().ascii_serialization())
     }
 
-    /// Where a bucket is.
+    /// The address of a bucket.
     fn address(&self, name: &str) -> Result<rusty_s3::Bucket, Cause> {
         let region = self.region().to_owned();
         let endpoint = match self.endpoint() {
@@ -145,11 +130,11 @@ impl Clients {
         Ok(rusty_s3::Bucket::new(endpoint, style, name.to_owned(), region)?)
     }
 
-    /// What signs requests to a bucket that the crate `object_store` does not know.
+    /// The bucket and credentials for signing requests that the crate `object_store` does not support.
     ///
     /// # Errors
     ///
-    /// [`Error::StorageUnavailable`] if there are no credentials, or the endpoint is not an address.
+    /// [`Error::StorageUnavailable`] if there are no credentials, or if the endpoint is not a valid URL.
     pub(super) async fn signer(
         &self,
         name: &str,
@@ -170,7 +155,7 @@ impl Clients {
     }
 }
 
-/// Hands the one HTTP client to whoever asks.
+/// Returns the shared HTTP client for every connection.
 #[derive(Debug)]
 struct Connector(HttpClient);
 

@@ -1,4 +1,4 @@
-//! What a storage answers instead of an object → an [`Error`].
+//! Converts error responses of a storage to an [`Error`].
 
 use std::error::Error as StdError;
 
@@ -9,29 +9,30 @@ use object_store::client::{HttpClient, HttpError, HttpErrorKind, HttpRequest, Ht
 
 use crate::Error;
 
-/// What is told of an object that is not there.
+/// The error detail for an object that does not exist.
 const NO_OBJECT: &str = "There is no such object, or no such version of it. Check bucket, key and version.";
 
-/// What is told of an object in an archive.
+/// The error detail for an archived object.
 const ARCHIVED: &str = "The object lies in an archive, such as S3 Glacier, and cannot be read there. Restore it first, then \
      send the request again.";
 
-/// Bytes that are read of a refusal, which says what it is in the first few hundred.
+/// Maximum number of bytes that are read of an error response. The code and message are in the first few
+/// hundred.
 const MAX_REFUSAL: usize = 4096;
 
-/// An answer that the crate `object_store` does not tell from a storage that cannot be reached: a redirect, or a refusal
-/// of another kind than those that it knows.
+/// An error response that the crate `object_store` reports as an unreachable storage: a redirect, or a client
+/// error of an unknown kind.
 #[derive(Debug, thiserror::Error)]
 #[error("the storage answered {status}: {code}: {message}")]
 pub(super) struct Refusal {
     status: u16,
-    /// Its `<Code>`, or an empty text.
+    /// The `<Code>` of the response, or an empty text.
     code: String,
-    /// Its `<Message>`, or an empty text.
+    /// The `<Message>` of the response, or an empty text.
     message: String,
 }
 
-/// An error of the crate `object_store`. `versioned` says that the request named a version.
+/// Converts an error of the crate `object_store`. `versioned` means that the request specified a version.
 pub(super) fn of_store(error: object_store::Error, versioned: bool) -> Error {
     use object_store::Error as Store;
     match &error {
@@ -51,8 +52,8 @@ pub(super) fn of_store(error: object_store::Error, versioned: bool) -> Error {
 }
 
 impl Refusal {
-    /// Reads the beginning of a refusal. Only code and message are kept, for the log: the other fields of a refusal may hold
-    /// secrets, such as the session token that has expired.
+    /// Reads the beginning of an error response. Only the code and the message are kept, for the log. Other
+    /// fields may contain secrets, such as an expired session token.
     async fn read<E>(status: u16, mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) -> Self {
         let mut beginning = Vec::new();
         while let Some(Ok(chunk)) = body.next().await {
@@ -66,23 +67,23 @@ impl Refusal {
         Self { status, code: field(&text, "Code"), message: field(&text, "Message") }
     }
 
-    /// The one that is among the sources of an error.
+    /// Finds a refusal among the sources of an error.
     fn within<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         error.downcast_ref().or_else(|| Self::within(error.source()?))
     }
 
-    /// Whether it means that there is no such version: its id has not the form of one, or it marks a deletion.
+    /// Whether the version does not exist: its id has an invalid format, or it is a delete marker.
     fn is_of_version(&self) -> bool {
         self.status == 405 || (self.status == 400 && self.code == "InvalidArgument")
     }
 
-    /// An answer that is neither a success nor one that the crate `object_store` knows.
+    /// Whether a response is neither a success nor an error that the crate `object_store` knows.
     pub(super) fn is_one(status: u16) -> bool {
         matches!(status, 300..=499) && !matches!(status, 304 | 401 | 404 | 408 | 409 | 412 | 429)
     }
 }
 
-/// A client that turns refusals into errors which [`of_store`] finds again.
+/// An HTTP client that converts error responses to errors, which [`of_store`] finds again.
 #[derive(Debug)]
 pub(super) struct Watched(pub(super) HttpClient);
 
@@ -99,10 +100,10 @@ impl HttpService for Watched {
     }
 }
 
-/// An answer to a request that was sent without the crate `object_store`.
+/// Converts the response to a request that was sent without the crate `object_store`.
 pub(super) async fn of_response(response: reqwest::Response) -> Error {
     let status = response.status().as_u16();
-    // A response is read by chunks only where it can be changed.
+    // `chunk` needs a mutable response, so the stream owns it.
     let body = stream::unfold(response, |mut response| async {
         Some((response.chunk().await.transpose()?, response))
     });
@@ -114,7 +115,7 @@ pub(super) async fn of_response(response: reqwest::Response) -> Error {
     }
 }
 
-/// The text of an element of XML, or an empty text if it is not there.
+/// The text of an XML element, or an empty text if it does not exist.
 fn field(xml: &str, name: &str) -> String {
     let text =
         xml.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));

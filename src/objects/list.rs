@@ -1,7 +1,7 @@
-//! The objects of a bucket, page by page.
+//! Lists the objects of a bucket, page by page.
 //!
-//! The crate `object_store` refuses a whole page for one key with an empty part, and takes slashes off the end of others;
-//! here keys are as they are.
+//! The crate `object_store` rejects a whole page if one key has an empty part, and strips trailing slashes
+//! from other keys. This module returns keys unchanged.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,23 +15,23 @@ use super::client::Clients;
 use super::{Listed, Location, fault};
 use crate::Error;
 
-/// The time for which the address of a page is valid.
+/// How long the presigned URL of a page is valid.
 const VALID: Duration = Duration::from_secs(300);
 
-/// The time in which a page must have come.
+/// Timeout for a page.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often a page is asked for.
+/// Maximum number of attempts per page.
 const ATTEMPTS: u32 = 4;
 
-/// What is left of the list.
+/// The rest of a listing.
 struct List<'a> {
     clients: &'a Clients,
     allowed: Result<(), Error>,
     bucket: String,
     prefix: String,
     page: VecDeque<Listed>,
-    /// Which page comes next.
+    /// The next page.
     next: Next,
 }
 
@@ -41,7 +41,7 @@ enum Next {
     None,
 }
 
-/// The objects whose keys begin with a prefix. The first error ends the list.
+/// The objects whose keys begin with a prefix. The stream ends after the first error.
 pub(super) fn objects(
     clients: &Clients,
     allowed: Result<(), Error>,
@@ -83,7 +83,7 @@ impl List<'_> {
         }
     }
 
-    /// Asks for a page, and again where the storage has no time.
+    /// Requests a page, and retries if the storage is unavailable.
     async fn ask_often(&self, token: Option<&str>) -> Result<ListObjectsV2Response, Error> {
         let mut attempt = 1;
         loop {

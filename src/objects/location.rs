@@ -1,4 +1,4 @@
-//! Where an object lies.
+//! The location of an object.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,17 +7,17 @@ use crate::Error;
 use crate::config::is_bucket;
 use crate::text::shown;
 
-/// Bytes that a key may have in S3.
+/// Maximum length of a key in S3, in bytes.
 const MAX_KEY: usize = 1024;
 
-/// An object: `s3://bucket/key`, and which version of it.
+/// An object, `s3://bucket/key`, and optionally its version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Location {
-    /// The bucket's name.
+    /// The name of the bucket.
     pub bucket: String,
-    /// The key as it is, not percent-encoded.
+    /// The key, without percent-encoding.
     pub key: String,
-    /// The version, or the latest one if it is `None`.
+    /// The version; `None` for the latest one.
     pub version_id: Option<String>,
 }
 
@@ -27,13 +27,13 @@ impl Location {
         Self { bucket: bucket.into(), key: key.into(), version_id: None }
     }
 
-    /// Checks what can be checked without asking the storage.
+    /// Checks the location without contacting the storage.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidParameter`] if no bucket can be called so, if the key is empty or longer than 1024 bytes, has control
-    /// characters, or has parts between slashes that are empty, `.` or `..`: the libraries that a key passes through take such
-    /// parts away, and would read another object.
+    /// [`Error::InvalidParameter`] if the bucket name is invalid, if the key is empty or longer than 1024
+    /// bytes, has control characters, or has parts between slashes that are empty, `.` or `..`. Libraries
+    /// remove such parts from a key and would read another object.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let Self { bucket, key, .. } = self;
         if !is_bucket(bucket) {
@@ -63,7 +63,7 @@ impl Location {
 impl FromStr for Location {
     type Err = Error;
 
-    /// Reads `s3://bucket/key`. The key is taken as it stands.
+    /// Parses `s3://bucket/key`. The key is not decoded.
     fn from_str(text: &str) -> Result<Self, Error> {
         let path = text.strip_prefix("s3://").and_then(|path| path.split_once('/'));
         let Some((bucket, key)) = path else {

@@ -1,7 +1,8 @@
-//! S3: the only module that calls a network, and only the buckets that the configuration names.
+//! S3. Only the configured buckets are accessed.
 //!
-//! [`Objects`] holds the rules: which bucket may be read or written, and how large an object may be. `store` carries them out
-//! over the crate `object_store`. A client is made when it is first needed, so that a start without S3 does not pay for it.
+//! [`Objects`] enforces the rules: which buckets may be read or written, and how large an object may be.
+//! `store` implements the access with the crate `object_store`. Clients are created on first use, so that
+//! they do not slow down a start without S3.
 
 #[cfg(feature = "s3")]
 mod client;
@@ -10,8 +11,6 @@ mod fault;
 #[cfg(feature = "s3")]
 mod list;
 mod location;
-#[cfg(feature = "s3")]
-mod names;
 #[cfg(feature = "s3")]
 mod store;
 #[cfg(not(feature = "s3"))]
@@ -33,27 +32,28 @@ use crate::Error;
 use crate::config::{Config, Storage};
 use crate::text::shown;
 
-/// How long the storage may take.
+/// Timeouts for the storage.
 #[derive(Clone, Copy, Debug)]
 struct Patience {
-    /// In which an object must have been read or written, with all attempts.
+    /// For reading or writing an object, including all attempts.
     whole: Duration,
-    /// In which the next bytes of an answer must come. It also bounds the time in which an object is sent, because
-    /// nothing is answered meanwhile.
+    /// For the next bytes of a response. This also limits the time for sending an object, because the storage
+    /// does not respond meanwhile.
     silence: Duration,
 }
 
 impl Patience {
-    /// API Gateway waits 30 s for the whole answer.
+    /// API Gateway's timeout for the whole response is 30 s.
     const OF_A_SERVICE: Self = Self { whole: Duration::from_secs(25), silence: Duration::from_secs(10) };
 
-    /// Many objects share the link of a laptop, and rows are sent at once.
+    /// For the command line: many objects share the connection of a laptop, and rows are uploaded as one
+    /// object.
     const OF_AN_OPERATOR: Self = Self { whole: Duration::from_secs(600), silence: Duration::from_secs(60) };
 }
 
-/// Reads and writes the objects of the buckets that are named.
+/// Reads and writes objects of the configured buckets.
 pub(crate) struct Objects {
-    /// Every bucket may be read and written.
+    /// Whether all buckets may be read and written.
     all: bool,
     readable: BTreeSet<String>,
     writable: BTreeSet<String>,
@@ -65,20 +65,20 @@ pub(crate) struct Objects {
 /// An object in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
-    /// Where it lies. The version is never set.
+    /// The location of the object. The version is never set.
     pub location: Location,
     /// Its size in bytes.
     pub size: u64,
 }
 
 impl Objects {
-    /// Over the buckets that the configuration names. Nothing is called yet.
+    /// Access to the configured buckets. Makes no network call.
     pub(crate) fn new(config: &Config) -> Self {
         Self::over(config, false, Patience::OF_A_SERVICE)
     }
 
-    /// Over every bucket, for the person at the command line: who starts the program has the credentials, and waits
-    /// longer than a caller of the service. Nothing is called yet.
+    /// Access to all buckets, for commands: the user has the credentials, and waits longer than a caller of
+    /// the service. Makes no network call.
     pub(crate) fn for_operator(config: &Config) -> Self {
         Self::over(config, true, Patience::OF_AN_OPERATOR)
     }
@@ -105,25 +105,26 @@ impl Objects {
         self.all || self.writable.contains(bucket)
     }
 
-    /// Reads an object whole. Its size is checked before its first byte is taken, and again with each that comes. An
-    /// interrupted read goes on with the same version of the object or fails.
+    /// Reads a whole object. Its size is checked before the body is read, and again for each chunk. An
+    /// interrupted read continues with the same version of the object or fails.
     ///
     /// # Errors
     ///
-    /// [`Error::BucketNotAllowed`], [`Error::InvalidParameter`] for a key that cannot be read, [`Error::ObjectNotFound`],
-    /// [`Error::ObjectTooLarge`], [`Error::ObjectChanged`], [`Error::StorageDenied`] and [`Error::StorageUnavailable`].
+    /// [`Error::BucketNotAllowed`], [`Error::InvalidParameter`] for an invalid key,
+    /// [`Error::ObjectNotFound`], [`Error::ObjectTooLarge`], [`Error::ObjectChanged`],
+    /// [`Error::StorageDenied`] and [`Error::StorageUnavailable`].
     pub(crate) async fn read(&self, location: &Location) -> Result<Bytes, Error> {
         self.check_read(&location.bucket)?;
         location.check()?;
         self.stores.read(location, self.max_bytes).await
     }
 
-    /// Writes an object, in place of one that may be there.
+    /// Writes an object. An existing object is replaced.
     ///
     /// # Errors
     ///
-    /// [`Error::BucketNotAllowed`], [`Error::InvalidParameter`] for a key that cannot be written, [`Error::StorageDenied`] and
-    /// [`Error::StorageUnavailable`].
+    /// [`Error::BucketNotAllowed`], [`Error::InvalidParameter`] for an invalid key, [`Error::StorageDenied`]
+    /// and [`Error::StorageUnavailable`].
     pub(crate) async fn write(
         &self,
         location: &Location,
@@ -137,12 +138,13 @@ impl Objects {
         self.stores.write(location, bytes, content_type).await
     }
 
-    /// The objects whose keys begin with a prefix, in the order of their keys. What consoles make to show a folder, an empty
-    /// object whose key ends with a slash, is left out. The list ends with its first error.
+    /// The objects whose keys begin with a prefix, in the order of their keys. Folder markers of consoles,
+    /// which are empty objects whose key ends with a slash, are left out. The stream ends after the first
+    /// error.
     ///
     /// # Errors
     ///
-    /// Those of [`Self::read`] that no single object can have.
+    /// The errors of [`Self::read`] that do not concern a single object.
     pub(crate) fn list(
         &self,
         bucket: &str,

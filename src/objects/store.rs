@@ -1,4 +1,4 @@
-//! Reads and writes objects of S3.
+//! Reads and writes S3 objects.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use super::{Listed, Location, Patience, fault, list};
 use crate::Error;
 use crate::config::AwsEnvironment;
 
-/// The storage. A client for a bucket is made when it is first needed.
+/// Access to the storage. The client of a bucket is created on first use.
 pub(super) struct Stores {
     clients: Clients,
-    /// The time in which an object must have been read or written, with all attempts.
+    /// Timeout for reading or writing an object, including all attempts.
     patience: Duration,
 }
 
@@ -26,14 +26,15 @@ impl Stores {
         Self { clients: Clients::new(aws, patience.silence), patience: patience.whole }
     }
 
-    /// Reads an object of at most so many bytes.
+    /// Reads an object of at most `max` bytes.
     pub(super) async fn read(&self, location: &Location, max: usize) -> Result<Bytes, Error> {
         let store = self.clients.bucket(&location.bucket)?;
         let path = path(location)?;
         in_time(self.patience, async {
             let options = GetOptions { version: location.version_id.clone(), ..GetOptions::default() };
             let versioned = options.version.is_some();
-            // One request brings the head and the body: what is too large is dropped before its body is taken.
+            // One request returns headers and body. If the object is too large, the response is dropped
+            // before its body is read.
             let found = store.get_opts(&path, options).await;
             let found = found.map_err(|error| fault::of_store(error, versioned))?;
             let (size, etag) = (found.meta.size, found.meta.e_tag.clone());
@@ -79,12 +80,12 @@ impl Stores {
         .await
     }
 
-    /// The origin of a bucket's addresses.
+    /// The origin of a bucket's URLs.
     pub(super) fn origin(&self, bucket: &str) -> Option<String> {
         self.clients.origin(bucket)
     }
 
-    /// The address that an object of this type and length may be put to.
+    /// Creates a presigned URL to upload an object of this type and length.
     pub(super) async fn presigned_put(
         &self,
         bucket: &str,
@@ -95,13 +96,13 @@ impl Stores {
     ) -> Result<String, Error> {
         let (bucket, credentials) = self.clients.signer(bucket).await?;
         let mut action = bucket.put_object(Some(&credentials), key);
-        // Signed headers: the storage refuses a request that has others.
+        // These headers are signed. The storage rejects requests with other values.
         action.headers_mut().insert("content-type", content_type);
         action.headers_mut().insert("content-length", length.to_string());
         Ok(action.sign(valid).into())
     }
 
-    /// The objects whose keys begin with a prefix, or why it is not allowed to ask for them.
+    /// The objects whose keys begin with a prefix, or the error in `allowed`.
     pub(super) fn list(
         &self,
         allowed: Result<(), Error>,
@@ -112,8 +113,8 @@ impl Stores {
     }
 }
 
-/// Whether another object lies there now. The crate goes on with an interrupted read where it broke off, but not with
-/// another object; what it then answers is what interrupted the read.
+/// Whether the object was replaced during the read. The crate resumes an interrupted read, but not if the
+/// object has changed. In that case it returns the error that interrupted the read.
 async fn was_replaced(store: &AmazonS3, path: &Path, location: &Location, etag: Option<&str>) -> bool {
     if location.version_id.is_some() || etag.is_none() {
         return false;
@@ -121,12 +122,12 @@ async fn was_replaced(store: &AmazonS3, path: &Path, location: &Location, etag: 
     store.head(path).await.is_ok_and(|now| now.e_tag.as_deref() != etag)
 }
 
-/// The key as the crate has it: without a change, since [`Location::check`] let it pass.
+/// Converts a key to the crate's type. [`Location::check`] guarantees that this does not change the key.
 fn path(location: &Location) -> Result<Path, Error> {
     Path::parse(&location.key).map_err(Error::internal)
 }
 
-/// Gives up where it takes too long.
+/// Runs `work` with a timeout.
 async fn in_time<T>(patience: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let done = tokio::time::timeout(patience, work).await;
     done.unwrap_or_else(|elapsed| Err(Error::StorageUnavailable(elapsed.into())))

@@ -1,4 +1,4 @@
-//! Photos that callers put into a bucket themselves, because the front door is too small for them.
+//! Uploads: photos that callers put into a bucket directly, because they are too large for the front door.
 
 use std::time::Duration;
 
@@ -9,29 +9,30 @@ use super::{Location, Objects};
 use crate::Error;
 use crate::text::shown;
 
-/// The beginning of the keys of all uploads. A lifecycle rule lets these keys expire, and an id leads to no other key.
+/// The prefix of the keys of all uploads. A lifecycle rule deletes these objects after a while. The id of an
+/// upload cannot refer to a key outside this prefix.
 const PREFIX: &str = "uploads/";
 
-/// The time in which an upload must have begun.
+/// Time within which an upload must start.
 pub(crate) const VALID: Duration = Duration::from_secs(600);
 
-/// Leave to put one object.
+/// Permission to upload one object.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    /// What the object is asked for by: 122 random bits, as 32 hexadecimal digits.
+    /// The id of the upload: 122 random bits, as 32 hexadecimal digits.
     pub id: String,
-    /// The presigned address. It is a secret until it expires.
+    /// The presigned URL. It is a secret until it expires.
     pub url: String,
 }
 
 impl Objects {
-    /// Makes the address that one object of this type and length may be put to. Both are part of the signature: the storage
-    /// refuses any other.
+    /// Creates a URL to upload one object of this type and length. Both are part of the signature: the
+    /// storage rejects other values.
     ///
     /// # Errors
     ///
-    /// [`Error::ReferenceNotAllowed`] without `UPLOAD_BUCKET`, [`Error::ObjectTooLarge`], and [`Error::StorageUnavailable`]
-    /// where there are no credentials to sign with.
+    /// [`Error::ReferenceNotAllowed`] without `UPLOAD_BUCKET`, [`Error::ObjectTooLarge`], and
+    /// [`Error::StorageUnavailable`] if there are no credentials for signing.
     pub(crate) async fn offer(&self, content_type: &str, length: u64) -> Result<Ticket, Error> {
         let bucket = self.uploads()?;
         if usize::try_from(length).map_or(true, |length| length > self.max_bytes) {
@@ -43,11 +44,12 @@ impl Objects {
         Ok(Ticket { id, url })
     }
 
-    /// Reads what was put by an id.
+    /// Reads an upload by its id.
     ///
     /// # Errors
     ///
-    /// Those of [`Objects::read`]; [`Error::InvalidParameter`] if the id is not one of [`Self::offer`].
+    /// The errors of [`Objects::read`]; [`Error::InvalidParameter`] if the id does not have the format of
+    /// [`Self::offer`].
     pub(crate) async fn read_upload(&self, id: &str) -> Result<Bytes, Error> {
         let bucket = self.uploads()?;
         if !is_id(id) {
@@ -66,7 +68,7 @@ impl Objects {
         }
     }
 
-    /// The origin of the addresses that [`Self::offer`] makes, as `scheme://host[:port]`.
+    /// The origin of the URLs that [`Self::offer`] creates, as `scheme://host[:port]`.
     pub(crate) fn upload_origin(&self) -> Option<String> {
         self.stores.origin(self.upload_bucket.as_deref()?)
     }
@@ -76,11 +78,11 @@ impl Objects {
     }
 }
 
-/// What is told where uploads are off.
+/// The error detail if uploads are disabled.
 const NO_UPLOADS: &str = "This service takes no uploads. Whoever runs it can name a bucket for them in UPLOAD_BUCKET. Send the \
      image itself instead.";
 
-/// Whether a text has the form of an id, so that no other key can be read by it.
+/// Whether a text has the format of an id. Other texts could refer to other keys.
 fn is_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -1,5 +1,5 @@
-//! In place of `store` in a program that was built without the feature `s3`. No bucket can be named there, so that nothing
-//! here is ever reached but by mistake.
+//! Replaces `store` in a build without the feature `s3`. No bucket can be configured in such a build, so this
+//! code is never reached in practice.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One connection.
+//! Serves a single connection.
 
 use std::io;
 use std::pin::Pin;
@@ -23,15 +23,15 @@ use crate::http::Refused;
 
 type Io = TokioIo<Pin<Box<TimeoutWriter<TcpStream>>>>;
 
-/// Serves a connection to its end: that of the client, of the process, or of the time in which the head of a request
-/// must arrive, a client must take its answer, and an idle connection is kept.
+/// Serves a connection until the client closes it, the process ends, or a timeout expires: for receiving the
+/// headers of a request, for sending the response, or for an idle connection.
 pub(super) async fn serve(
     stream: TcpStream,
     router: Router,
     timeout: Duration,
     mut ending: watch::Receiver<bool>,
 ) {
-    // An answer is written at once; there is nothing to wait for. Where it cannot be set, it is slower.
+    // Send responses without delay. If this cannot be set, they are only slower.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutWriter::new(stream);
     stream.set_timeout(Some(timeout));
@@ -51,16 +51,16 @@ pub(super) async fn serve(
     };
     if served.is_err_and(|error| error.is_timeout()) {
         let http1::Parts { io, read_buf, .. } = connection.into_parts();
-        // Who sent nothing, or some line breaks between requests, waits for nothing.
+        // A client that sent nothing, or only line breaks between requests, expects no response.
         if !read_buf.trim_ascii().is_empty() {
-            // The client may be gone by now.
+            // The client may have disconnected.
             let _ = answer_late(io, router, timeout).await;
         }
     }
 }
 
-/// Tells a client that has begun the head of a request, and not ended it, that it is too late. `hyper` only closes the
-/// connection.
+/// Sends a 408 to a client that started to send the headers of a request but did not finish in time. `hyper`
+/// only closes the connection.
 async fn answer_late(mut io: Io, router: Router, timeout: Duration) -> io::Result<()> {
     let mut request = Request::new(Body::empty());
     let error = Error::RequestTimeout { seconds: timeout.as_secs_f64() };
@@ -74,11 +74,11 @@ async fn answer_late(mut io: Io, router: Router, timeout: Duration) -> io::Resul
     io.inner_mut().shutdown().await
 }
 
-/// An answer as it goes over the wire.
+/// Serializes a response as HTTP/1.1.
 async fn write(response: Response) -> Vec<u8> {
     let (mut parts, body) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
-    // It is in memory already.
+    // The body is already in memory.
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     let mut bytes = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", parts.status, body.len()).into_bytes();
     for (name, value) in &parts.headers {

@@ -22,6 +22,7 @@ pub(super) fn write(record: &Record) {
         ($level:ident) => {
             tracing::$level!(
                 request_id = &*record.request_id,
+                trace_id = record.trace_id.map(|id| id.to_string()),
                 xray_trace_id = record.xray_trace_id,
                 cold_start = record.cold_start,
                 method = record.method,

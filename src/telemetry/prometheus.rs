@@ -44,7 +44,8 @@ struct PartLabels {
 }
 
 impl Prometheus {
-    pub(super) fn new() -> Self {
+    /// `lost` counts the spans that did not arrive.
+    pub(super) fn new(lost: Counter) -> Self {
         let mut all = Self {
             registry: Registry::with_prefix("image_classifier"),
             requests: Family::default(),
@@ -76,6 +77,7 @@ impl Prometheus {
         registry.register("cache_hits", "Images whose answers were remembered", all.cache_hits.clone());
         let times = "Seconds of requests that were answered with labels, by part";
         registry.register("request_seconds", times, all.times.clone());
+        registry.register("spans_lost", "Spans of traces that did not arrive", lost);
         registry.register("requests_working", "Requests that are worked on", all.working.clone());
         registry.register("requests_waiting", "Requests that wait for those", all.waiting.clone());
         all

@@ -1,12 +1,17 @@
 //! What is known about one request, gathered on its way: its log line and the metrics are made of it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
+use super::parent::{Parent, TraceId};
 use crate::Error;
-use crate::classifier::{Classification, Embedding, ImageInfo, Timing};
+use crate::classifier::{Classification, Embedding, ImageInfo, Timing, milliseconds};
 
 /// Characters of what came from outside that a line of the log may hold.
 const SHOWN: usize = 200;
+
+/// Stages that are noted one by one: a request that names many objects waits for each.
+const MAX_STAGES: usize = 64;
 
 /// One request.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +20,10 @@ pub(crate) struct Record {
     pub(crate) request_id: Arc<str>,
     /// The trace that X-Ray has the request in.
     pub(crate) xray_trace_id: Option<String>,
+    /// The span of the caller in which it was made.
+    pub(crate) parent: Option<Parent>,
+    /// The trace that its spans are in, or its caller's.
+    pub(crate) trace_id: Option<TraceId>,
     /// It is the first one that this process answers.
     pub(crate) cold_start: bool,
     /// The method of HTTP; none if it was no request.
@@ -33,6 +42,10 @@ pub(crate) struct Record {
     pub(crate) bytes: Option<usize>,
     /// Its images, in their order.
     pub(crate) images: Vec<Image>,
+    /// When its head was there.
+    pub(crate) start: Option<Instant>,
+    /// What it waited for, when, and for how many milliseconds: the first of them.
+    pub(crate) stages: Vec<(Stage, Instant, f64)>,
     /// Milliseconds that the body took to arrive.
     pub(crate) body_ms: Option<f64>,
     /// Milliseconds that it waited while others were worked on.
@@ -46,6 +59,28 @@ pub(crate) struct Record {
 /// The status of a request whose client went away before the answer. It is nginx's; HTTP has none.
 pub(crate) const GONE: u16 = 499;
 
+/// What a request waits for, besides the work on its images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Its body arrives.
+    Body,
+    /// Others are worked on.
+    Queue,
+    /// One of its images comes from the storage.
+    Storage,
+}
+
+impl Stage {
+    /// As it is called in a trace.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Queue => "queue",
+            Self::Storage => "storage",
+        }
+    }
+}
+
 /// One image of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
@@ -53,6 +88,10 @@ pub(crate) struct Image {
     pub(crate) file_name: Option<String>,
     /// What it came to.
     pub(crate) outcome: Result<Found, Refusal>,
+    /// When the work on it began.
+    pub(crate) start: Instant,
+    /// Milliseconds that it was worked on.
+    pub(crate) ms: f64,
 }
 
 /// What an image was found to be.
@@ -108,16 +147,31 @@ impl Refusal {
 }
 
 impl Image {
-    pub(crate) fn new<T>(file_name: Option<&str>, outcome: &Result<T, Error>) -> Self
+    /// An image that was worked on from `start` until now.
+    pub(crate) fn new<T>(file_name: Option<&str>, outcome: &Result<T, Error>, start: Instant) -> Self
     where
         for<'a> Found: From<&'a T>,
     {
         let outcome = outcome.as_ref().map(Found::from).map_err(Refusal::new);
-        Self { file_name: file_name.map(clean), outcome }
+        Self { file_name: file_name.map(clean), outcome, start, ms: milliseconds(start.elapsed()) }
     }
 }
 
 impl Record {
+    /// Notes that the request was in a stage from `start` until now.
+    pub(crate) fn spent(&mut self, stage: Stage, start: Instant) {
+        let ms = milliseconds(start.elapsed());
+        let sum = match stage {
+            Stage::Body => &mut self.body_ms,
+            Stage::Queue => &mut self.queue_ms,
+            Stage::Storage => &mut self.storage_ms,
+        };
+        *sum = Some(sum.unwrap_or_default() + ms);
+        if self.stages.len() < MAX_STAGES {
+            self.stages.push((stage, start, ms));
+        }
+    }
+
     /// Notes what the request is refused for.
     pub(crate) fn refuse(&mut self, error: &Error) {
         self.code = Some(error.code());
@@ -138,7 +192,7 @@ impl Record {
             decode: sum.decode + timing.decode,
             preprocess: sum.preprocess + timing.preprocess,
             inference: sum.inference + timing.inference,
-            total: 0.0,
+            ..Timing::default()
         });
         // Sums of decimal fractions have more digits than their parts.
         let round = |ms: f64| (ms * 1e3).round() / 1e3;
@@ -146,7 +200,7 @@ impl Record {
             decode: round(sum.decode),
             preprocess: round(sum.preprocess),
             inference: round(sum.inference),
-            total: 0.0,
+            ..Timing::default()
         })
     }
 

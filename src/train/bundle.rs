@@ -1,4 +1,5 @@
-//! Writes a trained bundle: a copy of the model, the head, the labels, and the card. All of it or nothing.
+//! Writes a trained bundle: a copy of the model, the head, the labels, and the card. Writes all of it or
+//! nothing.
 
 use std::fs;
 use std::io;
@@ -12,7 +13,7 @@ use super::trained::Trained;
 use crate::StartError;
 use crate::model::{Bundle, Card, HEAD_FILE, LinearHead, digest};
 
-/// Keys of `config.json` that tell of the classes of the model's own classifier.
+/// Keys of `config.json` that describe the classes of the model's own classifier.
 const REPLACED: [&str; 12] = [
     "_name_or_path",
     "graph_output",
@@ -28,11 +29,12 @@ const REPLACED: [&str; 12] = [
     "architectures",
 ];
 
-/// The folder `out`, absolute, where a bundle may be written.
+/// Returns the absolute path of the folder `out`, if a bundle may be written there.
 ///
 /// # Errors
 ///
-/// [`StartError::Command`] if something is there that is not a trained bundle, or if `out` lies among the photos.
+/// [`StartError::Command`] if `out` exists and is neither empty nor a trained bundle, or if it is among the
+/// photos.
 pub(crate) fn target(out: &Path, photos: &Path) -> Result<PathBuf, StartError> {
     let fault = |what: &str| StartError::Command(format!("{}: {what}", out.display()));
     let absolute = |path| std::path::absolute(path).map_err(|error| fault(&error.to_string()));
@@ -54,7 +56,7 @@ pub(crate) fn target(out: &Path, photos: &Path) -> Result<PathBuf, StartError> {
     Ok(target)
 }
 
-/// What goes into a bundle.
+/// The contents of a bundle.
 pub(crate) struct Contents<'a> {
     /// The bundle whose embeddings were used, in the folder `dir`.
     pub(crate) bundle: &'a Bundle,
@@ -66,11 +68,12 @@ pub(crate) struct Contents<'a> {
 }
 
 impl Contents<'_> {
-    /// Writes the bundle in place of the one that is there, once it is complete.
+    /// Writes the complete bundle to a temporary folder, which then replaces an existing bundle.
     ///
     /// # Errors
     ///
-    /// [`StartError::Command`] names what cannot be written, or of the model cannot be read.
+    /// [`StartError::Command`] names the folder that cannot be written, or the file of the model that cannot
+    /// be read.
     pub(crate) fn write(&self, out: &Path) -> Result<(), StartError> {
         let fault = |error: io::Error| StartError::Command(format!("{}: {error}", out.display()));
         let files = self.bundle.backbone_files()?;
@@ -82,7 +85,7 @@ impl Contents<'_> {
         })
     }
 
-    /// The files that are not copied.
+    /// The files that are generated instead of copied.
     fn texts(&self, out: &Path, files: &[PathBuf]) -> io::Result<[(&'static str, Vec<u8>); 3]> {
         let name = out.file_name().map_or("trained".into(), |name| name.to_string_lossy());
         // The first file is the model.
@@ -109,7 +112,7 @@ impl Contents<'_> {
     }
 }
 
-/// `config.json` of the model, with other labels.
+/// The `config.json` of the model, with its labels replaced.
 fn config(of_model: &Path, labels: &[String]) -> io::Result<Vec<u8>> {
     let mut config: Map<String, Value> = match fs::read(of_model) {
         Ok(text) => serde_json::from_slice(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text))?,
@@ -128,7 +131,7 @@ fn config(of_model: &Path, labels: &[String]) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Makes the folder with all files.
+/// Creates the folder with all files.
 fn fill(part: &Path, dir: &Path, files: &[PathBuf], texts: &[(&str, Vec<u8>)]) -> io::Result<()> {
     fs::create_dir_all(part)?;
     for file in files {
@@ -139,10 +142,10 @@ fn fill(part: &Path, dir: &Path, files: &[PathBuf], texts: &[(&str, Vec<u8>)]) -
     texts.iter().try_for_each(|(name, text)| fs::write(part.join(name), text))
 }
 
-/// Puts the folder `part` in the place of `out`.
+/// Replaces the folder `out` with the folder `part`.
 fn replace(out: &Path, part: &Path) -> io::Result<()> {
     if !out.join(HEAD_FILE).exists() {
-        // An empty folder, too, gives way.
+        // `rename` replaces an empty folder as well.
         return fs::rename(part, out);
     }
     let old = beside(out, "old");
@@ -154,7 +157,7 @@ fn replace(out: &Path, part: &Path) -> io::Result<()> {
     fs::remove_dir_all(old)
 }
 
-/// A name beside `out` that no other run uses.
+/// A path next to `out` that no other run uses.
 fn beside(out: &Path, what: &str) -> PathBuf {
     out.with_added_extension(format!("{what}-{}", std::process::id()))
 }

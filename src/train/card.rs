@@ -5,15 +5,16 @@ use std::fmt::Write as _;
 use super::trained::Trained;
 use crate::model::Card;
 
-/// More classes than these make a table that nobody reads: then the most frequent confusions are listed.
+/// Maximum number of classes in the table of confusions. A larger table is hard to read, so the most frequent
+/// confusions are listed instead.
 const MAX_TABLE: usize = 12;
 
-/// Confusions that are listed.
+/// Maximum number of confusions in the list.
 const MAX_LISTED: usize = 20;
 
-/// What the card tells.
+/// The data for the card.
 pub(super) struct Facts<'a> {
-    /// What the bundle is called.
+    /// The name of the bundle.
     pub(super) name: &'a str,
     /// The model whose embeddings were used.
     pub(super) backbone: &'a Card,
@@ -28,7 +29,7 @@ pub(super) struct Facts<'a> {
 /// `README.md`, with the front matter that the program reads.
 pub(super) fn text(facts: &Facts<'_>) -> String {
     let mut card = String::new();
-    // Writing to a text cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = write(&mut card, facts);
     card
 }
@@ -86,7 +87,7 @@ fn write(card: &mut String, facts: &Facts<'_>) -> std::fmt::Result {
     if labels.len() <= MAX_TABLE { table(card, facts) } else { list(card, facts) }
 }
 
-/// The row is the right class, the column what it was taken for.
+/// Rows are the actual classes, columns the predicted ones.
 fn table(card: &mut String, facts: &Facts<'_>) -> std::fmt::Result {
     let names: Vec<String> = facts.labels.iter().map(|label| cell(label)).collect();
     writeln!(card, "| is ↓, taken for → | {} |", names.join(" | "))?;
@@ -116,7 +117,7 @@ fn percent(part: usize, whole: usize) -> String {
     format!("{:.1} %", 100.0 * part as f64 / whole.max(1) as f64)
 }
 
-/// A text that does not end the cell of a table.
+/// Escapes a text for a cell of a table.
 fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }

@@ -1,30 +1,30 @@
-//! Chooses the strength of the penalty by cross-validation, and measures what it gives.
+//! Chooses the strength of the penalty by cross-validation, and measures the result.
 
 use std::thread;
 
 use super::folds::FOLDS;
 use super::logistic::{Table, Weights};
 
-/// The strengths that are tried, as scikit-learn's `C` for embeddings whose mean square length is 1: from strong to
-/// weak. Outside of them photos were classified worse, whatever their number.
+/// The strengths that are tried, from strong to weak: scikit-learn's `C`, for embeddings with a mean square
+/// length of 1. Values outside this range classified photos worse, whatever the number of photos.
 const GRID: [f64; 7] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0];
 
-/// What the held-out examples were taken for, with the strength that was chosen.
+/// The result for the held-out examples, with the chosen strength.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Validation {
     /// The strength with the lowest mean log loss of the held-out examples.
     pub(crate) c: f64,
-    /// The class that each example got while it was held out.
+    /// The class that was predicted for each example while it was held out.
     pub(crate) answered: Vec<usize>,
-    /// The mean log loss.
+    /// The mean log loss of the held-out examples.
     pub(crate) log_loss: f64,
 }
 
-/// The sum of the log losses, and for each held-out example its index and the class that it got.
+/// The sum of the log losses, and the index and the predicted class of each held-out example.
 type Held = (f64, Vec<(usize, usize)>);
 
-/// Fits the rows of all folds but one for each strength, and classifies the rows of that one. `folds` holds the fold of
-/// each row. All folds are worked on at the same time; they share the table.
+/// For each fold and each strength, fits the rows of the other folds and classifies the rows of this fold.
+/// `folds` holds the fold of each row. All folds run at the same time and share the table.
 pub(crate) fn cross_validate(table: &Table, folds: &[usize]) -> Validation {
     let mut of_strengths: Vec<Held> = vec![Held::default(); GRID.len()];
     thread::scope(|scope| {
@@ -46,12 +46,12 @@ pub(crate) fn cross_validate(table: &Table, folds: &[usize]) -> Validation {
     Validation { c: GRID[best], answered, log_loss: loss / table.len() as f64 }
 }
 
-/// What the rows of a fold are taken for with each strength.
+/// Classifies the rows of a fold with each strength.
 fn hold_out(table: &Table, folds: &[usize], fold: usize) -> Vec<Held> {
     let mut weights = table.zero();
     GRID.iter()
         .map(|&c| {
-            // The weights of the strength before are near.
+            // Start from the weights of the previous strength, which are near.
             weights = table.fit(c, |row| folds[row] != fold, weights.clone());
             held(table, &weights, |row| folds[row] == fold)
         })
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn an_example_is_never_classified_by_a_layer_that_knows_it() {
-        // Each row has a column of its own, which tells its class to whoever has learnt from it.
+        // Each row has its own column, which reveals its class to a layer that was trained on this row.
         let classes: Vec<usize> = (0..20).map(|row| row % 2).collect();
         let values = (0..400).map(|cell| f64::from(u8::from(cell / 20 == cell % 20)));
         let table = Table::new(values, classes.clone(), 2);

@@ -1,4 +1,4 @@
-//! Which photos there are to learn from, and what is on them: a folder for each class, or a table.
+//! Lists the photos to train on and their labels, from a folder for each class or from a table.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 /// Files with their labels.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dataset {
-    /// What the classes are called, in the order of their names.
+    /// The names of the classes, sorted.
     pub(crate) labels: Vec<String>,
-    /// Each file with the index of its label, in the order of the labels and paths.
+    /// Each file with the index of its label, sorted by label and path.
     pub(crate) files: Vec<(PathBuf, usize)>,
 }
 
 impl Dataset {
-    /// Reads `source`: a folder with a folder for each class, or a CSV file with the columns `file` and `label`, whose
-    /// paths are relative to it.
+    /// Reads `source`: a folder with one folder for each class, or a CSV file with the columns `file` and
+    /// `label`. Paths in a CSV file are relative to its folder.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, for the person who gave it.
+    /// What is wrong with it, as a message for the user.
     pub(crate) fn read(source: &Path) -> Result<Self, String> {
         let files = if source.is_dir() { in_folders(source)? } else { in_table(source)? };
         let mut classes: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
@@ -54,20 +54,20 @@ fn in_folders(dir: &Path) -> Result<Vec<(PathBuf, String)>, String> {
     Ok(files)
 }
 
-/// Adds the files of a folder, and those of the folders in it.
+/// Adds the files of a folder and of its subfolders.
 fn collect(dir: &Path, label: &str, files: &mut Vec<(PathBuf, String)>) -> Result<(), String> {
     for path in visible(dir)? {
         if path.is_file() {
             files.push((path, label.to_owned()));
         } else if path.is_dir() && !path.is_symlink() {
-            // A link could lead back to where it lies.
+            // Links are not followed, because they could lead back to a parent folder.
             collect(&path, label, files)?;
         }
     }
     Ok(())
 }
 
-/// What is in a folder, without what is hidden (`.DS_Store`).
+/// The entries of a folder, except hidden ones (`.DS_Store`).
 fn visible(dir: &Path) -> Result<Vec<PathBuf>, String> {
     let fault = |error: std::io::Error| format!("{}: {error}", dir.display());
     let mut paths = Vec::new();
@@ -80,7 +80,8 @@ fn visible(dir: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-/// The rows of a CSV file. Its first line tells what separates the columns: a comma, a semicolon or a tab.
+/// Reads the rows of a CSV file. Its first line shows the separator of the columns: a comma, a semicolon or a
+/// tab.
 fn in_table(table: &Path) -> Result<Vec<(PathBuf, String)>, String> {
     let fault = |what: String| format!("{}: {what}", table.display());
     let text = fs::read_to_string(table).map_err(|error| fault(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Files → examples: an embedding of each picture, on all processors.
+//! Computes an embedding of each picture, on all processors.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,20 @@ use crate::model::digest;
 use crate::parallel::{self, Threads};
 use crate::{Classifier, Error, StartError};
 
-/// Examples, and what did not become one.
+/// The examples, and the files that were left out.
 #[derive(Debug, Default)]
 pub(crate) struct Embedded {
     /// In the order of the dataset.
     pub(crate) examples: Vec<Example>,
     /// Each file that cannot be read, with the reason.
     pub(crate) left_out: Vec<String>,
-    /// Examples whose embedding was remembered.
+    /// Number of examples whose embedding came from the cache file.
     pub(crate) remembered: usize,
 }
 
-/// Has the model make an embedding of each picture, `threads` at the same time, unless it stands in the file `memory`;
-/// then writes all of them there. `read` gives the bytes of a file. `done` is called after each file.
+/// Computes the embedding of each picture on `threads` threads. Embeddings in the cache file `memory` are
+/// reused; afterwards all embeddings are written to this file. `read` returns the bytes of a file. `done` is
+/// called after each file.
 ///
 /// # Errors
 ///
@@ -75,7 +76,8 @@ pub(crate) fn embed(
     Ok(embedded)
 }
 
-/// What an embedding depends on beside the picture: the model, what makes its input, and the programs that compute.
+/// A hash of everything that an embedding depends on besides the picture: the model, its preprocessing, and
+/// the versions of this program and of ONNX Runtime.
 fn depends_on(classifier: &Classifier) -> String {
     let model = classifier.model();
     let backbone = model.card().backbone_sha256.as_ref().unwrap_or(&model.card().sha256);
@@ -91,7 +93,7 @@ fn depends_on(classifier: &Classifier) -> String {
 fn embedding(classifier: &Classifier, bytes: &[u8]) -> Result<Vec<f32>, String> {
     let embedding = classifier.embed(bytes, false, &mut classifier.budget());
     embedding.map(|embedding| embedding.values).map_err(|error| match error {
-        // Here the caller and the operator are the same person.
+        // The user is also the operator here, so internal causes may be shown.
         Error::Internal(cause) => cause.to_string(),
         error => error.to_string(),
     })

@@ -1,11 +1,11 @@
-//! Which pictures count as examples: each once, with one label, and enough of each class.
+//! Selects the pictures that count as examples: each once, with one label, and enough for each class.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::PictureHash;
 
-/// Fewer pictures of a class cannot be spread over the folds of the cross-validation.
+/// Minimum number of pictures of a class: with fewer, a fold of the cross-validation would have none.
 pub(crate) const MIN_PICTURES: usize = 5;
 
 /// A picture that was read.
@@ -19,8 +19,8 @@ pub(crate) struct Example {
     pub(crate) embedding: Vec<f32>,
 }
 
-/// Keeps one example of each picture, in the order of the classes and hashes. Adds to `left_out` the pictures that have
-/// several labels: which one is right is not known.
+/// Keeps one example of each picture, ordered by class and hash. Pictures with several labels are added to
+/// `left_out`, because it is not known which label is right.
 pub(crate) fn distinct(
     examples: Vec<Example>,
     labels: &[String],
@@ -44,13 +44,13 @@ pub(crate) fn distinct(
             None => kept.push(first),
         }
     }
-    // A stable sort: within a class the order stays that of the hashes.
+    // The sort is stable, so the examples of a class stay in the order of their hashes.
     kept.sort_by_key(|example| example.class);
     kept
 }
 
-/// Checks that there are two classes or more, each with enough different pictures. `classes` holds the class of each
-/// picture.
+/// Checks that there are at least two classes, each with enough different pictures. `classes` holds the class
+/// of each picture.
 ///
 /// # Errors
 ///

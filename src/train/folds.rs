@@ -9,9 +9,9 @@ pub(crate) const FOLDS: usize = 5;
 
 /// The fold of each picture, from 0 to [`FOLDS`] - 1, given its class and hash.
 ///
-/// The folds are stratified: of each class, each has as many pictures as every other one, but for one. The division
-/// depends on the seed and on what the pictures are, not on their order or names. The same picture given twice could lie
-/// on both sides: [`super::examples::distinct`] leaves one of each.
+/// The folds are stratified: for each class, the numbers of pictures in the folds differ by at most one. The
+/// division depends on the seed and on the content of the pictures, not on their order or names. Duplicates
+/// could be in different folds; [`super::examples::distinct`] removes them.
 pub(crate) fn folds(pictures: &[(usize, PictureHash)], seed: u64) -> Vec<usize> {
     let shuffled = |&(class, hash): &(usize, PictureHash)| {
         let key: PictureHash =

@@ -4,22 +4,22 @@ use std::collections::VecDeque;
 
 use ndarray::Array2;
 
-/// A function that is minimised: the value and the gradient at a point.
+/// A function to minimise.
 pub(super) trait Objective {
-    /// The value, and its derivative by each parameter.
+    /// The value and the gradient at a point.
     fn at(&self, point: &Array2<f64>) -> (f64, Array2<f64>);
 }
 
-/// Steps that are remembered to approximate the curvature.
+/// Number of past steps that are kept to approximate the curvature.
 const MEMORY: usize = 10;
 
-/// A safeguard: what converges does so within some hundred steps.
+/// A safeguard: a search that converges does so within a few hundred steps.
 const MAX_STEPS: usize = 1000;
 
-/// A step must reach this part of the decrease that the slope promises (Armijo's condition).
+/// A step must reach this part of the decrease that the slope predicts (Armijo's condition).
 const SUFFICIENT: f64 = 1e-4;
 
-/// A step that was taken, and how the gradient changed over it.
+/// A past step, and the change of the gradient over it.
 struct Step {
     moved: Array2<f64>,
     turned: Array2<f64>,
@@ -27,7 +27,8 @@ struct Step {
     curvature: f64,
 }
 
-/// The point where no part of the gradient is larger than `tolerance`, or where no step makes the value smaller.
+/// Returns the point where no component of the gradient is larger than `tolerance`, or where no step
+/// decreases the value.
 pub(super) fn minimise(objective: &impl Objective, start: Array2<f64>, tolerance: f64) -> Array2<f64> {
     let mut point = start;
     let (mut value, mut gradient) = objective.at(&point);
@@ -38,7 +39,7 @@ pub(super) fn minimise(objective: &impl Objective, start: Array2<f64>, tolerance
         }
         let direction = direction(&gradient, &memory);
         let slope = dot(&gradient, &direction);
-        // Without a memory the length of the gradient says nothing about the distance.
+        // Without past steps, the length of the gradient says nothing about the distance, so step at most 1.
         let mut length =
             if memory.is_empty() { 1.0 / dot(&gradient, &gradient).sqrt().max(1.0) } else { 1.0 };
         let next = loop {
@@ -66,7 +67,7 @@ pub(super) fn minimise(objective: &impl Objective, start: Array2<f64>, tolerance
     point
 }
 
-/// The gradient, turned against itself and multiplied by the approximate inverse of the curvature.
+/// The negative gradient, multiplied by the approximate inverse of the curvature.
 fn direction(gradient: &Array2<f64>, memory: &VecDeque<Step>) -> Array2<f64> {
     let mut direction = -gradient;
     let mut weights = Vec::with_capacity(memory.len());
@@ -95,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// `Σ wᵢ (xᵢ - i)²`, whose curvatures differ a thousandfold.
+    /// `Σ wᵢ (xᵢ - i)²`, with curvatures that differ by a factor of a thousand.
     struct Valley(Array2<f64>);
 
     impl Objective for Valley {

@@ -1,19 +1,20 @@
 //! Multinomial logistic regression with an L2 penalty.
 //!
-//! The objective is that of scikit-learn's `LogisticRegression`: the sum of the log losses times `C`, and half the sum
-//! of the squared weights; the intercepts are not penalised. (With two classes scikit-learn has one vector of weights
-//! where there are two here, which is the same with half its `C`.)
+//! The objective is that of scikit-learn's `LogisticRegression`: `C` times the sum of the log losses, plus
+//! half the sum of the squared weights. The intercepts are not penalised. (With two classes, scikit-learn has
+//! one vector of weights where there are two here. This is equivalent to half its `C`.)
 
 use ndarray::{Array2, ArrayViewMut1, Axis, Slice};
 
 use super::lbfgs::{Objective, minimise};
 
-/// No part of the gradient of the mean loss is larger at the end. scikit-learn's default is 1e-4.
+/// At the end, no component of the gradient of the mean loss is larger than this. scikit-learn's default is
+/// 1e-4.
 const TOLERANCE: f64 = 1e-5;
 
 /// Rows of numbers with their classes.
 pub(crate) struct Table {
-    /// `[rows, columns + 1]`; the last column is 1 and makes the intercept.
+    /// `[rows, columns + 1]`; the last column is 1, for the intercept.
     rows: Array2<f64>,
     /// A class for each row.
     classes: Vec<usize>,
@@ -41,13 +42,13 @@ impl Table {
         self.classes.len()
     }
 
-    /// Weights of zero: each class is as likely as the others.
+    /// Weights of zero: all classes are equally likely.
     pub(crate) fn zero(&self) -> Weights {
         Weights(Array2::zeros((self.rows.ncols(), self.count)))
     }
 
-    /// Fits the rows for which `included` holds. `start` is where the search begins; the result depends on it only
-    /// within the tolerance.
+    /// Fits the rows for which `included` returns true. The search begins at `start`; within the tolerance,
+    /// the result does not depend on it.
     pub(crate) fn fit(&self, c: f64, included: impl Fn(usize) -> bool, start: Weights) -> Weights {
         let included: Vec<bool> = (0..self.len()).map(included).collect();
         let rows = included.iter().filter(|&&is_included| is_included).count() as f64;
@@ -74,7 +75,8 @@ impl Table {
     }
 }
 
-/// What is minimised: the mean loss of the included rows, plus the penalty, which `C` times the number of rows divides.
+/// The objective: the mean loss of the included rows, plus the penalty divided by `C` times the number of
+/// rows.
 struct Fit<'a> {
     table: &'a Table,
     included: Vec<bool>,
@@ -98,7 +100,7 @@ impl Objective for Fit<'_> {
         }
         let mut gradient = self.table.rows.t().dot(&residuals) / self.rows;
         let penalty = 1.0 / (self.c * self.rows);
-        // All rows but that of the intercepts.
+        // All rows except that of the intercepts.
         let penalised = Slice::from(..-1);
         let weights = weights.slice_axis(Axis(0), penalised);
         gradient.slice_axis_mut(Axis(0), penalised).scaled_add(penalty, &weights);
@@ -137,7 +139,7 @@ mod tests {
         cases: Vec<Case>,
     }
 
-    /// `tools/make_logistic_golden.py` wrote it.
+    /// Written by `tools/make_logistic_golden.py`.
     fn cases() -> Vec<Case> {
         let text = include_str!("../../tests/fixtures/logistic/expected.json");
         serde_json::from_str::<Expected>(text).unwrap().cases

@@ -1,8 +1,9 @@
-//! Photos with labels → a bundle with classes of their own.
+//! Trains a bundle with custom classes from labelled photos.
 //!
-//! The data's way: [`dataset`] lists the photos, [`embeddings`] has the model make an embedding of each and remembers
-//! them, [`examples`] leaves out copies, [`cross_validation`] chooses the strength of the penalty on [`folds`] of the
-//! photos, [`logistic`] fits the layer with [`lbfgs`], and [`bundle`] writes it beside a copy of the model.
+//! Data flow: [`dataset`] lists the photos, [`embeddings`] computes an embedding of each with the model and
+//! caches it, [`examples`] leaves out duplicates, [`cross_validation`] chooses the strength of the penalty on
+//! [`folds`] of the photos, [`logistic`] fits the layer with [`lbfgs`], and [`bundle`] writes it next to a
+//! copy of the model.
 
 pub(crate) mod bundle;
 mod card;
@@ -16,5 +17,5 @@ mod logistic;
 mod remembered;
 pub(crate) mod trained;
 
-/// SHA-256 of the file of a picture.
+/// SHA-256 of an image file.
 pub(crate) type PictureHash = [u8; 32];

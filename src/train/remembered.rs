@@ -1,7 +1,7 @@
-//! Embeddings that were made before, in a file.
+//! A file with cached embeddings.
 //!
-//! The file is in the safetensors format: `hash`, u8 `[pictures, 32]`, and `embedding`, f32 `[pictures, channels]`. Its
-//! metadata tells what the embeddings depend on beside the picture.
+//! The file is in the safetensors format: `hash`, u8 `[pictures, 32]`, and `embedding`, f32
+//! `[pictures, channels]`. Its metadata says what the embeddings depend on besides the picture.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,11 +14,11 @@ use safetensors::{Dtype, SafeTensors};
 use super::PictureHash;
 use crate::model::{bytes, numbers};
 
-/// The name of the metadata.
+/// The metadata key.
 const DEPENDS_ON: &str = "depends_on";
 
-/// The embeddings in a file, by the hash of their picture. None where the file is missing, damaged, or depends on
-/// something else: then they are made anew.
+/// Reads the embeddings in a file, by the hash of their picture. Returns none if the file is missing or
+/// damaged, or if its embeddings depend on something else; they are then computed again.
 pub(crate) fn read(path: &Path, depends_on: &str) -> HashMap<PictureHash, Vec<f32>> {
     fs::read(path).ok().and_then(|file| parse(&file, depends_on)).unwrap_or_default()
 }
@@ -36,11 +36,11 @@ fn parse(file: &[u8], depends_on: &str) -> Option<HashMap<PictureHash, Vec<f32>>
     Some(hashes.zip(embeddings.chunks_exact(channels).map(<[f32]>::to_vec)).collect())
 }
 
-/// Writes embeddings of the same length, in place of the file that is there.
+/// Writes embeddings of the same length, and replaces an existing file.
 ///
 /// # Errors
 ///
-/// What the operating system says.
+/// The error of the operating system.
 pub(crate) fn write<'a>(
     path: &Path,
     depends_on: &str,
@@ -60,7 +60,7 @@ pub(crate) fn write<'a>(
     ];
     let metadata = [(DEPENDS_ON.to_owned(), depends_on.to_owned())].into_iter().collect();
     let file = safetensors::serialize(tensors, Some(metadata)).map_err(io::Error::other)?;
-    // Another run may read it meanwhile.
+    // Another run may be reading the file, so replace it in one step.
     let part = path.with_added_extension(format!("part-{}", std::process::id()));
     fs::write(&part, file).and_then(|()| fs::rename(&part, path)).inspect_err(|_| {
         let _ = fs::remove_file(&part);

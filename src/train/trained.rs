@@ -1,4 +1,4 @@
-//! Examples → the layer, and how good it is.
+//! Trains the layer on examples, and measures how good it is.
 
 use super::PictureHash;
 use super::cross_validation::{Validation, cross_validate};
@@ -6,7 +6,7 @@ use super::examples::Example;
 use super::folds::folds;
 use super::logistic::Table;
 
-/// A layer that was fitted to all examples, with what the cross-validation found.
+/// A layer that was fitted to all examples, and the results of the cross-validation.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Trained {
     /// `[classes, channels]`, for embeddings as the model gives them.
@@ -15,9 +15,10 @@ pub(crate) struct Trained {
     pub(crate) bias: Vec<f32>,
     /// The strength of the penalty as scikit-learn's `C`, for embeddings as the model gives them.
     pub(crate) c: f64,
-    /// The mean log loss of the examples, each while it was held out.
+    /// The mean log loss of the examples, each measured while it was held out.
     pub(crate) log_loss: f64,
-    /// How often the examples of a class (the row) were taken for each class (the column), each while it was held out.
+    /// The confusion matrix of the examples, each classified while it was held out. Rows are the actual
+    /// classes, columns the predicted ones.
     pub(crate) confusion: Vec<Vec<usize>>,
 }
 
@@ -38,7 +39,7 @@ impl Trained {
         let channels = weights.nrows() - 1;
         let (mut weight, mut bias) = (Vec::with_capacity(classes * channels), Vec::with_capacity(classes));
         for column in weights.columns() {
-            // The weight of a scaled value and the intercept, for the value itself.
+            // Convert the weight of a scaled value and the intercept to those of the unscaled value.
             let of_channels = || column.iter().take(channels).map(|weight| weight / scale.length);
             let shift: f64 = of_channels().zip(&scale.mean).map(|(weight, mean)| weight * mean).sum();
             weight.extend(of_channels().map(|weight| weight as f32));
@@ -47,17 +48,18 @@ impl Trained {
         Self { weight, bias, c: c / (scale.length * scale.length), log_loss, confusion }
     }
 
-    /// Examples that got their own class while they were held out.
+    /// Number of examples that were classified correctly while they were held out.
     pub(crate) fn right(&self) -> usize {
         (0..self.confusion.len()).map(|class| self.confusion[class][class]).sum()
     }
 }
 
-/// Makes embeddings of all models alike: their mean is 0, and their mean square length 1.
+/// Scales the embeddings of all models to the same range: their mean is 0, and their mean square length 1.
 ///
-/// The intercept takes up the mean, and the strength of the penalty the length: neither changes which layers can be
-/// found, only which strengths are tried. So the layer applies to the embedding as it is. Channels that are standardised
-/// one by one, and embeddings of length 1, were not better: docs/train.md has the figures.
+/// The intercept absorbs the mean, and the strength of the penalty absorbs the length. So scaling does not
+/// change which layers can be found, only which strengths are tried, and the layer applies to the unscaled
+/// embedding. Standardising each channel, or scaling each embedding to length 1, was not better:
+/// docs/train.md has the figures.
 struct Scale {
     mean: Vec<f64>,
     length: f64,
@@ -79,7 +81,7 @@ impl Scale {
             .map(|value| value * value)
             .sum();
         let length = (squares / count).sqrt();
-        // Without any difference between the embeddings there is nothing to scale.
+        // If all embeddings are equal, there is nothing to scale.
         Self { length: if length > 0.0 { length } else { 1.0 }, ..scale }
     }
 
@@ -92,8 +94,8 @@ impl Scale {
 mod tests {
     use super::*;
 
-    /// Two classes of `count` examples each, whose embeddings differ in the first value; the second is the same, far
-    /// from 0, and the third is noise.
+    /// Two classes of `count` examples each. Their embeddings differ in the first value. The second value is
+    /// constant and far from 0, and the third is noise.
     fn examples(count: u8) -> Vec<Example> {
         let of_class = |class: usize| {
             (0..count).map(move |index| {

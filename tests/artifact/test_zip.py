@@ -29,7 +29,7 @@ def test_the_members_are_those_that_lambda_needs(archive):
     model = {path.relative_to(ROOT).as_posix() for path in (ROOT / "model").rglob("*") if path.is_file()}
     with zipfile.ZipFile(archive) as package:
         names = package.namelist()
-    expected = {"bootstrap", "lib/libonnxruntime.so", "LICENSE", "THIRD-PARTY-NOTICES"} | model
+    expected = {"bootstrap", "lib/libonnxruntime.so", "COMMIT", "LICENSE", "THIRD-PARTY-NOTICES"} | model
     assert set(names) == expected
     assert names == sorted(names), "the order depends on nothing"
 
@@ -63,6 +63,14 @@ def test_the_program_tells_nothing_of_the_machine_that_built_it(package):
     program = (package / "bootstrap").read_bytes()
     for place in {str(ROOT), str(pathlib.Path.home()), os.environ.get("CARGO_HOME", "")} - {"", "/"}:
         assert place.encode() + b"/" not in program, place
+
+
+def test_the_program_tells_the_commit_that_was_built(package):
+    recorded = (package / "COMMIT").read_text().strip()
+    assert recorded == "unknown" or len(recorded.removesuffix(", with changes")) == 40
+    command = [package / "bootstrap", "--version"]
+    version = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert f"\ncommit {recorded}\nmodel efficientnet-lite0 sha256 " in version
 
 
 def test_packing_again_later_with_other_modes_gives_the_same_bytes(package, archive, tmp_path):

@@ -1,6 +1,7 @@
 // What goes wrong, and what the page says then.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 
 import { best, bytes, card, file, finished, fixture, hold, stage, startProxy, startServer, visit as visitAt } from "./harness.mjs";
@@ -226,3 +227,23 @@ test("pictures that are removed while they are worked on come to nothing, and ma
       assert.match(await page.locator("#status").textContent(), /^china\.jpg: palace [\d.]+.%\. $/);
     },
   }));
+
+test("each picture is sent with the hash of its bytes, which CloudFront needs to sign the request", async () => {
+  const seen = [];
+  const answer = (request) => {
+    if (request.method !== "POST") return;
+    const hash = createHash("sha256");
+    request.on("data", (chunk) => hash.update(chunk));
+    request.on("end", () => seen.push([request.headers["x-amz-content-sha256"], hash.digest("hex")]));
+  };
+  const proxy = await startProxy(server.url, { answer });
+  await visitAt(browser, {
+    url: proxy.url,
+    work: async (page) => {
+      await page.locator("#file").setInputFiles([fixture("coffee.png"), fixture("flower.jpg")]);
+      await finished(page, 2);
+    },
+  }).finally(proxy.stop);
+  assert.equal(seen.length, 2);
+  for (const [header, hash] of seen) assert.equal(header, hash);
+});

@@ -17,6 +17,34 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[test]
+fn the_version_names_commit_and_model() {
+    let card = fs::read_to_string(repository("model/README.md")).unwrap();
+    let sha256 = card.lines().find_map(|line| line.strip_prefix("model_sha256: ")).unwrap();
+    for flag in ["--version", "-V"] {
+        let output = run(&[flag]);
+        assert!(output.status.success());
+        let version = env!("CARGO_PKG_VERSION");
+        let expected = format!(
+            "image-classifier {version}\ncommit not recorded\nmodel efficientnet-lite0 sha256 {sha256}\n"
+        );
+        assert_eq!(text(&output.stdout), expected);
+    }
+}
+
+#[test]
+fn the_version_is_told_where_the_model_or_a_setting_is_wrong() {
+    for (variable, value, expected) in [
+        ("MODEL_DIR", "/nowhere", "model model bundle: there is no directory /nowhere; set MODEL_DIR\n"),
+        ("TOP_K", "0", "TOP_K"),
+    ] {
+        let output = binary().arg("--version").env(variable, value).output().unwrap();
+        let stdout = text(&output.stdout);
+        assert!(output.status.success() && stdout.starts_with("image-classifier "), "{output:?}");
+        assert!(stdout.contains(expected), "{stdout}");
+    }
+}
+
+#[test]
 fn a_table_shows_label_and_percentage() {
     let output = run(&["classify", "tests/fixtures/coffee.png"]);
     assert!(output.status.success());

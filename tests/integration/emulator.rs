@@ -51,6 +51,8 @@ struct Api {
     most: AtomicUsize,
     /// Milliseconds that the next invocations have; 0 for as long as they need.
     time_ms: AtomicU64,
+    /// The header of the next invocations that tells of their trace.
+    trace: Mutex<String>,
     outcomes: Sender<(String, Outcome)>,
 }
 
@@ -69,6 +71,7 @@ impl Function {
             under_way: Mutex::default(),
             most: AtomicUsize::new(0),
             time_ms: AtomicU64::new(0),
+            trace: Mutex::new("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1".to_owned()),
             outcomes: taken,
         };
         let api = Arc::new(api);
@@ -98,6 +101,11 @@ impl Function {
     /// Sets the time that each of the next invocations has.
     pub fn set_time(&self, time: Duration) {
         self.api.time_ms.store(u64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+
+    /// Sets the header of the next invocations that tells of their trace.
+    pub fn set_trace(&self, trace: &str) {
+        trace.clone_into(&mut self.api.trace.lock().unwrap());
     }
 
     /// The most invocations that were under way at the same time.
@@ -138,10 +146,11 @@ fn serve(stream: TcpStream, api: &Api) {
                 0 => 4_102_444_800_000,
                 time => u128::from(time) + SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis(),
             };
+            let trace = api.trace.lock().unwrap().clone();
             let headers = format!(
                 "lambda-runtime-aws-request-id: {id}\r\n\
                  lambda-runtime-deadline-ms: {deadline}\r\n\
-                 lambda-runtime-trace-id: Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1\r\n\
+                 lambda-runtime-trace-id: {trace}\r\n\
                  lambda-runtime-invoked-function-arn: arn:aws:lambda:eu-central-1:123456789012:function:classifier\r\n"
             );
             respond(&mut writer, "200 OK", &headers, event.as_bytes());

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use image::imageops::{self, FilterType};
 use image::{ImageFormat, Rgb, RgbImage};
-use lambda_image_classifier::image::{Limits, decode};
 use serde_json::{Value, json};
+use upright::{Limits, decode};
 
 use crate::fixture;
 use crate::models::{bundle, flat};

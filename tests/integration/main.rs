@@ -4,6 +4,7 @@
 
 mod agreement;
 mod allocator;
+mod architecture;
 mod batch;
 mod batch_s3;
 mod cache;
@@ -11,10 +12,12 @@ mod cargo_lambda;
 mod cases;
 mod command_line;
 mod cors;
+mod documents;
 mod embed;
 mod emulator;
 mod events;
 mod explain;
+mod health;
 mod http;
 mod lambda;
 mod layouts;
@@ -33,7 +36,9 @@ mod server;
 mod start_up;
 mod storage;
 mod store;
+mod traces;
 mod train;
+mod xray;
 
 use std::path::PathBuf;
 

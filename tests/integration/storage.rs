@@ -35,6 +35,7 @@ pub struct Asked {
     /// Path and query, as they were sent.
     pub target: String,
     pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
 }
 
 /// What the storage answers.
@@ -149,8 +150,9 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-    reader.read_exact(&mut vec![0; length]).ok()?;
-    Some(Asked { method, target, headers })
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Asked { method, target, headers, body })
 }
 
 /// The S3 server of `moto`, which `make .venv/stamp-s3` fetches.

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use lambda_image_classifier::image::{Limits, decode};
 use lambda_image_classifier::model::{Bundle, Model, Runtime};
+use upright::{Limits, decode};
 
 use crate::fixtures;
 

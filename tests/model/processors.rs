@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lambda_image_classifier::image::{Limits, decode};
 use lambda_image_classifier::model::{Layout, Preprocessor};
 use serde_json::Value;
+use upright::{Limits, decode};
 
 use crate::fixtures;
 

@@ -1,4 +1,4 @@
-//! Ctrl-C, and what the operating system sends at shutdown.
+//! Handles Ctrl-C, and the signal that the operating system sends at shutdown.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,15 +10,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::report::say;
 use crate::StartError;
 
-/// The exit status of a run that was interrupted: what shells report for Ctrl-C.
+/// The exit status of an interrupted run, as shells report it for Ctrl-C.
 pub(super) const STATUS: u8 = 130;
 
-/// Has the first SIGINT or SIGTERM set a flag, and the second one end the process. The thread that waits for them
-/// drives the network, too: work for it can be given to the handle.
+/// Handles signals: the first SIGINT or SIGTERM sets the returned flag, the second one ends the process. The
+/// thread that waits for signals also runs the network runtime; use the returned handle to run work on it.
 ///
 /// # Errors
 ///
-/// [`StartError::Threads`] if the operating system refuses it.
+/// [`StartError::Threads`] if the operating system refuses to start the thread or to register the signals.
 pub(super) fn watch() -> Result<(Arc<AtomicBool>, Handle), StartError> {
     let fault = |error: std::io::Error| StartError::Threads(error.to_string());
     let runtime = Builder::new_current_thread().enable_all().build().map_err(fault)?;

@@ -1,4 +1,4 @@
-//! A file of rows → what has a row already.
+//! Reads an existing file of rows, to find out which pictures already have a row.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -10,23 +10,23 @@ use serde::Deserialize;
 use super::rows::Format;
 use crate::cli::sources::{Identity, identity};
 
-/// How each row of JSON begins.
+/// The beginning of each JSON row.
 const BEGIN: &[u8] = b"{\"source\":";
 
-/// What a file of rows holds.
+/// The content of a file of rows.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// The sources that have a row.
     pub(super) sources: HashSet<Identity>,
-    /// Where the last whole row ends, in bytes. What stands behind it was cut off.
+    /// Offset of the end of the last complete row, in bytes. The rest of the file is a truncated row.
     pub(super) end: u64,
-    /// Where rows stand that another attempt may do better: errors from status 500 on, and 409.
+    /// Byte ranges of rows to retry: errors with status 409, or 500 and above.
     pub(super) again: Vec<Range<u64>>,
-    /// Rows with an error that stay.
+    /// Number of rows with a permanent error.
     pub(super) errors: u64,
 }
 
-/// The parts of a row that matter here.
+/// The relevant parts of a row.
 struct Row {
     source: String,
     status: Option<u16>,
@@ -37,7 +37,7 @@ impl Known {
     ///
     /// # Errors
     ///
-    /// A message if this program did not write the file, or wrote it with other columns.
+    /// An error message if the file was not written by this program, or has other columns.
     pub(super) fn read(file: &mut File, format: Format) -> Result<Self, String> {
         file.seek(SeekFrom::Start(0)).map_err(|error| error.to_string())?;
         match format {
@@ -65,7 +65,7 @@ impl Known {
                 if !(line.starts_with(BEGIN) || BEGIN.starts_with(&line)) {
                     return Err(format!("line {number} is not a row that this program wrote"));
                 }
-                // A row that was cut off.
+                // A truncated row.
                 break;
             }
             let Line { source, error } = serde_json::from_slice(&line)
@@ -82,7 +82,7 @@ impl Known {
         let mut first = Vec::new();
         file.by_ref().take(header.len() as u64).read_to_end(&mut first).map_err(|error| error.to_string())?;
         if first.len() < header.len() && header.starts_with(&first) {
-            // Its first line was cut off.
+            // The first line is truncated.
             return Ok(known);
         }
         if first != header {
@@ -133,12 +133,12 @@ impl Known {
     }
 }
 
-/// Whether another attempt may have another end.
+/// Whether a retry may have a different result.
 fn may_change(status: u16) -> bool {
     status >= 500 || status == 409
 }
 
-/// The status that goes with a code: CSV has only that.
+/// The status for an error code. CSV rows contain only the code.
 fn status_of(code: &str) -> u16 {
     match crate::error::Error::KINDS.iter().find(|kind| kind.code == code) {
         Some(kind) => kind.status,
@@ -222,7 +222,7 @@ mod tests {
                 );
                 assert!(rows == before || rows == before + 1, "{format:?} at {cut}");
                 before = rows;
-                // What is left can be gone on with.
+                // A run can be resumed with the remaining rows.
                 let again = Known::read(&mut file(&content[..end]), format).unwrap();
                 assert_eq!((again.sources, again.end), (known.sources, known.end), "{format:?} at {cut}");
             }

@@ -1,4 +1,4 @@
-//! Where the rows go.
+//! The output of the rows.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -13,16 +13,16 @@ use super::rows::Format;
 use crate::StartError;
 use crate::cli::sources::Identity;
 
-/// How often rows are brought to the disk, which is what a power failure may cost.
+/// How often rows are synced to disk. A power failure may lose the rows of this period.
 const SYNC_EVERY: Duration = Duration::from_secs(5);
 
 /// A file of rows, or standard output.
 ///
-/// Each row is written at once and whole, so that a process that is killed loses no row that is done.
+/// Each row is written immediately and in one piece, so that a killed process loses no completed row.
 pub(super) struct Output {
     to: To,
     format: Format,
-    /// Rows that this run wrote.
+    /// Number of rows that this run has written.
     rows: u64,
 }
 
@@ -31,39 +31,39 @@ enum To {
     File {
         file: File,
         path: PathBuf,
-        /// Bytes of whole rows, and of the line before them.
+        /// Total length of complete rows and of the header line, in bytes.
         length: u64,
-        /// When the operating system last wrote all that it held.
+        /// Time of the last sync to disk.
         synced: Instant,
-        /// This run made the file.
+        /// Whether this run created the file.
         is_new: bool,
     },
 }
 
-/// What the output held already.
+/// The content of the output before this run.
 #[derive(Default)]
 pub(super) struct Before {
     /// The sources that have a row.
     pub(super) sources: HashSet<Identity>,
-    /// How many of these rows are errors.
+    /// Number of these rows that are errors.
     pub(super) errors: u64,
 }
 
-/// What became of a row.
+/// The error of writing a row.
 #[derive(Debug)]
 pub(super) enum WriteError {
-    /// Whoever read standard output has enough, which is a normal end.
+    /// The reader of standard output closed the pipe. This is not an error.
     Enough,
-    /// It cannot be written.
+    /// The row cannot be written.
     Failed(StartError),
 }
 
 impl Output {
-    /// Opens the output. With `resume`, new rows are added to a file that is there.
+    /// Opens the output. With `resume`, rows are appended to an existing file.
     ///
     /// # Errors
     ///
-    /// Why rows cannot be written to it, and what can be done.
+    /// A message that says why rows cannot be written and what the user can do.
     pub(super) fn open(out: &Path, format: Format, resume: bool) -> Result<(Self, Before), StartError> {
         let fault = |what: String| StartError::Command(format!("{}: {what}", out.display()));
         if out == Path::new("-") {
@@ -86,10 +86,10 @@ impl Output {
         }
         let mut open = OpenOptions::new();
         open.read(true).write(true);
-        // A file that came meanwhile is another run's.
+        // If the file has been created since the check, it belongs to another run.
         let mut file = if is_there { open.open(out) } else { open.create_new(true).open(out) }
             .map_err(|error| fault(error.to_string()))?;
-        // Where a file system has no locks, two runs have to be told apart by whoever starts them.
+        // On file systems without locks, the user must not start two runs with the same output.
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             return Err(fault("another run is writing it".to_owned()));
         }
@@ -110,11 +110,11 @@ impl Output {
         Ok((Self { to, format, rows: 0 }, Before { sources: known.sources, errors: known.errors }))
     }
 
-    /// Writes a row, or several, and before the first one the names of the columns.
+    /// Writes one or more rows. Before the first row, writes the header line.
     ///
     /// # Errors
     ///
-    /// [`WriteError`]; of a file no part of the row is left in it.
+    /// A [`WriteError`]. If a write to a file fails, no part of the row remains in the file.
     pub(super) fn write(&mut self, row: &[u8]) -> Result<(), WriteError> {
         if self.is_empty() {
             let header = self
@@ -128,7 +128,7 @@ impl Output {
         Ok(())
     }
 
-    /// Whether the output holds nothing, not even the names of the columns.
+    /// Whether the output is empty, without even a header line.
     fn is_empty(&self) -> bool {
         match &self.to {
             To::Stdout => self.rows == 0,
@@ -158,7 +158,7 @@ impl Output {
                     done.map_err(|error| WriteError::Failed(lost(path, &error)))
                 }
                 Err(error) => {
-                    // What is left of the row would be found by the next run as well.
+                    // Remove the partial row. If this fails, the next run detects it, too.
                     let _ = file.set_len(*length);
                     Err(WriteError::Failed(lost(path, &error)))
                 }
@@ -166,11 +166,11 @@ impl Output {
         }
     }
 
-    /// Has the operating system write what it still holds.
+    /// Syncs the file to disk.
     ///
     /// # Errors
     ///
-    /// A disk that is full may be noticed only now.
+    /// A full disk may be detected only now.
     pub(super) fn finish(&mut self) -> Result<(), StartError> {
         match &self.to {
             To::Stdout => Ok(()),
@@ -178,15 +178,15 @@ impl Output {
         }
     }
 
-    /// Whether this run wrote no row.
+    /// Whether this run has written no rows.
     pub(super) fn is_unused(&self) -> bool {
         self.rows == 0
     }
 
-    /// Takes a file away that this run made and that holds no row, so that it is not in the way of the next run.
+    /// Removes a file that this run created if it has no rows, so that it does not block the next run.
     pub(super) fn discard_if_unused(&self) {
         if let (To::File { path, is_new: true, .. }, true) = (&self.to, self.is_unused()) {
-            // It does no harm either.
+            // If this fails, the file does no harm.
             let _ = fs::remove_file(path);
         }
     }
@@ -199,23 +199,23 @@ fn lost(path: &Path, error: &io::Error) -> StartError {
     ))
 }
 
-/// Makes a copy of the file without the rows that are to be tried again, which takes its place.
+/// Replaces the file with a copy that lacks the rows to retry.
 fn without(mut file: File, path: &Path, known: &Known) -> io::Result<File> {
-    // Through a link, so that the link stays.
+    // Resolve links, so that a link is not replaced.
     let path = fs::canonicalize(path)?;
-    // A random name, and only a file that is new: no file of a person or of another run is written over.
+    // Use a random name and require a new file, so that no other file is overwritten.
     let part = path.with_added_extension(format!("{}.part", Uuid::new_v4().simple()));
     let mut copy = OpenOptions::new().read(true).write(true).create_new(true).open(&part)?;
     let mut fill = || {
         copy.set_permissions(file.metadata()?.permissions())?;
         known::copy_without(&mut file, known.end, &known.again, &mut copy)?;
         copy.sync_all()?;
-        // Nobody else knows it yet.
+        // No other process knows this file yet.
         let _ = copy.try_lock();
         fs::rename(&part, &path)
     };
     fill().inspect_err(|_| {
-        // The file that was there is whole. The copy is of no use.
+        // The original file is unchanged. Remove the incomplete copy.
         let _ = fs::remove_file(&part);
     })?;
     Ok(copy)

@@ -1,4 +1,4 @@
-//! How far a run is: a bar on a terminal, else a line every so often.
+//! The progress of a run: a bar on a terminal, otherwise regular lines.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar};
 use crate::cli::progress;
 use crate::cli::sources::{Source, Storage};
 
-/// How often a line tells how far the run is.
+/// Interval between progress lines.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// That the sources are not counted yet.
+/// The value of `total` until the sources are counted.
 const UNKNOWN: u64 = u64::MAX;
 
-/// How far a run is.
+/// The progress of a run.
 pub(super) struct Report {
     bar: ProgressBar,
-    /// Pictures in all sources, or [`UNKNOWN`].
+    /// Number of pictures in all sources, or [`UNKNOWN`].
     total: Arc<AtomicU64>,
-    /// Rows that an earlier run wrote.
+    /// Number of rows from earlier runs.
     before: u64,
     begin: Instant,
     told: Instant,
@@ -31,13 +31,14 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Begins to count the sources, where that can be done, and to show how far the run is. `before` pictures were done
-    /// by an earlier run.
+    /// Starts to count the sources, if possible, and to show the progress. `before` is the number of pictures
+    /// that earlier runs have processed.
     pub(super) fn begin(sources: &[Source], storage: &Storage, before: u64) -> Self {
         let total = Arc::new(AtomicU64::new(UNKNOWN));
         if sources.iter().all(Source::is_countable) {
             let (sources, storage, total) = (sources.to_vec(), storage.clone(), Arc::clone(&total));
-            // Beside the work: it takes seconds for a million files. Nobody waits for it at the end.
+            // Count in parallel to the work: this takes seconds for a million files. The run does not wait
+            // for it.
             std::thread::spawn(move || {
                 let count = sources.iter().map(|source| source.items(&storage).count() as u64).sum();
                 total.store(count, Ordering::Relaxed);
@@ -48,7 +49,7 @@ impl Report {
         Self { bar, total, before, begin: now, told: now, done: 0, errors: 0, skipped: 0 }
     }
 
-    /// Counts a picture that has a row now.
+    /// Counts a picture after its row is written.
     pub(super) fn row(&mut self, is_error: bool) {
         self.done += 1;
         self.errors += u64::from(is_error);
@@ -64,7 +65,7 @@ impl Report {
     fn tell(&mut self) {
         let at = self.done + self.skipped;
         let total = Some(self.total.load(Ordering::Relaxed)).filter(|&total| total != UNKNOWN);
-        // Twice the same file counts twice in the total; so it is an estimate.
+        // The total counts duplicate files twice, so it is an estimate.
         let length = total.map(|total| total.saturating_sub(self.before).max(at));
         if let Some(length) = length.filter(|&length| self.bar.length() != Some(length)) {
             progress::set_length(&self.bar, length);
@@ -85,7 +86,7 @@ impl Report {
         format!("{}{rest}, {rate:.1} a second", HumanCount(at))
     }
 
-    /// Prints what was done, and gives back how many rows of this run are errors.
+    /// Prints a summary, and returns the number of error rows of this run.
     pub(super) fn end(self, out: &str) -> u64 {
         self.bar.finish_and_clear();
         let seconds = self.begin.elapsed().as_secs_f64();
@@ -107,7 +108,7 @@ impl Report {
     }
 }
 
-/// A line on standard error. Where that is closed there is nobody to tell.
+/// Prints a line to standard error. Ignores errors, because stderr may be closed.
 pub(super) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! What was found of a picture → a row.
+//! Formats the result for a picture as a row.
 
 use std::io;
 use std::path::Path;
@@ -10,19 +10,19 @@ use crate::classifier::{Classification, ImageInfo};
 use crate::cli::sources;
 use crate::model::Prediction;
 
-/// Why there are no labels for a picture.
+/// Why a picture has no labels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Fault {
-    /// A code of the HTTP interface, `file_not_found` or `file_unreadable`.
+    /// A code of the HTTP API, `file_not_found` or `file_unreadable`.
     pub(super) code: &'static str,
-    /// The HTTP status that goes with the code. From 500 on another attempt may succeed.
+    /// The HTTP status of the code. From 500 on, a retry may succeed.
     pub(super) status: u16,
-    /// What is wrong, in one line.
+    /// The error message, in one line.
     pub(super) detail: String,
 }
 
 impl Fault {
-    /// A file that cannot be read.
+    /// The error for a file that cannot be read.
     pub(super) fn of_file(error: &io::Error, limit: usize) -> Self {
         match error.kind() {
             io::ErrorKind::FileTooLarge => Self {
@@ -50,29 +50,29 @@ impl Fault {
 
 impl From<&Error> for Fault {
     fn from(error: &Error) -> Self {
-        // Here the caller and the operator are the same person.
+        // The private details may be included, because the caller is also the operator.
         Self { code: error.code(), status: error.status(), detail: one_line(&sources::reason(error)) }
     }
 }
 
-/// So that only the name of a source can have line breaks: see [`super::known`].
+/// Replaces line breaks. Only the name of a source may contain line breaks, see [`super::known`].
 fn one_line(text: &str) -> String {
     text.replace(['\r', '\n'], " ")
 }
 
-/// How the rows are written.
+/// The format of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// A JSON object a line.
+    /// One JSON object per line.
     JsonLines,
-    /// Columns for so many labels.
+    /// CSV with columns for this number of labels.
     Csv {
-        /// 1 or more.
+        /// At least 1.
         labels: usize,
     },
 }
 
-/// A line of JSON. It has nothing that changes from run to run, such as times.
+/// A line of JSON. It contains nothing that differs between runs, such as times.
 #[derive(Serialize)]
 struct Line<'a> {
     source: &'a str,
@@ -85,11 +85,11 @@ struct Line<'a> {
 }
 
 impl Format {
-    /// By the ending of a name; `-`, standard output, gets JSON.
+    /// The format for a file extension. Standard output, `-`, gets JSON.
     ///
     /// # Errors
     ///
-    /// Which endings there are.
+    /// A message that lists the supported extensions.
     pub(super) fn of(out: &Path, labels: usize) -> Result<Self, String> {
         let ending = out.extension().map(|ending| ending.to_ascii_lowercase());
         match ending.as_deref().and_then(|ending| ending.to_str()) {
@@ -104,7 +104,7 @@ impl Format {
         }
     }
 
-    /// As HTTP names it.
+    /// The media type of the format.
     pub(super) fn media_type(self) -> &'static str {
         match self {
             Self::JsonLines => "application/x-ndjson",
@@ -112,11 +112,11 @@ impl Format {
         }
     }
 
-    /// The line before all rows: empty, or the names of the columns.
+    /// The line before all rows: empty for JSON, the column names for CSV.
     ///
     /// # Errors
     ///
-    /// None in practice: memory does not refuse a byte.
+    /// None in practice, because writing to memory does not fail.
     pub(super) fn header(self) -> io::Result<Vec<u8>> {
         let Self::Csv { labels } = self else { return Ok(Vec::new()) };
         let columns =
@@ -125,11 +125,11 @@ impl Format {
         csv_line(std::iter::once("source".to_owned()).chain(columns).chain(ends))
     }
 
-    /// The row of a picture, with its line break.
+    /// The row of a picture, including its line break.
     ///
     /// # Errors
     ///
-    /// None in practice: memory does not refuse a byte.
+    /// None in practice, because writing to memory does not fail.
     pub(super) fn row(self, source: &str, result: Result<&Classification, &Fault>) -> io::Result<Vec<u8>> {
         match self {
             Self::JsonLines => {
@@ -183,7 +183,7 @@ mod tests {
                 label: label.into(),
                 heat_map: None,
             }],
-            image: ImageInfo { format: crate::image::Format::Png, width: 2, height: 1 },
+            image: ImageInfo { format: upright::Format::Png, width: 2, height: 1 },
             timing: Timing::default(),
             cached: false,
         }

@@ -1,4 +1,4 @@
-//! Rows that go to S3 once they are complete.
+//! Uploads complete rows to S3.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,19 +10,20 @@ use crate::cli::sources::{self, Storage};
 use crate::objects::Location;
 use crate::{Error, StartError};
 
-/// An object that the rows become. Until then they stand in a file of this machine, so that a run can be resumed.
+/// The output object in S3. Until the run is complete, rows are stored in a local file, so that the run can
+/// be resumed.
 pub(super) struct Upload {
     location: Location,
-    /// In the current folder, see [`working_file`].
+    /// The local file in the current folder, see [`working_file`].
     pub(super) file: PathBuf,
 }
 
 impl Upload {
-    /// What `--out` asks for; `None` if it names a file.
+    /// Parses `--out`. Returns `None` if it names a file.
     ///
     /// # Errors
     ///
-    /// That it begins with `s3://` and is not the address of an object.
+    /// A message if it begins with `s3://` but is not a valid object URL.
     pub(super) fn of(out: &Path) -> Result<Option<Self>, StartError> {
         let Some(address) = out.to_str().filter(|out| out.starts_with("s3://")) else { return Ok(None) };
         let location: Location =
@@ -31,11 +32,11 @@ impl Upload {
         Ok(Some(Self { location, file }))
     }
 
-    /// Refuses an object that is there already.
+    /// Checks that the object does not exist yet.
     ///
     /// # Errors
     ///
-    /// That it is there, or why this cannot be told.
+    /// A message if it exists, or if this cannot be determined.
     pub(super) fn check(&self, storage: &Storage) -> Result<(), StartError> {
         let fault = |what: String| StartError::Command(format!("{}: {what}", self.location));
         if storage.has(&self.location).map_err(|error| fault(sources::reason(&error)))? {
@@ -44,11 +45,11 @@ impl Upload {
         Ok(())
     }
 
-    /// Writes the object and takes the file away.
+    /// Uploads the object and deletes the local file.
     ///
     /// # Errors
     ///
-    /// Why it cannot be written. The file is kept.
+    /// A message if the object cannot be written. The local file is kept.
     pub(super) fn upload(self, storage: &Storage, format: Format) -> Result<(), StartError> {
         let Self { location, file } = self;
         let rows =
@@ -60,14 +61,15 @@ impl Upload {
                 file.display()
             ))
         })?;
-        // The object has all that it has.
+        // The object contains all rows, so an error here is harmless.
         let _ = fs::remove_file(file);
         Ok(())
     }
 }
 
-/// The name of the file in which the rows stand meanwhile: the last part of the key, for a person to recognise, and a
-/// hash of bucket and key, so that no two objects share a file. File systems take names of up to 255 bytes.
+/// The name of the local file: the last part of the key, so that users recognize it, and a hash of bucket and
+/// key, so that each object has its own file. It is limited in length, because file systems allow at most 255
+/// bytes.
 fn working_file(location: &Location) -> PathBuf {
     let name = location.key.rsplit('/').next().unwrap_or_default();
     let name: String = name.chars().take(50).collect();

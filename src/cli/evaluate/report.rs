@@ -1,4 +1,4 @@
-//! The figures of an evaluation.
+//! The results of an evaluation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,17 +8,17 @@ use serde_json::json;
 
 use crate::classifier::Classification;
 
-/// One photo with what is known about it.
+/// A photo with its predictions and references.
 pub(super) struct Photo<'a> {
-    /// The right class.
+    /// The correct class.
     pub(super) class_id: usize,
     /// Predictions for all classes, highest first.
     pub(super) answer: &'a Classification,
-    /// Class and probability that a reference gives the first place.
+    /// The best class of the reference and its probability.
     pub(super) reference: Option<(usize, f64)>,
 }
 
-/// Counts over the photos so far.
+/// Statistics of the photos so far.
 #[derive(Default)]
 pub(super) struct Report {
     photos: usize,
@@ -28,7 +28,7 @@ pub(super) struct Report {
     agreeing: usize,
     difference: f64,
     milliseconds: Vec<f64>,
-    /// (right label, answered label) → how often.
+    /// Maps (correct label, predicted label) to the number of photos.
     confusions: BTreeMap<(String, String), usize>,
     skipped: Vec<String>,
 }
@@ -117,7 +117,7 @@ impl Report {
         sorted.get(sorted.len() / 2).copied().unwrap_or_default()
     }
 
-    /// The ten most frequent confusions, then by name.
+    /// The ten most frequent confusions, by frequency and then by name.
     fn worst_confusions(&self) -> Vec<(&(String, String), usize)> {
         let mut worst: Vec<_> = self.confusions.iter().map(|(pair, &times)| (pair, times)).collect();
         worst.sort_by_key(|&(_, times)| std::cmp::Reverse(times));
@@ -137,8 +137,8 @@ fn share(count: usize, of: usize) -> String {
 mod tests {
     use super::*;
     use crate::classifier::{ImageInfo, Timing};
-    use crate::image::Format;
     use crate::model::{Label, Prediction};
+    use upright::Format;
 
     fn answer(ranking: &[(usize, f32)]) -> Classification {
         let prediction = |&(class_id, score): &(usize, f32)| {

@@ -1,4 +1,4 @@
-//! The `manifest.json` of an S3 Inventory → the objects that its data files name.
+//! Reads the `manifest.json` of an S3 Inventory, and the objects in its data files.
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
@@ -11,11 +11,11 @@ use super::manifest::{self, Columns};
 use super::{Item, Items, Storage, prefix, reason};
 use crate::objects::Location;
 
-/// What the manifest says. Its other fields do not matter here.
+/// The relevant fields of the manifest.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Manifest {
-    /// `arn:aws:s3:::bucket`: where the data files lie.
+    /// `arn:aws:s3:::bucket`, the bucket that contains the data files.
     destination_bucket: String,
     file_format: String,
     file_schema: String,
@@ -27,7 +27,7 @@ struct DataFile {
     key: String,
 }
 
-/// An inventory that can be read.
+/// An inventory with a valid manifest.
 pub(super) struct Inventory {
     columns: Columns,
     bucket: String,
@@ -37,11 +37,11 @@ pub(super) struct Inventory {
 }
 
 impl Inventory {
-    /// Reads a manifest. Data files are looked for near `folder` first.
+    /// Parses a manifest. Data files are searched near `folder` first.
     ///
     /// # Errors
     ///
-    /// What is wrong with the manifest.
+    /// A message if the manifest is invalid or not supported.
     pub(super) fn read(manifest: &[u8], folder: Option<&Path>) -> Result<Self, String> {
         let manifest: Manifest = serde_json::from_slice(manifest)
             .map_err(|error| format!("it is not the manifest of an S3 Inventory: {error}"))?;
@@ -58,8 +58,8 @@ impl Inventory {
         Ok(Self { columns, bucket, keys, folder: folder.map(Path::to_owned) })
     }
 
-    /// The pictures among the objects that the data files name, by the rules for prefixes: an inventory lists a bucket.
-    /// The first data file that cannot be read ends it.
+    /// The pictures among the objects in the data files. The rules for prefixes apply, because an inventory
+    /// lists a bucket. A data file that cannot be read yields an error and ends the iteration.
     pub(super) fn items(
         self,
         storage: &Storage,
@@ -89,7 +89,7 @@ fn open(
     storage: &Storage,
 ) -> Result<Box<dyn Read + Send>, String> {
     let name = key.rsplit('/').next().unwrap_or(key);
-    // `aws s3 sync` leaves them in the folder beside that of the manifest.
+    // `aws s3 sync` stores them in a folder next to the manifest's folder.
     let near = folder.iter().flat_map(|folder| {
         [folder.join(name), folder.join("data").join(name), folder.join("../data").join(name)]
     });

@@ -1,13 +1,13 @@
-//! A list of names, from a file or a pipe.
+//! Reads a list of names from a file or a pipe.
 
 use std::io::{self, BufRead};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// The names in a list, a line each, or with NUL between them, as `find -print0` writes them. No name holds NUL: so the
-/// first bytes tell which, unless `nul` says it.
+/// The names in a list: one per line, or separated by NUL as `find -print0` writes them. Unless `nul` is set,
+/// the separator is detected from the first bytes: names cannot contain NUL, so a NUL is a separator.
 ///
-/// Empty lines are left out, and so is a carriage return at the end of a line, as Windows writes it.
+/// Empty lines are skipped. A carriage return at the end of a line, as Windows writes it, is removed.
 pub(super) struct Names<R> {
     list: R,
     separator: Option<u8>,
@@ -18,7 +18,7 @@ impl<R: BufRead> Names<R> {
         Self { list, separator: nul.then_some(0) }
     }
 
-    /// Looks at the first bytes.
+    /// Detects the separator from the first bytes, and skips a byte order mark.
     fn begin(&mut self) -> io::Result<u8> {
         let head = self.list.fill_buf()?;
         let separator = if head.contains(&0) { 0 } else { b'\n' };

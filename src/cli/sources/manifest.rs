@@ -1,4 +1,4 @@
-//! A manifest of objects: CSV as S3 Batch Operations takes it, or the data files of an S3 Inventory.
+//! Reads lists of objects: the CSV manifest of S3 Batch Operations, or the data files of an S3 Inventory.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -7,7 +7,7 @@ use percent_encoding::percent_decode;
 
 use crate::objects::Location;
 
-/// Which column holds what.
+/// The indices of the columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Columns {
     bucket: usize,
@@ -18,12 +18,13 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Of a manifest of S3 Batch Operations: `bucket,key` or `bucket,key,version`.
+    /// The columns of an S3 Batch Operations manifest: `bucket,key` or `bucket,key,version`.
     pub(super) const OF_BATCH_OPERATIONS: Self =
         Self { bucket: 0, key: 1, version: Some(2), is_latest: None, is_delete_marker: None };
 
-    /// Of an S3 Inventory, by the `fileSchema` of its manifest: `Bucket, Key, VersionId, IsLatest, IsDeleteMarker,
-    /// Size, …`. `None` if it has no bucket or no key.
+    /// The columns of an S3 Inventory, from the `fileSchema` of its manifest:
+    /// `Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, …`. `None` if there is no bucket or no key
+    /// column.
     pub(super) fn of_inventory(schema: &str) -> Option<Self> {
         let column =
             |name: &str| schema.split(',').position(|column| column.trim().eq_ignore_ascii_case(name));
@@ -37,18 +38,18 @@ impl Columns {
     }
 }
 
-/// A line that names no object.
+/// An invalid line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BadLine {
-    /// From 1 on.
+    /// The line number, starting at 1.
     pub(super) line: u64,
-    /// What is wrong with it.
+    /// The error message.
     pub(super) what: String,
 }
 
-/// The objects that CSV names. Keys are URL-encoded, with `+` for a space, as AWS writes them. Of an inventory of all
-/// versions only the latest are taken, and no markers of deleted objects. A line that names no object does not end it.
-/// What keeps the file from being read does.
+/// The objects in a CSV file. Keys are URL-encoded as AWS writes them, with `+` for a space. If an inventory
+/// contains all versions, only the latest ones are returned, and delete markers are skipped. An invalid line
+/// yields an error but does not end the iteration. If the file cannot be read, the iteration ends.
 pub(super) fn objects(
     csv: impl Read + Send + 'static,
     columns: Columns,
@@ -73,7 +74,7 @@ pub(super) fn objects(
     })
 }
 
-/// The object that a row names; `None` for a row that names no object of today.
+/// The object in a row. `None` for a header, an old version or a delete marker.
 fn location(record: &csv::ByteRecord, columns: Columns, is_first: bool) -> Result<Option<Location>, String> {
     let field = |column: usize| record.get(column).unwrap_or_default();
     let says = |column: Option<usize>, text: &str| {
@@ -94,7 +95,8 @@ fn location(record: &csv::ByteRecord, columns: Columns, is_first: bool) -> Resul
         .decode_utf8()
         .map_err(|_| "the key is not UTF-8 once its URL-encoding is undone".to_owned())?;
     let bucket = str::from_utf8(bucket).map_err(|_| "the bucket is not UTF-8".to_owned())?;
-    // In an inventory the latest version is the one that is read anyway, and needs fewer permissions without its id.
+    // In an inventory, the latest version is read by default. Reading it without its id requires fewer
+    // permissions.
     let version = columns.version.filter(|_| columns.is_latest.is_none()).map(field).unwrap_or_default();
     let version_id = str::from_utf8(version).ok().filter(|version| !version.is_empty() && *version != "null");
     Ok(Some(Location { version_id: version_id.map(str::to_owned), ..Location::new(bucket, key) }))

@@ -1,4 +1,4 @@
-//! What a picture is called in a row, and when two names mean the same one.
+//! The names of pictures in rows, and their identity.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -7,8 +7,8 @@ use std::path::{self, Path};
 
 use sha2::{Digest as _, Sha256};
 
-/// A path as text. Each byte that is not UTF-8 becomes `\x` and two hexadecimal digits. A backslash before an `x`
-/// becomes `\x5c`, so that no two paths have the same text. All else stays as it is.
+/// A path as text. Each byte that is not UTF-8 becomes `\x` and two hexadecimal digits. A backslash before an
+/// `x` becomes `\x5c`, so that different paths always have different texts. Everything else is unchanged.
 pub(in crate::cli) fn text(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
@@ -21,11 +21,11 @@ pub(in crate::cli) fn text(path: &Path) -> String {
     text
 }
 
-/// What tells a name from all others: the beginning of a hash, since there may be millions of them. `photos/a.jpg`,
-/// `./photos//a.jpg` and the absolute path have the same. Links are not followed.
+/// Identifies a name: the beginning of a hash, which saves memory for millions of names. `photos/a.jpg`,
+/// `./photos//a.jpg` and the absolute path have the same identity. Links are not followed.
 pub(in crate::cli) type Identity = [u8; 16];
 
-/// The [`Identity`] of a text that [`text()`] or an object's location gave.
+/// The [`Identity`] of the text of a path, see [`text()`], or of an object's location.
 pub(in crate::cli) fn identity(name: &str) -> Identity {
     let absolute = if name.starts_with(super::S3) { None } else { path::absolute(name).ok() };
     let bytes = absolute.as_deref().map_or(name.as_bytes(), |path| path.as_os_str().as_bytes());
@@ -34,7 +34,7 @@ pub(in crate::cli) fn identity(name: &str) -> Identity {
     identity
 }
 
-/// Bytes of a list as a path.
+/// Bytes from a list as a path.
 pub(super) fn path(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
 }
@@ -50,7 +50,7 @@ mod tests {
             (b"a\xff\xfe.jpg", "a\\xff\\xfe.jpg"),
             (b"a\\xff.jpg", "a\\x5cxff.jpg"),
             (b"a\\n\\\\x\\", "a\\n\\\\x5cx\\"),
-            // A character that is cut in its middle.
+            // A truncated UTF-8 character.
             (b"\xe2\x82", "\\xe2\\x82"),
         ] {
             assert_eq!(text(path(bytes)), expected, "{bytes:?}");

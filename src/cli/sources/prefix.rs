@@ -1,9 +1,9 @@
-//! A prefix in a bucket → the pictures below it.
+//! The pictures below a prefix in a bucket.
 
 use super::{Item, Storage, walk};
 use crate::objects::{Listed, Location};
 
-/// The objects of a bucket whose keys begin with a text; it may be empty.
+/// The objects of a bucket whose keys begin with a prefix, which may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) struct Prefix {
     bucket: String,
@@ -11,19 +11,19 @@ pub(in crate::cli) struct Prefix {
 }
 
 impl Prefix {
-    /// Reads what stands behind `s3://`.
+    /// Parses the part after `s3://`.
     ///
     /// # Errors
     ///
-    /// That no bucket can be called so.
+    /// A message if the bucket name is invalid.
     pub(super) fn new(address: &str) -> Result<Self, String> {
         let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
-        // The checks of a whole address, which has a key.
+        // This check requires a complete location, including a key.
         Location::new(bucket, "key").check().map_err(|error| error.to_string())?;
         Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
 
-    /// The pictures, in the order of their keys. The first error ends it.
+    /// The pictures, in the order of their keys. The first error ends the iteration.
     pub(super) fn items(
         &self,
         storage: &Storage,
@@ -36,10 +36,10 @@ impl Prefix {
     }
 }
 
-/// The item that an object is, by the rules for files in folders. The first bytes decide only where the name has no
-/// ending, since an object is read whole.
+/// Converts an object to an item, by the same rules as for files in folders. One difference: the first bytes
+/// only decide if the name has no extension, because objects are read as a whole.
 pub(super) fn picture(prefix: &str, location: Location) -> Option<Item> {
-    // What a person named is looked at, whatever it is called.
+    // The part that the user named is not checked for hidden names.
     let named = prefix.rfind('/').map_or(0, |slash| slash + 1);
     let below = location.key.get(named..).unwrap_or_default();
     if below.split('/').any(|part| part.starts_with('.')) {

@@ -1,4 +1,4 @@
-//! Objects in S3, for threads that may wait.
+//! Blocking access to S3 objects.
 
 use std::pin::pin;
 use std::sync::{Arc, mpsc};
@@ -12,18 +12,18 @@ use crate::Error;
 use crate::config::Config;
 use crate::objects::{Listed, Location, Objects};
 
-/// Listed objects that wait to be read: a page of S3's list.
+/// Number of objects that are listed ahead: one page of an S3 listing.
 const AHEAD: usize = 1000;
 
-/// S3 for the person at the command line, who may name any bucket. That person has the credentials, so `S3_BUCKETS`
-/// would protect nobody here.
+/// S3 access for commands. All buckets are allowed, because the user has the credentials and `S3_BUCKETS`
+/// would protect nothing.
 #[derive(Clone)]
 pub(in crate::cli) struct Storage {
     objects: Arc<Objects>,
     network: Handle,
 }
 
-/// The address of an object as text.
+/// The URL of an object.
 pub(super) fn text(location: &Location) -> String {
     match &location.version_id {
         Some(version) => format!("{location}?versionId={version}"),
@@ -32,7 +32,7 @@ pub(super) fn text(location: &Location) -> String {
 }
 
 impl Storage {
-    /// Nothing is called yet. `network` belongs to a runtime that a thread drives.
+    /// Creates the access without making network calls. A thread must drive the runtime of `network`.
     pub(in crate::cli) fn new(config: &Config, network: Handle) -> Self {
         Self { objects: Arc::new(Objects::for_operator(config)), network }
     }
@@ -41,7 +41,7 @@ impl Storage {
     ///
     /// # Errors
     ///
-    /// Those of [`Objects::read`].
+    /// The errors of [`Objects::read`].
     pub(in crate::cli) fn read(&self, location: &Location) -> Result<Bytes, Error> {
         self.network.block_on(self.objects.read(location))
     }
@@ -50,7 +50,7 @@ impl Storage {
     ///
     /// # Errors
     ///
-    /// Those of [`Objects::write`].
+    /// The errors of [`Objects::write`].
     pub(in crate::cli) fn write(
         &self,
         location: &Location,
@@ -60,20 +60,21 @@ impl Storage {
         self.network.block_on(self.objects.write(location, bytes, content_type))
     }
 
-    /// Whether there is such an object.
+    /// Whether the object exists.
     ///
     /// # Errors
     ///
-    /// Those of [`Objects::list`].
+    /// The errors of [`Objects::list`].
     pub(in crate::cli) fn has(&self, location: &Location) -> Result<bool, Error> {
         match self.list(&location.bucket, &location.key).next() {
-            // The first of all keys that begin so is the key itself.
+            // Keys are sorted, so if the key exists, it is the first one with this prefix.
             Some(found) => Ok(found?.location.key == location.key),
             None => Ok(false),
         }
     }
 
-    /// The objects whose keys begin with a prefix, in the order of their keys. The first error ends it.
+    /// The objects whose keys begin with a prefix, in the order of their keys. The first error ends the
+    /// iteration.
     pub(super) fn list(
         &self,
         bucket: &str,
@@ -86,7 +87,7 @@ impl Storage {
             let mut list = pin!(objects.list(&bucket, &prefix));
             while let Some(found) = network.block_on(list.next()) {
                 let is_over = found.is_err();
-                // Nobody takes them any more where the run is over.
+                // The receiver is gone if the run has ended.
                 if send.send(found).is_err() || is_over {
                     return;
                 }

@@ -28,7 +28,7 @@ fn an_argument_is_what_lies_there() {
     assert_eq!(Source::of(&file, false), Ok(Source::File(file)));
     let standard_input = Source::of(Path::new("-"), true).unwrap();
     assert!(!standard_input.is_countable());
-    // Its lines may be addresses in S3.
+    // The lines may contain S3 URLs.
     fs::write(dir.path().join("list"), "s3://photos/").unwrap();
     let list = Source::list(&dir.path().join("list"), false).unwrap();
     assert!(list.is_remote() && !list.is_countable());

@@ -1,4 +1,4 @@
-//! A folder → the pictures in it.
+//! Finds the pictures in a folder.
 
 use std::collections::{HashSet, VecDeque};
 use std::ffi::OsStr;
@@ -11,25 +11,27 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::{Item, Place};
 
-/// Endings of names by which people know a picture: those of the formats that are decoded, and those of formats that
-/// phones and browsers write, for which they should hear why there are no labels.
+/// Extensions of pictures: those of supported formats, and those of unsupported formats that phones and
+/// browsers write. For the latter, the user should learn why there are no labels.
 const ENDINGS: &[&str] = &[
     "jpg", "jpeg", "jpe", "jfif", "jif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "avif",
     "heic", "heif", "hif", "jxl", "jp2", "j2k",
 ];
 
-/// The pictures in a folder and the folders in it, in the order of the names' bytes. That order is the same for each
-/// walk over the same folder.
+/// The pictures in a folder and its subfolders, sorted by the bytes of their names. The order is the same in
+/// each walk over the same folder.
 ///
-/// - What begins with a dot is left out.
-/// - A file is certain to be a picture by the ending of its name. Of other files, the first bytes decide later.
-/// - Links to files are files. Links to folders are followed after all else, and each folder is walked once, however many
-///   links lead to it. So loops end, and a picture that can be reached without links has the name without links.
-/// - A folder that cannot be read is an item that says so, since pictures may be missing.
+/// - Names that begin with a dot are skipped.
+/// - A file with a picture extension is certain to be a picture. For other files, the first bytes decide
+///   later.
+/// - Links to files are treated as files. Links to folders are followed last, and each folder is walked only
+///   once, however many links lead to it. This ends loops, and a picture that can be reached without links
+///   gets its name without links.
+/// - A folder that cannot be read yields an error item, because pictures may be missing.
 pub(in crate::cli) struct Walk {
     entries: walkdir::IntoIter,
     linked: VecDeque<PathBuf>,
-    /// Device and inode of each folder.
+    /// Device and inode of each folder that was walked.
     walked: HashSet<(u64, u64)>,
 }
 
@@ -38,10 +40,10 @@ impl Walk {
         Self { entries: walker(folder), linked: VecDeque::new(), walked: HashSet::new() }
     }
 
-    /// The item that an entry is, if it is one.
+    /// Converts an entry to an item. Returns `None` if it is not one.
     fn item(&mut self, entry: &DirEntry) -> Option<Item> {
         let path = entry.path();
-        // A folder that was named by a person is walked, whatever it is called.
+        // A folder that the user named is walked, even if its name begins with a dot.
         let is_root = entry.depth() == 0;
         if !is_root && is_hidden(entry.file_name()) {
             self.leave_out(entry);
@@ -62,7 +64,7 @@ impl Walk {
                     false
                 }
                 Ok(target) => target.is_file(),
-                // The row will say what is wrong with the link.
+                // The row will report the broken link.
                 Err(_) => is_picture,
             }
         } else {
@@ -117,13 +119,13 @@ pub(super) fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes().first() == Some(&b'.')
 }
 
-/// Whether a name ends as that of a picture does.
+/// Whether a name has a picture extension.
 pub(super) fn has_image_ending(name: &[u8]) -> bool {
     ending(name)
         .is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known.as_bytes())))
 }
 
-/// What stands behind the last dot of a name.
+/// The extension: the part after the last dot of a name.
 pub(super) fn ending(path: &[u8]) -> Option<&[u8]> {
     let name = path.rsplit(|&byte| byte == b'/').next()?;
     let dot = name.iter().rposition(|&byte| byte == b'.')?;
@@ -136,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    /// Names and whether they are certain, relative to the folder.
+    /// Names relative to the folder, and whether they are certain to be pictures.
     fn walk(dir: &Path) -> Vec<(String, bool)> {
         Walk::new(dir)
             .map(|item| {
@@ -180,7 +182,7 @@ mod tests {
             ("é/1.webp", true),
         ];
         assert_eq!(walk(dir.path()), expected.map(|(name, certain)| (name.to_owned(), certain)));
-        // By its own name also what is hidden.
+        // Hidden folders are walked if they are named explicitly.
         assert_eq!(walk(&dir.path().join(".git")), [("x.jpg".to_owned(), true)]);
     }
 

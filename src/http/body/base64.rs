@@ -1,31 +1,35 @@
-//! Base64 in every dialect: standard and URL-safe alphabet, also mixed, padded or not, with white space.
+//! Base64 in all variants: standard and URL-safe alphabets, also mixed, with or without padding, with
+//! whitespace.
 
 use std::sync::LazyLock;
 
 use ::base64::Engine as _;
 use ::base64::engine::{DecodePaddingMode, GeneralPurposeConfig, Simd};
 
-/// What a space is.
+/// How a space in the text is interpreted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spaces {
-    /// White space, like a line break; a `+` only if the text is no base64 otherwise.
+    /// A space is whitespace, like a line break. Read it as `+` only if the text is not valid base64
+    /// otherwise.
     AreNothing,
-    /// A `+` that form decoding took for a space, unless the text is no base64 then.
+    /// A space is a `+` that form decoding replaced. Read it as whitespace if the text is not valid base64
+    /// then.
     ArePlus,
 }
 
-/// Why text is not base64. Positions are in bytes from 0.
+/// Why text is not valid base64. Positions are byte offsets from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// A byte of no alphabet.
+    /// A byte that is not in the alphabet.
     Byte(usize),
-    /// Padding with something behind it, or too much of it.
+    /// Padding that is followed by data, or too much padding.
     Padding(usize),
-    /// One character more than a multiple of four: a character is missing, or one is too many.
+    /// One character more than a multiple of four: either a character is missing or there is one too many.
     Length(usize),
 }
 
-/// Padding is optional, and the unused bits of the last character need not be zero: senders differ in both.
+/// Padding is optional, and the unused bits of the last character need not be zero, because encoders differ
+/// in both.
 static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
     Simd::standard(
         GeneralPurposeConfig::new()
@@ -34,17 +38,17 @@ static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
     )
 });
 
-/// Characters that are translated into the standard alphabet at a time; a multiple of four, so that no
-/// translated copy of the whole text is needed.
+/// Characters translated to the standard alphabet per chunk. Chunks avoid a translated copy of the whole
+/// text. The size must be a multiple of four.
 const CHUNK: usize = 4096;
 
-/// `=` that are tolerated at the end: two, and one that a form encoder appends to a name without a value.
+/// Accepted number of `=` at the end: two, plus one that a form encoder appends to a name without a value.
 const MAX_PADDING: usize = 3;
 
 const SKIP: u8 = 0;
 const BAD: u8 = 1;
 
-/// Byte → the character of the standard alphabet it stands for, `=`, [`SKIP`] or [`BAD`].
+/// Maps a byte to its character in the standard alphabet, `=`, [`SKIP`] or [`BAD`].
 const MEANING: [u8; 256] = {
     let mut meaning = [BAD; 256];
     let mut byte = 0;
@@ -61,8 +65,8 @@ const MEANING: [u8; 256] = {
     meaning
 };
 
-/// Undoes base64 without a copy of the text: at once where it is in the standard alphabet, and otherwise character by
-/// character, which also finds the fault.
+/// Decodes base64 without copying the text. Text in the standard alphabet is decoded at once. Other text is
+/// decoded character by character, which also finds the position of an error.
 pub(super) fn decode(text: &[u8], spaces: Spaces) -> Result<Vec<u8>, Fault> {
     if let Ok(bytes) = ENGINE.decode(text) {
         return Ok(bytes);
@@ -77,7 +81,8 @@ pub(super) fn decode(text: &[u8], spaces: Spaces) -> Result<Vec<u8>, Fault> {
     translate(text, first).or_else(|fault| translate(text, second).map_err(|_| fault))
 }
 
-/// Lines as `base64` and MIME make them, joined with spaces by a shell or a header.
+/// Whether the text consists of lines as written by `base64` and MIME encoders, joined with spaces by a shell
+/// or a header.
 fn is_wrapped_with_spaces(text: &[u8]) -> bool {
     let columns = text.iter().position(|byte| *byte == b' ').unwrap_or_default();
     matches!(columns, 60 | 64 | 72 | 76)
@@ -86,7 +91,7 @@ fn is_wrapped_with_spaces(text: &[u8]) -> bool {
             .all(|line| line.iter().position(|byte| *byte == b' ').is_none_or(|at| at == columns))
 }
 
-/// `space` is what a space means: [`SKIP`] or `+`.
+/// `space` is the replacement for a space: [`SKIP`] or `+`.
 fn translate(text: &[u8], space: u8) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::with_capacity(decoded_len(text.len()));
     let mut chunk = Vec::with_capacity(CHUNK);
@@ -107,7 +112,7 @@ fn translate(text: &[u8], space: u8) -> Result<Vec<u8>, Fault> {
         }
     }
     symbols += chunk.len();
-    // Spaces that were `+` are as many as are missing to a multiple of four: padded text tells.
+    // Padded text shows whether spaces were `+`: without them, its length is not a multiple of four.
     let incomplete = padding > 0 && padding < MAX_PADDING && (symbols + padding) % 4 != 0;
     if symbols % 4 == 1 || (incomplete && text.contains(&b' ')) {
         return Err(Fault::Length(symbols));
@@ -116,7 +121,7 @@ fn translate(text: &[u8], space: u8) -> Result<Vec<u8>, Fault> {
     Ok(bytes)
 }
 
-/// The first bytes, up to 48, of what `text` holds if it is base64: enough to see what kind of file it is.
+/// Decodes the first bytes of `text`, up to 48, as base64. This is enough to detect the file type.
 pub(super) fn peek(text: &[u8]) -> Vec<u8> {
     let symbols = text.iter().take(512).map(|byte| MEANING[usize::from(*byte)]).filter(|byte| *byte != SKIP);
     let mut symbols: Vec<u8> = symbols.take_while(|byte| !matches!(*byte, BAD | b'=')).take(64).collect();
@@ -126,18 +131,18 @@ pub(super) fn peek(text: &[u8]) -> Vec<u8> {
     ENGINE.decode(symbols).unwrap_or_default()
 }
 
-/// Bytes that `symbols` characters of base64 hold, rounded up.
+/// Number of bytes encoded by `symbols` base64 characters, rounded up.
 pub(super) fn decoded_len(symbols: usize) -> usize {
     symbols.div_ceil(4).saturating_mul(3)
 }
 
-/// Characters of `text` that hold data, and not white space or padding.
+/// Number of characters in `text` that hold data, that is, no whitespace or padding.
 pub(super) fn symbols(text: &[u8]) -> usize {
     text.iter().filter(|byte| !matches!(MEANING[usize::from(**byte)], SKIP | b'=')).count()
 }
 
-/// Base64 with a few wrong characters, rather than text that never was base64: no words, and at least seven
-/// of eight characters from the alphabet.
+/// Whether the text is probably base64 with a few wrong characters: it has no words, and at least seven of
+/// eight characters are in the alphabet. Other text was never base64.
 pub(super) fn resembles(text: &[u8]) -> bool {
     let (mut good, mut bad, mut blanks) = (0_usize, 0_usize, 0_usize);
     for &byte in text {
@@ -148,6 +153,6 @@ pub(super) fn resembles(text: &[u8]) -> bool {
             _ => good += 1,
         }
     }
-    // Words have a space every few characters, wrapped base64 every 64 or 76.
+    // Words have a space every few characters; wrapped base64 has one every 64 or 76.
     good > bad.saturating_mul(7) && blanks.saturating_mul(32) <= good
 }

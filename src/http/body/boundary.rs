@@ -1,17 +1,18 @@
-//! Is it multipart, and what separates its parts?
+//! Detects multipart bodies and finds their boundary.
 
 use memchr::memmem;
 
 use super::declared::{Declared, Kind};
 use crate::error::Error;
 
-/// The longest boundary that is looked for, in bytes; RFC 2046 allows 70.
+/// Maximum length of a boundary in bytes. RFC 2046 allows 70.
 const MAX_LEN: usize = 256;
 
-/// The boundary of a multipart body, `None` if it is none.
+/// The boundary of a multipart body, or `None` if the body is not multipart.
 ///
-/// The declared one if the body has it, else the one of the first line: clients set the content type by
-/// hand and forget the boundary, proxies replace it, and some write its leading dashes twice.
+/// This is the declared boundary if it occurs in the body, else the boundary in the first line. The two
+/// differ because clients set the content type by hand and forget the boundary, proxies replace it, and some
+/// clients write the leading dashes twice.
 pub(super) fn find(body: &[u8], declared: &Declared) -> Option<String> {
     let declared_boundary = declared.boundary.as_deref().filter(|boundary| boundary.len() <= MAX_LEN);
     declared_boundary

@@ -1,6 +1,6 @@
-//! What the content type claims. It never decides against the body.
+//! Parses the content type. It never overrules the body.
 
-/// The forms that a content type can help to tell apart.
+/// Body formats that the content type helps to distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Json,
@@ -33,8 +33,8 @@ impl Declared {
     }
 }
 
-/// More lenient than the grammar: Java leaves boundaries with `=` in them unquoted, which a strict parser of
-/// media types refuses.
+/// Parses the `boundary` parameter. This is more lenient than the grammar: Java does not quote boundaries
+/// that contain `=`, and a strict media type parser rejects those.
 fn boundary(content_type: &str, lower: &str) -> Option<String> {
     let at = lower.find("boundary")? + "boundary".len();
     let value = content_type.get(at..)?.trim_start().strip_prefix('=')?.trim_start();

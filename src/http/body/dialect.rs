@@ -1,7 +1,7 @@
-//! An image as other services have it in JSON: numbers, objects around base64, lists of these.
+//! Images in the JSON formats of other services: numbers, objects that contain base64, and lists of these.
 //!
-//! Requests that were written for another service are taken where they can mean only one thing. What such a service reads
-//! from an address is refused, since nothing is fetched from addresses. An object of S3 becomes a reference.
+//! Requests written for another service are accepted if they are unambiguous. Image URLs are rejected,
+//! because this service does not fetch URLs. An S3 object becomes a reference.
 
 use std::fmt;
 
@@ -18,7 +18,8 @@ use super::text::{self, Origin, Spaces};
 use super::value::{self, List, wrong_type};
 use crate::error::Error;
 
-/// Fields of objects that hold the image, or an object that does. In brackets the services.
+/// Fields that hold the image, or an object that holds it. The comments name the services that use each
+/// field.
 const HOLDERS: [&str; 13] = [
     "b64",                // TensorFlow Serving, KServe v1
     "b64_json",           // OpenAI
@@ -35,7 +36,7 @@ const HOLDERS: [&str; 13] = [
     "image_bytes",        // TensorFlow Serving by the name of its input
 ];
 
-/// Fields of objects that say where the image is, unless a data URL or an object stands there.
+/// Fields that hold the location of the image, unless their value is a data URL or an object.
 const REFERENCES: [&str; 13] = [
     "Bucket",
     "S3Object",
@@ -52,19 +53,19 @@ const REFERENCES: [&str; 13] = [
     "url",
 ];
 
-/// Objects and lists within each other.
+/// Maximum nesting depth of objects and lists.
 const MAX_DEPTH: usize = 5;
 
-/// Whether the text is a list without objects, lists or numbers in it, by its first entry.
+/// Whether a list contains no objects, lists or numbers, judged by its first entry.
 pub(super) fn is_strings(list: &str) -> bool {
     numbers::first(list).is_some_and(|byte| !matches!(byte, b'{' | b'[' | b'-' | b'0'..=b'9'))
 }
 
-/// Adds the image, or the images, of a value. `what` says where it stands.
+/// Adds the image or images of a value. `what` describes its position for error messages.
 ///
 /// # Errors
 ///
-/// A fault of the request as a whole. The fault of a single image takes the place of that image instead.
+/// Errors of the request as a whole. An error of a single image is stored in place of that image.
 pub(super) fn add(intake: &mut Intake, value: &str, what: &str) -> Result<(), Error> {
     add_within(intake, value, what, 0)
 }
@@ -124,16 +125,16 @@ fn add_entries(
     Ok(())
 }
 
-/// Adds the image of a body that has it as a value would: `{"b64": "…"}`, or a typed array of JavaScript. Any other body
-/// holds none.
+/// Adds the image of a body that is itself the value: `{"b64": "…"}`, or a JavaScript typed array. Other
+/// bodies contain no image.
 pub(super) fn add_body(intake: &mut Intake, object: &str) -> Result<(), Error> {
     let known = Known::read(object)?;
     let is_image = is_numbered(object) || known.is_reference || !known.holders.is_empty();
     if is_image { add(intake, object, "JSON") } else { Ok(()) }
 }
 
-/// Adds the images among the arguments of a function, as Gradio has them in `data`. Other arguments are numbers, booleans
-/// and `null`.
+/// Adds the images among function arguments, as in Gradio's `data`. Other arguments are numbers, booleans and
+/// `null`, and are skipped.
 pub(super) fn add_arguments(intake: &mut Intake, value: &str, what: &str) -> Result<(), Error> {
     if !value.starts_with('[') {
         return add(intake, value, what);
@@ -147,14 +148,15 @@ pub(super) fn add_arguments(intake: &mut Intake, value: &str, what: &str) -> Res
     add_entries(intake, &images, what, 1)
 }
 
-/// Adds the image whose bytes are numbers.
+/// Adds an image that is given as a list of byte values.
 fn add_bytes(intake: &mut Intake, value: &str, origin: Origin<'_>) -> Result<(), Error> {
     intake.add(numbers::read(value, origin).map(|bytes| Upload { bytes, file_name: None }))
 }
 
-/// The fields of an object that mean something.
+/// The relevant fields of an object.
 struct Known<'a> {
-    /// One holds the image. Two are one too many, and the rest is not kept.
+    /// Fields that hold an image. One is expected; at most two are kept, which is enough to detect the
+    /// conflict.
     holders: Vec<(String, &'a RawValue)>,
     is_reference: bool,
 }
@@ -174,7 +176,7 @@ impl<'de> Visitor<'de> for Known<'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
-        // In TensorFlow Serving a field is called what the model calls its input.
+        // TensorFlow Serving uses the name of the model's input as the field name.
         let mut inputs = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
             let Some(value) = map.next_value::<Option<&RawValue>>()? else { continue };
@@ -191,7 +193,7 @@ impl<'de> Visitor<'de> for Known<'de> {
             } else {
                 continue;
             };
-            // A name that is there twice makes two, which are refused.
+            // A duplicate name gives two entries, which are rejected.
             if found.len() < 2 {
                 found.push((name, value));
             }
@@ -203,7 +205,7 @@ impl<'de> Visitor<'de> for Known<'de> {
     }
 }
 
-/// Whether the value of one of [`REFERENCES`] is an address: neither an object nor a data URL.
+/// Whether the value of a field in [`REFERENCES`] is a URL, that is, neither an object nor a data URL.
 fn is_elsewhere(value: &str) -> bool {
     const DATA: &str = "\"data:";
     let is_data = value.get(..DATA.len()).is_some_and(|start| start.eq_ignore_ascii_case(DATA));
@@ -216,11 +218,11 @@ fn is_tensorflow(value: &str) -> bool {
     object.strip_prefix('{').is_some_and(|fields| fields.trim_start().starts_with("\"b64\""))
 }
 
-/// The most labels that a request to Google's Vision asks for.
+/// The `maxResults` of a Google Vision request.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidParameter`] if it asks for other things than labels.
+/// [`Error::InvalidParameter`] if the request asks for features other than labels.
 pub(super) fn vision_max_results(requests: &str) -> Result<Option<usize>, Error> {
     #[derive(Deserialize)]
     struct Request {
@@ -233,7 +235,7 @@ pub(super) fn vision_max_results(requests: &str) -> Result<Option<usize>, Error>
         r#type: Option<String>,
         max_results: Option<usize>,
     }
-    // Requests of another form have no options.
+    // Requests in another format have no options.
     let Ok(requests) = serde_json::from_str::<Vec<Request>>(requests) else { return Ok(None) };
     let mut features = requests.iter().flat_map(|request| &request.features).peekable();
     if features.peek().is_none() {

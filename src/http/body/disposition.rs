@@ -1,17 +1,18 @@
-//! `Content-Disposition: form-data; name="image"; filename="cat.jpg"`.
+//! Parses `Content-Disposition: form-data; name="image"; filename="cat.jpg"`.
 //!
-//! The multipart library reads this header too, but neither `filename*` nor names in capitals.
+//! The multipart library also parses this header, but supports neither `filename*` nor upper-case parameter
+//! names.
 
 use percent_encoding::percent_decode_str;
 
-/// Characters of a file name that are kept.
+/// Maximum length of a file name in characters. Longer names are truncated.
 const MAX_NAME: usize = 255;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Disposition {
     /// The name of the form field; empty if it has none.
     pub name: String,
-    /// As the client sent it; `Some` makes the part a file, even if it is empty.
+    /// As the client sent it. `Some`, even if empty, means that the part is a file.
     pub file_name: Option<String>,
 }
 
@@ -37,7 +38,7 @@ impl Disposition {
     }
 }
 
-/// The value at the beginning of `text`, and what is behind it.
+/// Splits `text` into its first value and the rest.
 fn value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let (value, rest) = text.split_once(';').unwrap_or((text, ""));
@@ -48,7 +49,7 @@ fn value(text: &str) -> (String, &str) {
     while let Some((at, character)) = characters.next() {
         match character {
             '"' => return (value, quoted.get(at + 1..).unwrap_or_default()),
-            // Old browsers send a path with its backslashes as they are.
+            // Old browsers send a path with unescaped backslashes.
             '\\' => match characters.next_if(|(_, next)| matches!(next, '"' | '\\')) {
                 Some((_, escaped)) => value.push(escaped),
                 None => value.push('\\'),
@@ -59,7 +60,7 @@ fn value(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// `utf-8''%e2%82%ac.jpg`, RFC 8187.
+/// Decodes an extended value such as `utf-8''%e2%82%ac.jpg` (RFC 8187).
 fn decode_extended(value: &str) -> String {
     let mut pieces = value.splitn(3, '\'');
     match (pieces.next(), pieces.next(), pieces.next()) {
@@ -71,7 +72,8 @@ fn decode_extended(value: &str) -> String {
     }
 }
 
-/// A file name that is safe to log: its last component, without what could forge or turn around a line.
+/// Returns the last component of a file name, safe to log: characters that could forge a log line or reverse
+/// its direction are replaced.
 pub(super) fn clean_file_name(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default().trim();
     let clean: String = last
@@ -82,14 +84,15 @@ pub(super) fn clean_file_name(name: &str) -> Option<String> {
     (!clean.is_empty()).then_some(clean)
 }
 
-/// The name of a field, quoted for an error: short, and on one line.
+/// Quotes a field name for an error message: shortened, and on one line.
 pub(super) fn shown(name: &str) -> String {
     let name: String =
         name.chars().map(|character| if is_harmless(character) { character } else { '_' }).take(64).collect();
     format!("\"{name}\"")
 }
 
-/// Neither a control character, nor a line separator, nor one that changes the direction of what follows.
+/// Whether a character is neither a control character, nor a line separator, nor invisible, nor changes the
+/// text direction.
 fn is_harmless(character: char) -> bool {
     let invisible = matches!(
         character,

@@ -1,7 +1,7 @@
 //! `application/x-www-form-urlencoded`.
 //!
-//! Not read with a library, because those rightly take `+` for a space, and here it is a character of base64
-//! that the sender did not encode.
+//! This does not use a library. Libraries correctly decode `+` as a space, but here `+` is usually a base64
+//! character that the sender did not encode.
 
 use std::borrow::Cow;
 
@@ -13,17 +13,18 @@ use super::text::{self, Origin, Spaces};
 use super::{Limits, RawOptions, Submission, Upload, sniff};
 use crate::error::Error;
 
-/// Fields that are looked at.
+/// Maximum number of fields that are read.
 const MAX_FIELDS: usize = 1024;
 
-/// A field of this name is an image whatever it holds, and its faults are reported; one of another name is an
-/// image only if it holds one.
+/// Whether a field name denotes an image. Such a field is always an image, and its errors are reported. Other
+/// fields are images only if they contain one.
 pub(super) fn names_image(name: &str) -> bool {
     let name = name.strip_suffix("[]").unwrap_or(name);
     ["image", "images", "inputs", "file"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// A form, rather than the bare base64 that `curl --data` sends under the same content type.
+/// Whether the text is a form, rather than the bare base64 that `curl --data` sends with the same content
+/// type.
 pub(super) fn is_form(text: &str, declared: &Declared) -> bool {
     let text = text.trim();
     let name = text.split_once('=').map(|(name, _)| name).filter(|name| name.len() <= 64);
@@ -55,7 +56,7 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Submission, Error> {
             images.push((name, value));
         }
     }
-    // A field left blank beside one that was not is no image, as in multipart.
+    // Ignore blank image fields if another one is not blank, as for multipart.
     if images.iter().any(|(_, value)| !value.is_blank()) {
         images.retain(|(_, value)| !value.is_blank());
     }
@@ -77,17 +78,17 @@ pub(super) fn read(text: &str, limits: Limits) -> Result<Submission, Error> {
     intake.finish()
 }
 
-/// A field's value, percent-encoding undone.
+/// A percent-decoded field value.
 enum Value<'a> {
-    /// A picture or document, byte by byte.
+    /// The raw bytes of a picture or document.
     Bytes(Vec<u8>),
-    /// Text that may stand for one.
+    /// Text that may encode a picture.
     Text(Cow<'a, str>),
 }
 
 impl<'a> Value<'a> {
     fn decode(value: &'a str) -> Self {
-        // Bytes first: as text, they would be lost.
+        // Try bytes first, because decoding them as text would lose data.
         text::percent_encoded(value)
             .map_or_else(|| Self::Text(percent_decode_str(value).decode_utf8_lossy()), Self::Bytes)
     }

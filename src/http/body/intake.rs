@@ -1,4 +1,4 @@
-//! The images found so far, held against the limits.
+//! Collects the images of a request and enforces the limits.
 
 use super::{Image, Limits, RawOptions, Reference, Submission, Upload};
 use crate::error::Error;
@@ -6,7 +6,7 @@ use crate::error::Error;
 pub(super) struct Intake {
     pub limits: Limits,
     pub options: RawOptions,
-    /// A list was sent, whatever its length.
+    /// The request contains a list of images, of any length.
     pub list: bool,
     images: Vec<Result<Image, Error>>,
     bytes: usize,
@@ -17,14 +17,14 @@ impl Intake {
         Self { limits, options: RawOptions::default(), list: false, images: Vec::new(), bytes: 0 }
     }
 
-    /// To be called with the number of images before any of them is decoded.
+    /// Checks the number of images. Call this before decoding any of them.
     pub fn announce(&self, found: usize) -> Result<(), Error> {
         let max = self.limits.max_images;
         let found = self.images.len() + found;
         if found > max { Err(Error::TooManyImages { found, max }) } else { Ok(()) }
     }
 
-    /// Adds an image or what is wrong with it. What is wrong with the request as a whole is returned.
+    /// Adds an image or its error. Returns errors that concern the request as a whole.
     pub fn add(&mut self, image: Result<Upload, Error>) -> Result<(), Error> {
         self.announce(1)?;
         if let Ok(upload) = &image {
@@ -39,24 +39,24 @@ impl Intake {
         Ok(())
     }
 
-    /// Adds an image that is named, or what is wrong with its name.
+    /// Adds a referenced image, or the error in its reference.
     pub fn add_reference(&mut self, reference: Result<Reference, Error>) -> Result<(), Error> {
         self.announce(1)?;
         self.images.push(reference.map(Image::Elsewhere));
         Ok(())
     }
 
-    /// Images so far, whatever is wrong with them.
+    /// Number of images so far, including those with errors.
     pub fn count(&self) -> usize {
         self.images.len()
     }
 
-    /// There is at least one image, whatever is wrong with it.
+    /// Whether there is at least one image, with or without an error.
     pub fn any(&self) -> bool {
         !self.images.is_empty()
     }
 
-    /// The content of the request; the fault of a single image is that of the request.
+    /// Returns the parsed request. The error of a single image becomes the error of the request.
     pub fn finish(mut self) -> Result<Submission, Error> {
         let several = self.list || self.images.len() > 1;
         if !several && self.images.first().is_some_and(Result::is_err) {

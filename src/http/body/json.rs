@@ -1,9 +1,9 @@
-//! JSON: `{"image": …}`, `{"images": […]}`, Hugging Face's `{"inputs": …, "parameters": {…}}`, a bare list, and what
-//! other services have in their place.
+//! JSON: `{"image": …}`, `{"images": […]}`, Hugging Face's `{"inputs": …, "parameters": {…}}`, a bare list,
+//! and the formats of other services.
 //!
-//! Values are kept as raw text until their type is known: a string of base64 without escapes is decoded
-//! where it stands, a value of the wrong type is named with its field, and nesting, however deep, is
-//! skipped without recursion.
+//! Values stay raw text until their type is known. This way a base64 string without escapes is decoded in
+//! place, an error for a wrong type can name the field, and nesting of any depth is skipped without
+//! recursion.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -17,56 +17,56 @@ use super::value::{List, syntax, wrong_type};
 use super::{Limits, Submission, dialect, numbers, reference};
 use crate::error::Error;
 
-/// All fields that mean something; others are ignored, and `null` is as good as absent.
+/// All supported fields. Other fields are ignored, and `null` is treated as absent.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ClassifyRequest, description = "Images as base64 or data URLs, one or several, and options. The fields \
          of other services are read where there are none of this one's.")]
 pub(in crate::http) struct Document<'a> {
-    /// One image, as base64 or a data URL; or as a list of its bytes.
+    /// One image, as base64, as a data URL, or as a list of its bytes.
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     image: Option<&'a RawValue>,
-    /// Several images; the answer is a list, even of one.
+    /// Several images. The answer is then a list, even for one image.
     #[serde(borrow)]
     #[schema(value_type = Option<Vec<String>>)]
     images: Option<&'a RawValue>,
-    /// One image or several, as the Hugging Face API names them.
+    /// One image or several, in the format of the Hugging Face API.
     #[serde(borrow)]
     #[schema(value_type = Option<OneOrMany>)]
     inputs: Option<&'a RawValue>,
-    /// Options, as the Hugging Face API has them.
+    /// Options, in the format of the Hugging Face API.
     #[serde(borrow)]
     #[schema(value_type = Option<Parameters>)]
     parameters: Option<&'a RawValue>,
-    /// How many labels; more than there are classes gives all.
+    /// Number of labels. If it exceeds the number of classes, all labels are returned.
     #[serde(borrow)]
     #[schema(value_type = Option<u32>, minimum = 1)]
     top_k: Option<&'a RawValue>,
-    /// Leaves out labels whose score is lower: from 0 to 1, unless scores are logits.
+    /// Minimum score; labels with a lower score are left out. From 0 to 1, unless the scores are logits.
     #[serde(borrow)]
     #[schema(value_type = Option<f32>)]
     min_score: Option<&'a RawValue>,
-    /// What makes scores of the model's logits: `softmax`, `sigmoid` or `none`.
+    /// Function that converts the model's logits to scores: `softmax`, `sigmoid` or `none`.
     #[serde(borrow)]
     #[schema(value_type = Option<String>, pattern = "^(softmax|sigmoid|none)$")]
     function_to_apply: Option<&'a RawValue>,
-    /// `leaf` answers classes, `basic` the everyday categories that they belong to.
+    /// `leaf` returns classes, `basic` returns the everyday categories to which the classes belong.
     #[serde(borrow)]
     #[schema(value_type = Option<String>, pattern = "^(leaf|basic)$")]
     level: Option<&'a RawValue>,
-    /// Whether each label has a heat map.
+    /// Whether to return a heat map for each label.
     #[serde(borrow)]
     #[schema(value_type = Option<bool>)]
     explain: Option<&'a RawValue>,
-    /// Images as TensorFlow Serving and KServe v1 have them: `[{"b64": "…"}]`.
+    /// Images in the format of TensorFlow Serving and KServe v1: `[{"b64": "…"}]`.
     #[serde(borrow)]
     #[schema(value_type = Option<Vec<Object>>)]
     instances: Option<&'a RawValue>,
-    /// Images as Google's Vision has them: `[{"image": {"content": "…"}}]`.
+    /// Images in the format of Google Vision: `[{"image": {"content": "…"}}]`.
     #[serde(borrow)]
     #[schema(value_type = Option<Vec<Object>>)]
     requests: Option<&'a RawValue>,
-    /// Images as Gradio has them: `["data:…"]`.
+    /// Images in the format of Gradio: `["data:…"]`.
     #[serde(borrow)]
     #[schema(value_type = Option<Vec<String>>)]
     data: Option<&'a RawValue>,
@@ -74,24 +74,26 @@ pub(in crate::http) struct Document<'a> {
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     file: Option<&'a RawValue>,
-    /// An image that is an object of S3: `{"bucket": "…", "key": "…", "version_id": "…"}`, the version where it is not the
-    /// latest. Only from callers who were authenticated, and only of the buckets that the service may read.
+    /// An image that is an S3 object: `{"bucket": "…", "key": "…", "version_id": "…"}`. Without `version_id`,
+    /// the latest version is used. Only for authenticated callers, and only from the buckets that the service
+    /// may read.
     #[serde(borrow)]
     #[schema(value_type = Option<Object>)]
     s3: Option<&'a RawValue>,
-    /// An image that was put to the address that `POST /uploads` answered, by its id.
+    /// The id of an image that was uploaded to the URL from `POST /uploads`.
     #[serde(borrow)]
     #[schema(value_type = Option<String>)]
     upload: Option<&'a RawValue>,
-    /// An image as Rekognition has it: `{"Bytes": "…"}`, or `{"S3Object": {"Bucket": "…", "Name": "…"}}`.
+    /// An image in the format of Rekognition: `{"Bytes": "…"}`, or
+    /// `{"S3Object": {"Bucket": "…", "Name": "…"}}`.
     #[serde(borrow, rename = "Image")]
     #[schema(value_type = Option<Object>)]
     rekognition: Option<&'a RawValue>,
-    /// `top_k` for Rekognition.
+    /// Rekognition's name for `top_k`.
     #[serde(borrow, rename = "MaxLabels")]
     #[schema(value_type = Option<u32>, minimum = 1)]
     max_labels: Option<&'a RawValue>,
-    /// `min_score` for Rekognition, in percent.
+    /// Rekognition's name for `min_score`, in percent.
     #[serde(borrow, rename = "MinConfidence")]
     #[schema(value_type = Option<f32>, minimum = 0, maximum = 100)]
     min_confidence: Option<&'a RawValue>,
@@ -101,7 +103,7 @@ pub(in crate::http) struct Document<'a> {
 pub(super) const IMAGE_FIELDS: [&str; 10] =
     ["image", "images", "inputs", "s3", "upload", "instances", "requests", "data", "file", "Image"];
 
-/// What `inputs` may hold.
+/// Type of `inputs`.
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -112,10 +114,10 @@ enum OneOrMany {
 
 /// Reads a body that begins with `{` or `[`.
 ///
-/// `image`, `images`, `inputs`, `s3` and `upload` may stand together: all of them count, in this order.
+/// `image`, `images`, `inputs`, `s3` and `upload` may be combined; their images are added in this order.
 pub(super) fn read(text: &str, limits: Limits) -> Result<Submission, Error> {
     match read_strictly(text, limits) {
-        // A shell puts the lines of `base64` into a string as they are.
+        // Shells insert the output of `base64` into a string with its line breaks, which JSON does not allow.
         Err(Error::InvalidJson(fault)) => match without_line_breaks(text) {
             Some(mended) => read_strictly(&mended, limits),
             None => Err(Error::InvalidJson(fault)),
@@ -141,8 +143,8 @@ fn read_strictly(text: &str, limits: Limits) -> Result<Submission, Error> {
     if intake.any() { intake.finish() } else { Err(missing_image()) }
 }
 
-/// The text without the line breaks and tabs that stand in its strings, where JSON does not allow them; `None` if there
-/// are none.
+/// Removes line breaks and tabs inside strings, where JSON does not allow them. Returns `None` if there are
+/// none.
 fn without_line_breaks(text: &str) -> Option<String> {
     let (mut is_string, mut is_escaped) = (false, false);
     let mut mended = text.to_owned();
@@ -179,7 +181,7 @@ impl Document<'_> {
         Ok(options)
     }
 
-    /// Whether `inputs` are tensors as KServe v2 has them.
+    /// Whether `inputs` contains tensors in the format of KServe v2.
     fn has_tensors(&self) -> bool {
         #[derive(Deserialize)]
         struct Tensor {
@@ -224,7 +226,7 @@ impl Document<'_> {
         Ok(())
     }
 
-    /// Adds the images of the one field of another service, or those of the text itself.
+    /// Adds the images in the field of another service, or the image that the body itself is.
     fn add_foreign(&self, intake: &mut Intake, text: &str) -> Result<(), Error> {
         let fields = [
             ("instances", self.instances),
@@ -249,12 +251,13 @@ impl Document<'_> {
     }
 }
 
-/// The content of a body that is one JSON string: an image, or JSON that was encoded twice.
+/// The content of a body that is a single JSON string: an image, or JSON that was encoded twice.
 pub(super) fn top_level_string(text: &str) -> Option<String> {
     serde_json::from_str(text).ok()
 }
 
-/// `null`, a number, `true`…: valid JSON of which most is valid base64, too.
+/// Whether the text is a JSON scalar, such as `null`, a number or `true`. Most of these are also valid
+/// base64.
 pub(super) fn is_scalar(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }

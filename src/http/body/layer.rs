@@ -1,12 +1,12 @@
-//! One look at a body: which form is it?
+//! Determines the format of a body, one layer at a time.
 //!
-//! In this order, from what cannot be mistaken to what can:
+//! The formats are tried in this order, from unambiguous to ambiguous:
 //!
-//! 1. the magic bytes of a picture, of an accepted kind or not: handed on as they are, without a copy;
-//! 2. multipart, declared or evident;
-//! 3. anything else that is not text: handed on;
-//! 4. JSON, by its first character; markup, PDF and the like, handed on; a url-encoded form;
-//! 5. base64 and data URLs, and text that is neither.
+//! 1. The magic bytes of a picture, in a supported format or not: passed on without a copy.
+//! 2. Multipart, declared or detected.
+//! 3. Other binary data: passed on.
+//! 4. JSON, detected by its first character; markup, PDF and similar documents, passed on; URL-encoded forms.
+//! 5. Base64 and data URLs, and all other text.
 
 use bytes::Bytes;
 
@@ -16,10 +16,10 @@ use super::text::{Origin, Spaces};
 use super::{Limits, Submission, Upload, boundary, form, json, multipart, sniff, text};
 use crate::error::{Error, MADE_TEXT, STRIPPED};
 
-/// What one look came to.
+/// The result of reading one layer.
 pub(super) enum Step {
     Done(Submission),
-    /// The body was a wrapping of this.
+    /// The body was an encoding of these bytes.
     Unwrapped(Bytes),
 }
 
@@ -27,7 +27,7 @@ pub(super) enum Step {
 pub(super) struct Layer<'a> {
     pub declared: &'a Declared,
     pub limits: Limits,
-    /// Wrappings that were undone before.
+    /// Number of layers that were decoded before.
     pub depth: usize,
 }
 
@@ -56,7 +56,7 @@ impl Layer<'_> {
     }
 
     fn read_binary(self, bytes: Bytes) -> Result<Step, Error> {
-        // PowerShell sends JSON as ISO 8859-1; the image in it is ASCII all the same.
+        // PowerShell sends JSON as ISO 8859-1. The image in it is ASCII and can still be read.
         if matches!(bytes.first(), Some(b'[' | b'{'))
             && let Ok(submission) = json::read(&String::from_utf8_lossy(&bytes), self.limits)
         {
@@ -96,7 +96,7 @@ impl Layer<'_> {
         if printable { self.read_base64(bytes, text) } else { self.read_binary(bytes.clone()) }
     }
 
-    /// A body that is one JSON string: JSON encoded twice, or an image as it would stand in a field.
+    /// A body that is a single JSON string: JSON encoded twice, or an image as in a JSON field.
     fn read_string(self, text: String) -> Result<Step, Error> {
         if text.trim_start().starts_with(['{', '[', '"']) {
             return Ok(Step::Unwrapped(text.into()));
@@ -119,14 +119,16 @@ impl Layer<'_> {
         } else if sniff::is_known(&inner) || boundary::find(&inner, self.declared).is_some() {
             Ok(Step::Unwrapped(inner.into()))
         } else if self.depth > 0 || text::has_words(text) {
-            // "hello world" is base64 of seven odd bytes: what decodes to nothing known was plain text.
+            // "hello world" is also valid base64, for seven arbitrary bytes. If the result is not a known
+            // format, the body was plain text.
             self.whole(bytes.clone())
         } else {
             self.whole(inner.into())
         }
     }
 
-    /// Text that is no base64. If it does not even resemble it, it is handed on like any other file.
+    /// Handles text that is not base64. If it does not even resemble base64, it is passed on like any other
+    /// file.
     fn refuse(self, bytes: &Bytes, text: &str, detail: String) -> Result<Step, Error> {
         match self.declared.kind {
             Kind::Json => Err(json::not_json("it begins with none of { [ \"")),
@@ -136,7 +138,7 @@ impl Layer<'_> {
         }
     }
 
-    /// The body is the image.
+    /// The body itself is the image.
     fn whole(self, bytes: Bytes) -> Result<Step, Error> {
         if is_mangled(&bytes) {
             return Err(Error::MangledBody(MADE_TEXT));
@@ -150,7 +152,7 @@ impl Layer<'_> {
     }
 }
 
-/// Mangled, and not a document in which U+FFFD may be what its author wrote.
+/// Whether the bytes are mangled. Documents are excluded, because their author may have written U+FFFD.
 fn is_mangled(bytes: &[u8]) -> bool {
     sniff::is_mangled(bytes) && !sniff::is_document(bytes)
 }

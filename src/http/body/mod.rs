@@ -1,11 +1,13 @@
-//! A request body → images and options.
+//! Parses a request body into images and options.
 //!
-//! Pure: (content type, bytes) in, [`Submission`] out. Nothing here knows HTTP types, Lambda or async.
+//! This module is pure: it takes a content type and bytes, and returns a [`Submission`]. It does not depend
+//! on HTTP types, Lambda or async.
 //!
-//! The body decides what it is; the content type only helps where the body alone is ambiguous, and names
-//! the error where nothing else fits. Each wrapping (base64, data URL, JSON string, UTF-16) is undone and
-//! what was in it looked at afresh, a few times at most; `layer.rs` has the order in which the forms are
-//! tried. What is in none of them is handed on as the image it was sent as: naming it is for `image/`.
+//! The format is detected from the body. The content type only resolves ambiguous bodies and selects the
+//! error message if nothing else fits. Each layer of encoding (base64, data URL, JSON string, UTF-16) is
+//! removed and its content is examined again, a limited number of times. `layer.rs` defines the order in
+//! which formats are tried. A body in none of these formats is passed on as an image; the `image` module then
+//! reports what it is.
 
 mod base64;
 mod boundary;
@@ -42,62 +44,63 @@ pub use self::options::RawOptions;
 pub(super) use self::options::parse_flag;
 pub use self::reference::Reference;
 
-/// Whether JSON may hold images in a field of this name.
+/// Whether a JSON field of this name may hold images.
 pub(crate) fn is_image_field(name: &str) -> bool {
     json::IMAGE_FIELDS.contains(&name)
 }
 
-/// Undoes base64 in any dialect; `None` if the text is not base64.
+/// Decodes base64 in any variant. Returns `None` if the text is not base64.
 pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
     base64::decode(text, base64::Spaces::AreNothing).ok()
 }
 
-/// Wrappings that are undone: base64 three times over, and one JSON string or change of encoding around it.
+/// Maximum number of layers: three of base64, plus one JSON string or UTF-16 encoding.
 const MAX_LAYERS: usize = 4;
 
-/// Bytes of a body for each byte of image that is accepted. Base64 three times over takes 64/27 ≈ 2.4, and
-/// line breaks, escapes and the rest of the form need a little more.
+/// Accepted body bytes per image byte. Three layers of base64 take 64/27 ≈ 2.4; line breaks, escapes and the
+/// remaining structure need a little more.
 const OVERHEAD: usize = 3;
 
-/// Bytes of a body that are accepted however small the images must be: room for the form around them.
+/// Body bytes that are always accepted in addition, for the structure around small images.
 const FRAME: usize = 64 * 1024;
 
-/// What a request may hold.
+/// Limits of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Bytes of all images together, after base64 is undone.
+    /// Total size of all images in bytes, after base64 decoding.
     pub max_bytes: usize,
-    /// Images in one request, at least 1.
+    /// Maximum number of images, at least 1.
     pub max_images: usize,
 }
 
 impl Limits {
-    /// Bytes of the longest body that is worth taking in.
+    /// Maximum length of a body in bytes.
     pub fn max_body_bytes(self) -> usize {
         self.max_bytes.saturating_mul(OVERHEAD).saturating_add(FRAME)
     }
 }
 
-/// The bytes of one image, not looked at beyond their first few.
+/// The bytes of one image. Only the first few have been examined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// Never empty. A slice of the request's own memory where no decoding was needed.
+    /// Never empty. A slice of the request's memory if no decoding was needed.
     pub bytes: Bytes,
-    /// The last component of the name the client gave, without control characters, at most 255 of them.
+    /// The last component of the name from the client, without control characters, at most 255 characters
+    /// long.
     pub file_name: Option<String>,
 }
 
 /// One image of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Image {
-    /// Its bytes.
+    /// The image was part of the request.
     Sent(Upload),
-    /// Where it lies.
+    /// The image is stored elsewhere.
     Elsewhere(Reference),
 }
 
 impl Image {
-    /// The image that was sent, if it was.
+    /// The uploaded image, or `None` for a reference.
     pub fn sent(&self) -> Option<&Upload> {
         match self {
             Self::Sent(upload) => Some(upload),
@@ -109,26 +112,26 @@ impl Image {
 /// The content of one request body.
 #[derive(Debug)]
 pub struct Submission {
-    /// At least one, in the order of the body. An `Err` is the fault of that image alone, and there is none
-    /// unless `several` is set.
+    /// At least one image, in the order of the body. An `Err` concerns only that image, and only occurs if
+    /// `several` is set.
     pub images: Vec<Result<Image, Error>>,
-    /// The answer has the form `{"results": […]}`: a list of images was sent, if only with one entry, or more
-    /// than one part or field with an image.
+    /// The response has the form `{"results": […]}`. This is set if the body has a list of images, even with
+    /// one entry, or if several parts or fields contain an image.
     pub several: bool,
-    /// `top_k`, `min_score` and the like where the body has them.
+    /// `top_k`, `min_score` and other options in the body.
     pub options: RawOptions,
 }
 
 /// Finds the images and options of a request body.
 ///
-/// `content_type` is the header's value as it came, if any; it needs no cleaning. The time is linear in the
-/// body, next to none for raw bytes, and is spent on the calling thread.
+/// `content_type` is the unmodified value of the header. The time is linear in the size of the body and close
+/// to zero for raw bytes. The work is done on the calling thread.
 ///
 /// # Errors
 ///
 /// `EmptyBody`, `MissingImage`, `InvalidBase64`, `InvalidJson`, `InvalidMultipart`, `InvalidParameter`,
-/// `MangledBody`, `TooManyImages` (all 400) and `BodyTooLarge` (413). With one image its fault is the
-/// request's; with several it is an entry of [`Submission::images`].
+/// `MangledBody`, `TooManyImages` (all 400) and `BodyTooLarge` (413). The error of a single image is
+/// returned; with several images, it becomes an entry of [`Submission::images`].
 pub fn parse(content_type: Option<&str>, body: Bytes, limits: Limits) -> Result<Submission, Error> {
     if body.len() > limits.max_body_bytes() {
         return Err(Error::BodyTooLarge { max: limits.max_bytes });

@@ -1,4 +1,4 @@
-//! `multipart/form-data` → images and options.
+//! Parses `multipart/form-data` into images and options.
 
 use std::convert::Infallible;
 
@@ -17,28 +17,28 @@ use super::text::{self, Origin, Spaces};
 use super::{Limits, RawOptions, Submission, Upload, sniff};
 use crate::error::Error;
 
-/// Multipart bodies inside each other that are opened: curl sends several files of one field as one.
+/// Maximum depth of nested multipart bodies. curl sends several files of one field as a nested body.
 const MAX_NESTED: usize = 2;
 
 struct Part {
     disposition: Disposition,
-    /// What separates the parts of this part, if it is multipart itself.
+    /// The boundary of this part, if it is multipart itself.
     boundary: Option<String>,
-    /// `Content-Type` says image or bytes.
+    /// `Content-Type` is an image type or `application/octet-stream`.
     declared_binary: bool,
     /// `Content-Transfer-Encoding: base64`.
     base64: bool,
     data: Bytes,
 }
 
-/// What a part is for.
+/// The purpose of a part.
 #[derive(Debug, PartialEq, Eq)]
 enum Role {
     Image,
-    /// An image field that was left empty, as browsers send it.
+    /// An image field without content, as browsers send it if no file is selected.
     Blank,
     Option,
-    /// A text field that means nothing here.
+    /// A text field that is ignored.
     Other,
 }
 
@@ -56,7 +56,8 @@ pub(super) fn read(body: &Bytes, boundary: &str, limits: Limits) -> Result<Submi
         }
     }
     if images.is_empty() {
-        // Left empty among others, an image field is none; left empty alone, it is the fault.
+        // A blank image field is ignored if there are other images. If all are blank, report one as the
+        // error.
         blanks.truncate(1);
         images = blanks;
     }
@@ -74,7 +75,7 @@ pub(super) fn read(body: &Bytes, boundary: &str, limits: Limits) -> Result<Submi
     intake.finish()
 }
 
-/// Reads all parts with the library. Its future never waits: all bytes are there.
+/// Reads all parts with the library. Its future never waits, because all bytes are in memory.
 fn read_parts(body: &Bytes, boundary: &str, nested: usize) -> Result<Vec<Part>, Error> {
     let normal = parts::normalise(body, boundary)?;
     let chunks = [normal.body, normal.closing].into_iter().filter(|chunk| !chunk.is_empty());
@@ -103,12 +104,12 @@ impl Part {
 
         let quoted_printable = header("content-transfer-encoding").eq_ignore_ascii_case(b"quoted-printable");
 
-        // One chunk is the rule, since the whole body is there, and it is a slice of it.
+        // Usually there is one chunk, a slice of the body, because the whole body is in memory.
         let mut data = Bytes::new();
         while let Some(chunk) = field.chunk().now_or_never().ok_or_else(broken)?.map_err(|_| broken())? {
             data = if data.is_empty() { chunk } else { [data, chunk].concat().into() };
         }
-        // Like base64, it is often declared and not done.
+        // Like base64, this encoding is often declared but not applied.
         if quoted_printable && !sniff::is_picture(sniff::trim_start(&data)) {
             data = undo_quoted_printable(&data).into();
         }
@@ -132,7 +133,8 @@ impl Part {
             || self.declared_binary
             || self.base64
             || sniff::is_picture(bytes)
-            // Not merely text that is not UTF-8: that is what old browsers send of a comment with an accent.
+            // Binary data. Text that is not UTF-8 does not count: old browsers send comments with accents
+            // like this.
             || bytes.contains(&0)
             || sniff::as_text(bytes).is_some_and(text::promises_picture);
         if is_image { Role::Image } else { Role::Other }
@@ -154,7 +156,7 @@ impl Part {
         if let Some(text) = sniff::utf16(bytes) {
             return text::image(&text, origin);
         }
-        // A file may be text in its own right, for the image module to name; a text field must be base64.
+        // A file may be plain text; the `image` module reports that. A text field must be base64.
         let must_decode = self.base64 || (self.disposition.file_name.is_none() && !self.declared_binary);
         match std::str::from_utf8(bytes) {
             Ok(text) if must_decode || text::promises_picture(text) => text::image(text, origin),
@@ -163,7 +165,7 @@ impl Part {
     }
 }
 
-/// Undoes `=XX` and line breaks behind a `=`, RFC 2045; any other `=` stands for itself.
+/// Decodes quoted-printable (RFC 2045): `=XX` and soft line breaks. Any other `=` is kept.
 fn undo_quoted_printable(data: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(data.len());
     let mut rest = data;

@@ -1,4 +1,4 @@
-//! Bytes of an image as numbers in JSON: `[255, 216, …]`, or `{"0": 255, "1": 216, …}`.
+//! Images as byte values in JSON: `[255, 216, …]`, or `{"0": 255, "1": 216, …}`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,26 +11,27 @@ use super::text::{self, Origin};
 use super::value;
 use crate::error::Error;
 
-/// Whether the text is a list of numbers, by the first of them.
+/// Whether the text is a list of numbers, judged by its first entry.
 pub(super) fn is_numbers(list: &str) -> bool {
     first(list).is_some_and(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
-/// Whether the text is an object as JavaScript writes a typed array: `{"0": 255, "1": 216, …}`.
+/// Whether the text is an object in the format of a JavaScript typed array: `{"0": 255, "1": 216, …}`.
 pub(super) fn is_numbered(object: &str) -> bool {
     object.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with("\"0\""))
 }
 
-/// The first character of a list's first entry, or the list's end.
+/// The first character of a list's first entry, or the closing bracket.
 pub(super) fn first(list: &str) -> Option<u8> {
     list.strip_prefix('[')?.trim_start().bytes().next()
 }
 
-/// The image whose bytes are the numbers of a list, or of an object as JavaScript writes a typed array.
+/// Reads an image from the byte values in a list or in an object in the format of a JavaScript typed array.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidJson`] for an entry that is no byte, [`Error::BodyTooLarge`], and those of [`text::checked`].
+/// [`Error::InvalidJson`] for an entry that is not a byte, [`Error::BodyTooLarge`], and the errors of
+/// [`text::checked`].
 pub(super) fn read(value: &str, origin: Origin<'_>) -> Result<Bytes, Error> {
     let mut fault = None;
     let read = serde_json::Deserializer::from_str(value)
@@ -42,14 +43,14 @@ pub(super) fn read(value: &str, origin: Origin<'_>) -> Result<Bytes, Error> {
     }
 }
 
-/// Bytes as numbers. They are counted while they are read, so that no list takes more memory than an image may.
+/// Reads byte values and counts them while reading, so that no list takes more memory than an image may.
 struct Numbers<'a> {
     origin: Origin<'a>,
     fault: &'a mut Option<Error>,
 }
 
 impl Numbers<'_> {
-    /// Takes a byte. Java's are from -128 to 127.
+    /// Adds a byte. Java's bytes range from -128 to 127.
     fn push<E: serde::de::Error>(&mut self, bytes: &mut Vec<u8>, number: &RawValue) -> Result<(), E> {
         let byte = number.get().parse::<i16>().ok().filter(|number| (-128..=255).contains(number));
         *self.fault = match byte {
@@ -57,7 +58,7 @@ impl Numbers<'_> {
                 Some(Error::BodyTooLarge { max: self.origin.max_bytes })
             }
             Some(byte) => {
-                // The low eight bits are the byte either way.
+                // The low eight bits are the same in both representations.
                 bytes.push(byte as u8);
                 None
             }

@@ -1,27 +1,28 @@
-//! The options of a request, wherever they stand: body, form field or query string.
+//! The options of a request, from its body, form fields or query string.
 
 use crate::error::Error;
 use crate::model::{Function, Level};
 use crate::text::shown;
 
-/// Options as the body gives them; those it does not give are `None`.
+/// Unvalidated options. Options that are not given are `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct RawOptions {
-    /// Predictions wanted, at least 1. Not yet clamped to the number of classes: a number too large for
-    /// `usize` is `usize::MAX`.
+    /// Number of predictions, at least 1. Not yet limited to the number of classes; numbers too large for
+    /// `usize` become `usize::MAX`.
     pub top_k: Option<usize>,
-    /// The least score to be answered. Whether it may be other than 0…1 depends on the function.
+    /// Minimum score. Whether it may be outside 0…1 depends on the function.
     pub min_score: Option<f32>,
-    /// What makes scores of logits.
+    /// Function that converts logits to scores.
     pub function: Option<Function>,
-    /// Whether classes are answered, or their categories.
+    /// Whether to return classes or their categories.
     pub level: Option<Level>,
-    /// Whether each label has a heat map.
+    /// Whether to return a heat map for each label.
     pub explain: Option<bool>,
 }
 
 impl RawOptions {
-    /// What the options are called, here and elsewhere: Rekognition has two of its own, and Vertex AI.
+    /// The names of all options: those of this service, of Rekognition (`MaxLabels`, `MinConfidence`) and of
+    /// Vertex AI (`maxPredictions`, `confidenceThreshold`).
     pub(super) const NAMES: [&str; 9] = [
         "top_k",
         "min_score",
@@ -34,12 +35,12 @@ impl RawOptions {
         "confidenceThreshold",
     ];
 
-    /// A form's field of this name is an option.
+    /// Whether a form field of this name is an option.
     pub(crate) fn has(name: &str) -> bool {
         Self::NAMES.contains(&name)
     }
 
-    /// Takes an option by its name, if it is one.
+    /// Sets an option by its name. Unknown names are ignored.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         match name {
             "top_k" | "MaxLabels" | "maxPredictions" => self.top_k = parse_top_k(value)?.or(self.top_k),
@@ -55,7 +56,7 @@ impl RawOptions {
         Ok(())
     }
 
-    /// These options. Where one is not given, that of `others` counts.
+    /// Returns these options, with missing ones taken from `others`.
     pub fn or(self, others: Self) -> Self {
         Self {
             top_k: self.top_k.or(others.top_k),
@@ -66,11 +67,11 @@ impl RawOptions {
         }
     }
 
-    /// Checks what no option can be checked for alone.
+    /// Checks constraints that involve several options.
     ///
     /// # Errors
     ///
-    /// `InvalidParameter` if `min_score` is not from 0 to 1, as scores are unless they are logits.
+    /// `InvalidParameter` if `min_score` is not from 0 to 1. With logits as scores, any number is valid.
     pub fn check(self) -> Result<Self, Error> {
         match self.min_score {
             Some(score) if self.function != Some(Function::None) && !(0.0..=1.0).contains(&score) => {
@@ -84,8 +85,8 @@ impl RawOptions {
     }
 }
 
-/// Reads `top_k`: a whole number of at least 1, also written `5.0` or `1e3`. Numbers beyond `usize` saturate.
-/// A blank is `None`: a field that the user left empty.
+/// Parses `top_k`: a whole number of at least 1; `5.0` and `1e3` are also accepted. Numbers beyond `usize`
+/// saturate. A blank is `None`, because the user left the field empty.
 ///
 /// # Errors
 ///
@@ -105,11 +106,11 @@ pub(super) fn parse_top_k(text: &str) -> Result<Option<usize>, Error> {
     }
 }
 
-/// Reads `min_score`: a number. A blank is `None`, as for `top_k`. [`RawOptions::check`] has its range.
+/// Parses `min_score`: a number. A blank is `None`, as for `top_k`. [`RawOptions::check`] checks its range.
 ///
 /// # Errors
 ///
-/// `InvalidParameter` for anything else, NaN included.
+/// `InvalidParameter` for anything else, including NaN.
 pub(super) fn parse_min_score(text: &str) -> Result<Option<f32>, Error> {
     if text.trim().is_empty() {
         return Ok(None);
@@ -123,7 +124,7 @@ pub(super) fn parse_min_score(text: &str) -> Result<Option<f32>, Error> {
     }
 }
 
-/// Reads `function_to_apply`.
+/// Parses `function_to_apply`.
 fn parse_function(text: &str) -> Result<Option<Function>, Error> {
     let name = text.trim();
     let function = Function::ALL.into_iter().find(|function| function.name().eq_ignore_ascii_case(name));
@@ -136,7 +137,7 @@ fn parse_function(text: &str) -> Result<Option<Function>, Error> {
     }
 }
 
-/// Reads `level`.
+/// Parses `level`.
 fn parse_level(text: &str) -> Result<Option<Level>, Error> {
     let name = text.trim();
     match Level::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(name)) {
@@ -148,7 +149,7 @@ fn parse_level(text: &str) -> Result<Option<Level>, Error> {
     }
 }
 
-/// Reads an option that is on or off. A blank is `None`, as for `top_k`.
+/// Parses a boolean option. A blank is `None`, as for `top_k`.
 ///
 /// # Errors
 ///
@@ -164,7 +165,7 @@ pub(in crate::http) fn parse_flag(name: &str, text: &str) -> Result<Option<bool>
     }
 }
 
-/// Reads `MinConfidence`: a `min_score` in percent.
+/// Parses `MinConfidence`: a `min_score` in percent.
 fn parse_percent(text: &str) -> Result<Option<f32>, Error> {
     match decimal(text) {
         _ if text.trim().is_empty() => Ok(None),
@@ -176,7 +177,7 @@ fn parse_percent(text: &str) -> Result<Option<f32>, Error> {
     }
 }
 
-/// A number in decimal notation: `str::parse` takes `inf` and `nan` too.
+/// Parses a number in decimal notation. Unlike `str::parse`, it rejects `inf` and `nan`.
 fn decimal(text: &str) -> Option<f64> {
     let text = text.trim();
     let plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));

@@ -1,4 +1,4 @@
-//! The field `parameters`: the options of a request, as the Hugging Face API has them.
+//! The field `parameters`: options of a request in the format of the Hugging Face API.
 
 use serde::de::{Deserializer as _, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -9,29 +9,29 @@ use super::options::RawOptions;
 use super::value::{string, syntax, wrong_type};
 use crate::error::Error;
 
-/// Options of a request, by the names that the Hugging Face API has for them.
+/// Options of a request, in the format of the Hugging Face API.
 #[derive(ToSchema)]
 #[schema(as = Parameters)]
 #[expect(dead_code, reason = "only its schema is used: an unknown name must be refused by that name")]
 pub(super) struct Parameters {
-    /// How many labels; more than there are classes gives all.
+    /// Number of labels. If it exceeds the number of classes, all labels are returned.
     #[schema(minimum = 1)]
     top_k: Option<u32>,
-    /// Leaves out labels whose score is lower: from 0 to 1, unless scores are logits.
+    /// Minimum score; labels with a lower score are left out. From 0 to 1, unless the scores are logits.
     min_score: Option<f32>,
-    /// What makes scores of the model's logits: `softmax`, `sigmoid` or `none`.
+    /// Function that converts the model's logits to scores: `softmax`, `sigmoid` or `none`.
     #[schema(pattern = "^(softmax|sigmoid|none)$")]
     function_to_apply: Option<String>,
-    /// `leaf` answers classes, `basic` the everyday categories that they belong to.
+    /// `leaf` returns classes, `basic` returns the everyday categories to which the classes belong.
     #[schema(pattern = "^(leaf|basic)$")]
     level: Option<String>,
-    /// Whether each label has a heat map.
+    /// Whether to return a heat map for each label.
     explain: Option<bool>,
 }
 
-/// The options in the field `parameters`. One that is not known is refused, as the Hugging Face API does it: whoever
-/// names it counts on what it does. In a request of KServe v2 it is left out, since there most parameters are for the
-/// server and not for the model.
+/// Parses the options in the field `parameters`. Unknown options are rejected, as the Hugging Face API does:
+/// a caller who sets an option relies on its effect. In KServe v2 requests they are ignored, because most
+/// parameters there are for the server and not for the model.
 pub(super) fn read(value: Option<&RawValue>, is_kserve: impl Fn() -> bool) -> Result<RawOptions, Error> {
     let mut options = RawOptions::default();
     let object = match value.map(RawValue::get) {
@@ -54,7 +54,7 @@ pub(super) fn read(value: Option<&RawValue>, is_kserve: impl Fn() -> bool) -> Re
     Ok(options)
 }
 
-/// The fields of an object: the options, each of which may be there once, and the first other one.
+/// The fields of an object: the options, each of which may occur once, and the first unknown field.
 struct Named<'a> {
     known: Vec<(String, &'a RawValue)>,
     unknown: Option<String>,
@@ -82,7 +82,8 @@ impl<'a> Visitor<'a> for Named<'a> {
     }
 }
 
-/// Takes an option. It may be a number, or a string that holds one. The option's own parser refuses anything else.
+/// Sets an option from a number or from a string that contains one. The option's own parser rejects anything
+/// else.
 pub(super) fn set(options: &mut RawOptions, name: &str, value: Option<&RawValue>) -> Result<(), Error> {
     let Some(value) = value.map(RawValue::get).filter(|value| *value != "null") else { return Ok(()) };
     let text = string(value, "option", "a number").unwrap_or(value.into());

@@ -1,8 +1,9 @@
-//! Multipart bodies as they come → as the multipart library takes them.
+//! Converts multipart bodies to the form that the multipart library accepts.
 //!
-//! The library wants CRLF everywhere, headers in every part, each on one line, and a closing delimiter; and
-//! it takes a line that merely begins like a delimiter for one. Bodies made by hand have LF, folded headers,
-//! parts that begin with their data, and no end. A body without such faults is handed on without a copy.
+//! The library requires CRLF line ends, headers in every part, one line per header, and a closing delimiter.
+//! It also takes a line that merely begins like a delimiter for one. Handwritten bodies have LF line ends,
+//! folded headers, parts without headers, and no closing delimiter. A body without such faults is passed on
+//! without a copy.
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -11,33 +12,33 @@ use memchr::{memchr, memmem};
 
 use crate::error::Error;
 
-/// Parts that are looked at, images or not.
+/// Maximum number of parts, with or without images.
 const MAX_PARTS: usize = 1024;
 
-/// Header lines of one part; browsers send two. The library stops at 32.
+/// Maximum number of header lines per part. Browsers send two. The library's limit is 32.
 const MAX_HEADERS: usize = 30;
 
-/// The body, and what is missing at its end.
+/// The normalized body, and the closing delimiter that is missing at its end.
 pub(super) struct Normal {
     pub body: Bytes,
     pub closing: Bytes,
-    /// What separates its parts now.
+    /// The boundary of the normalized body.
     pub boundary: String,
 }
 
 /// A line that begins with two dashes and the boundary.
 struct Delimiter {
     start: usize,
-    /// Behind its line end.
+    /// Offset after the line end.
     end: usize,
-    /// The line ends in CRLF, or closes the body.
+    /// The line ends in CRLF, or is the closing delimiter.
     crlf: bool,
-    /// The line before ends in CRLF, or there is none.
+    /// The previous line ends in CRLF, or there is none.
     after_crlf: bool,
     closing: bool,
 }
 
-/// Makes the body acceptable to the library.
+/// Normalizes the body for the library.
 pub(super) fn normalise(body: &Bytes, boundary: &str) -> Result<Normal, Error> {
     let (delimiters, imitated) = delimiters(body, boundary)?;
     let closed = delimiters.last().is_some_and(|last| last.closing);
@@ -71,8 +72,8 @@ pub(super) fn normalise(body: &Bytes, boundary: &str) -> Result<Normal, Error> {
     Ok(Normal { body: rebuilt.into(), closing: Bytes::new(), boundary })
 }
 
-/// A boundary that the body does not have. Its digits come from a hash with a random key, so that no body can
-/// be written to have it, and the first is as good as certain to do.
+/// Generates a boundary that does not occur in the body. Its digits come from a hash with a random key, so
+/// that nobody can write a body that contains it. The first attempt is almost certain to succeed.
 fn absent(body: &[u8]) -> String {
     let keyed = RandomState::new();
     let mut count = 0_u64;
@@ -93,7 +94,7 @@ pub(super) fn broken() -> Error {
     )
 }
 
-/// The delimiter lines up to the closing one, and whether other lines begin like them.
+/// Finds the delimiter lines up to the closing one. Also returns whether other lines begin like a delimiter.
 fn delimiters(body: &[u8], boundary: &str) -> Result<(Vec<Delimiter>, bool), Error> {
     let dashes = format!("--{boundary}");
     let (mut found, mut imitated) = (Vec::new(), false);
@@ -121,8 +122,9 @@ fn delimiters(body: &[u8], boundary: &str) -> Result<(Vec<Delimiter>, bool), Err
     Ok((found, imitated))
 }
 
-/// What is behind the dashes and the boundary, to the end of the line: its length, whether it is as the
-/// standard wants it, whether it closes the body. `None` if the boundary goes on, and so is another.
+/// Parses the rest of a delimiter line, after the dashes and the boundary. Returns its length, whether its
+/// end conforms to the standard, and whether it closes the body. Returns `None` if more text follows, because
+/// then it is another boundary.
 fn line_end(rest: &[u8]) -> Option<(usize, bool, bool)> {
     if rest.starts_with(b"--") {
         return Some((2, true, true));
@@ -141,19 +143,19 @@ fn section<'a>(body: &'a [u8], delimiter: &Delimiter, next: Option<&Delimiter>) 
     let end = next.map_or(body.len(), |next| next.start);
     let section = body.get(delimiter.end..end).unwrap_or_default();
     let Some(section) = section.strip_suffix(b"\n").filter(|_| next.is_some()) else { return section };
-    // In a body with bare LF, a CR before it is the last byte of the data.
+    // In a body with LF line ends, a CR before the LF is the last byte of the data.
     if delimiter.crlf { section.strip_suffix(b"\r").unwrap_or(section) } else { section }
 }
 
-/// The first line of a section without its line end, whether that was CRLF, and what follows. `None` if no
-/// line ends here.
+/// Splits a section into its first line without the line end, whether the line end was CRLF, and the rest.
+/// Returns `None` if there is no line end.
 fn line(section: &[u8]) -> Option<(&[u8], bool, &[u8])> {
     let end = memchr(b'\n', section)?;
     let (line, rest) = (section.get(..end)?, section.get(end + 1..)?);
     Some(line.strip_suffix(b"\r").map_or((line, false, rest), |line| (line, true, rest)))
 }
 
-/// At least one header, each on a line of its own that ends in CRLF, and an empty line.
+/// Whether a section has at least one header, each on a single line that ends in CRLF, and an empty line.
 fn is_regular(section: &[u8]) -> Result<bool, Error> {
     let mut rest = section;
     for count in 0..=MAX_HEADERS {
@@ -173,7 +175,7 @@ fn is_regular(section: &[u8]) -> Result<bool, Error> {
     )))
 }
 
-/// Some header, and no empty line to end them.
+/// Whether a section has headers but no empty line after them.
 fn ends_in_headers(section: &[u8]) -> bool {
     let mut rest = section;
     while let Some((line, _, after)) = line(rest) {
@@ -185,7 +187,7 @@ fn ends_in_headers(section: &[u8]) -> bool {
     !section.is_empty()
 }
 
-/// Name and value of a header line, and whether the library takes the line as it is.
+/// The name and value of a header line, and whether the library accepts the line unchanged.
 fn header(line: &[u8]) -> Option<(&[u8], &[u8], bool)> {
     let colon = memchr(b':', line)?;
     let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
@@ -196,7 +198,7 @@ fn header(line: &[u8]) -> Option<(&[u8], &[u8], bool)> {
     is_token(name.trim_ascii()).then_some((name.trim_ascii(), value, clean))
 }
 
-/// Writes a part as the library wants it. Lines that are no headers are left out.
+/// Writes a part in the form that the library accepts. Invalid header lines are dropped.
 fn rebuild(out: &mut Vec<u8>, section: &[u8], boundary: &str) {
     out.extend_from_slice(format!("--{boundary}").as_bytes());
     let (mut rest, mut count) = (section, 0);
@@ -204,7 +206,7 @@ fn rebuild(out: &mut Vec<u8>, section: &[u8], boundary: &str) {
         let (line, after) = match line(rest) {
             Some((b"", _, after)) => break after,
             Some((line, _, after)) => (line, after),
-            // No empty line: a part of headers alone.
+            // No empty line: the part consists of headers only.
             None => (rest, &b""[..]),
         };
         let folded = line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) && count > 0;

@@ -1,4 +1,4 @@
-//! Images that are named rather than sent: objects of S3, and uploads of `POST /uploads`.
+//! Images that are referenced rather than sent: S3 objects, and uploads from `POST /uploads`.
 
 use serde::Deserialize;
 
@@ -6,26 +6,26 @@ use super::intake::Intake;
 use super::value;
 use crate::error::Error;
 
-/// Where an image lies that is not in the request. Nothing of it has been checked.
+/// The location of an image that is not in the request. It has not been validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
-    /// An object of S3.
+    /// An S3 object.
     Object {
-        /// The bucket's name.
+        /// The name of the bucket.
         bucket: String,
-        /// The key as it is, not percent-encoded.
+        /// The key, without percent-encoding.
         key: String,
-        /// The version; the latest one if it is `None`.
+        /// The version; `None` for the latest one.
         version_id: Option<String>,
     },
-    /// What was put to the address that `POST /uploads` answered, by its id.
+    /// The id of an upload, as returned by `POST /uploads`.
     Upload(String),
 }
 
-/// The fields that hold a reference: ours, and Rekognition's.
+/// Fields that hold a reference: those of this service, and of Rekognition.
 const FIELDS: [&str; 3] = ["s3", "S3Object", "upload"];
 
-/// An object of S3, as this service and Rekognition name it.
+/// An S3 object, in the format of this service or of Rekognition.
 #[derive(Deserialize)]
 struct Object {
     #[serde(alias = "Bucket")]
@@ -36,16 +36,16 @@ struct Object {
     version_id: Option<String>,
 }
 
-/// Whether a field of this name holds a reference, if it holds this value.
+/// Whether a field with this name and value is a reference.
 pub(super) fn is_one(name: &str, value: &str) -> bool {
     FIELDS.contains(&name) && value.starts_with(if name == "upload" { '"' } else { '{' })
 }
 
-/// Adds the image that a field names.
+/// Adds the image that a field references.
 ///
 /// # Errors
 ///
-/// A fault of the request as a whole. What is wrong with the reference takes the place of its image instead.
+/// Errors of the request as a whole. An error in the reference is stored in place of its image.
 pub(super) fn add(intake: &mut Intake, name: &str, value: &str, what: &str) -> Result<(), Error> {
     let reference = if name == "upload" { upload(value, what) } else { object(value, what) };
     intake.add_reference(reference)

@@ -1,4 +1,4 @@
-//! No body may end the process, or take time out of proportion.
+//! No body may crash the process or take disproportionate time.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ impl Random {
     }
 }
 
-/// Pieces that mean something to the parser, to be put together at random.
+/// Fragments that are significant to the parser, to be combined at random.
 const PIECES: [&[u8]; 57] = [
     b"--x",
     b"--x--",
@@ -119,7 +119,7 @@ fn seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Parses under every content type, and checks what holds for every body.
+/// Parses under every content type, and checks the invariants that hold for every body.
 fn hold(body: &[u8]) {
     let limits = Limits { max_bytes: 4096, max_images: 3 };
     for content_type in TYPES {
@@ -183,7 +183,8 @@ fn no_random_body_panics() {
 
 #[test]
 fn a_megabyte_of_anything_takes_no_time_to_speak_of() {
-    // Enough for a quadratic search to take minutes; ten times as much takes 0.3 s at worst.
+    // Large enough that a quadratic search would take minutes. A body ten times as large takes 0.3 s at
+    // worst.
     const SIZE: usize = 1 << 20;
     let limits = Limits { max_bytes: SIZE, max_images: 16 };
     let header = b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";

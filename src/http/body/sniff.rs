@@ -1,36 +1,36 @@
-//! What the first bytes say.
+//! Detects file types from the first bytes.
 
 use std::char::{REPLACEMENT_CHARACTER, decode_utf16};
 
 use memchr::memchr3;
 
-/// Bytes that any test for a kind of picture looks at.
+/// Number of bytes that the picture tests examine.
 const HEAD: usize = 512;
 
-/// A picture by its magic bytes, of an accepted kind or not.
+/// Whether the magic bytes are those of a picture, in a supported format or not.
 ///
-/// Every such file has a byte in its head that no text has. Without that, `BM` alone would make a bitmap of
-/// any text that begins so.
+/// In addition, the first 64 bytes must contain a byte that does not occur in ASCII text. All picture files
+/// have one. Without this test, any text that begins with `BM` would be taken for a bitmap.
 pub(super) fn is_picture(bytes: &[u8]) -> bool {
     let head = bytes.get(..HEAD).unwrap_or(bytes);
     head.iter().take(64).any(|byte| !byte.is_ascii_graphic() && !byte.is_ascii_whitespace())
         && infer::is_image(head)
 }
 
-/// Text that is a file in its own right rather than a wrapping of one: markup (SVG, HTML, XML), PDF,
-/// PostScript, RTF.
+/// Whether the text is a document of its own rather than an encoded image: markup (SVG, HTML, XML), PDF,
+/// PostScript or RTF.
 pub(super) fn is_document(bytes: &[u8]) -> bool {
     [&b"<"[..], b"%PDF-", b"%!PS", b"{\\rtf"].iter().any(|magic| bytes.starts_with(magic))
 }
 
-/// Something that is worth a further look: a picture, or text.
+/// Whether the content is worth examining further: a picture, or text.
 pub(super) fn is_known(bytes: &[u8]) -> bool {
     let bytes = trim_start(bytes);
     is_picture(bytes) || as_text(bytes).is_some() || utf16(bytes).is_some() || undo_latin1(bytes).is_some()
 }
 
-/// UTF-8 with U+FFFD in it: somebody decoded bytes as text and wrote the text down again. It may have been
-/// cut off inside its last character since.
+/// Whether the bytes are UTF-8 that contains U+FFFD: some program decoded binary data as text and encoded the
+/// text again. The result may have been truncated within its last character.
 pub(super) fn is_mangled(bytes: &[u8]) -> bool {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => Some(text),
@@ -42,11 +42,13 @@ pub(super) fn is_mangled(bytes: &[u8]) -> bool {
     text.is_some_and(|text| text.contains(REPLACEMENT_CHARACTER))
 }
 
-/// A picture without any CR, LF or NUL. Lengths in the headers of all these kinds have bytes of zero.
+/// Whether this is a picture without any CR, LF or NUL byte. An intact picture has zero bytes, because the
+/// header fields of all these formats contain some.
 pub(super) fn is_stripped(bytes: &[u8]) -> bool {
-    // So much compressed data has each of these bytes, too. What is shorter may be text that begins like a picture.
+    // Compressed data of this size contains each of these bytes. Shorter data may be text that begins like a
+    // picture.
     const LEAST: usize = 1024;
-    // Each without the bytes that are left out.
+    // The magic bytes without CR, LF and NUL.
     const MAGICS: [&[u8]; 10] = [
         b"\xFF\xD8\xFF",
         b"\x89PNG\x1A",
@@ -59,7 +61,7 @@ pub(super) fn is_stripped(bytes: &[u8]) -> bool {
         b"MM+\x08",
         b"\x0CJXL ",
     ];
-    // HEIC and AVIF begin with the length of a box, of which one byte is left.
+    // HEIC and AVIF begin with the length of a box. One of its bytes is left after the removal.
     let is_iso_media = || bytes.get(1..5) == Some(b"ftyp");
     bytes.len() > LEAST
         && (MAGICS.iter().any(|magic| bytes.starts_with(magic)) || is_iso_media())
@@ -67,19 +69,19 @@ pub(super) fn is_stripped(bytes: &[u8]) -> bool {
         && memchr3(b'\r', b'\n', 0, bytes).is_none()
 }
 
-/// UTF-8 without control characters.
+/// The text if the bytes are UTF-8 without control characters.
 pub(super) fn as_text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| is_printable(text))
 }
 
-/// No control characters but white space.
+/// Whether the text has no control characters except whitespace.
 pub(super) fn is_printable(text: &str) -> bool {
     let is_odd = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
-    // Without a way out of the inner loop the compiler makes it one of vectors.
+    // The inner loop has no early exit, so that the compiler vectorizes it.
     text.as_bytes().chunks(1024).all(|chunk| !chunk.iter().fold(false, |odd, byte| odd | is_odd(byte)))
 }
 
-/// Without the white space and byte order marks that careless clients put before the first byte.
+/// Removes leading whitespace and byte order marks, which some clients put before the first byte.
 pub(super) fn trim_start(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes.trim_ascii_start();
     while let Some(marked) = rest.strip_prefix(b"\xEF\xBB\xBF") {
@@ -88,7 +90,7 @@ pub(super) fn trim_start(bytes: &[u8]) -> &[u8] {
     rest
 }
 
-/// UTF-16 text with a byte order mark, as PowerShell's `>` writes base64.
+/// Decodes UTF-16 text with a byte order mark. PowerShell's `>` writes base64 in this encoding.
 pub(super) fn utf16(bytes: &[u8]) -> Option<String> {
     let unit: fn([u8; 2]) -> u16 = match bytes {
         [0xFF, 0xFE, ..] => u16::from_le_bytes,
@@ -99,14 +101,14 @@ pub(super) fn utf16(bytes: &[u8]) -> Option<String> {
     decode_utf16(units).collect::<Result<String, _>>().ok().filter(|text| is_printable(text))
 }
 
-/// The bytes of a picture of which each was written as the character of that number, in UTF-8, which is what
-/// becomes of a "binary string" in JavaScript. Unlike U+FFFD, this loses nothing.
+/// Restores a picture in which each byte was encoded as the Unicode character with the same number, in UTF-8.
+/// This happens to a JavaScript "binary string". Unlike U+FFFD, it loses no data.
 ///
-/// Where the first bytes are ASCII, the body looks like that picture before this is undone, too: then the
-/// one is taken of which the end fits the beginning better.
+/// If the first bytes are ASCII, the encoded body also looks like a picture. In this case the version is
+/// chosen whose length fits its header better.
 pub(super) fn undo_latin1(bytes: &[u8]) -> Option<Vec<u8>> {
     let bytes = trim_start(bytes);
-    // Twice the head, since every character may take two bytes; what is no picture there costs no more.
+    // Twice the head, because a character may take two bytes. Other bodies cost no more than this check.
     let start = bytes.get(..2 * HEAD).unwrap_or(bytes).utf8_chunks().next()?.valid();
     if !is_picture(&start.chars().map_while(|character| u8::try_from(character).ok()).collect::<Vec<u8>>()) {
         return None;
@@ -117,7 +119,8 @@ pub(super) fn undo_latin1(bytes: &[u8]) -> Option<Vec<u8>> {
     (!is_picture(bytes) || misfit(&undone) <= misfit(bytes)).then_some(undone)
 }
 
-/// How far the length of a file is from what the file says; the maximum if it does not say.
+/// The difference between the actual length of a file and the length in its header. The maximum if the header
+/// has no length.
 fn misfit(bytes: &[u8]) -> usize {
     let number = |at: usize, headers: usize| {
         let field = bytes.get(at..at + 4).and_then(|field| <[u8; 4]>::try_from(field).ok());
@@ -132,7 +135,7 @@ fn misfit(bytes: &[u8]) -> usize {
     }
 }
 
-/// A GIF has no length, but blocks that lead from one to the next, and an end.
+/// Whether a GIF is complete. A GIF has no length field, so this follows its chain of blocks to the end.
 fn is_whole_gif(bytes: &[u8]) -> bool {
     let colours = |flags: u8| if flags & 0x80 == 0 { 0 } else { 6_usize << (flags & 7) };
     let mut at = 13 + bytes.get(10).map_or(0, |flags| colours(*flags));
@@ -143,7 +146,7 @@ fn is_whole_gif(bytes: &[u8]) -> bool {
             Some(b';') => return true,
             _ => return false,
         };
-        // Each piece of a block has its length before it; the last is empty.
+        // Each sub-block starts with its length. The last one is empty.
         loop {
             let Some(&length) = bytes.get(at) else { return false };
             at += 1 + usize::from(length);

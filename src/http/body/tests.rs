@@ -1,4 +1,4 @@
-//! Every form of body, as a table: what comes in, what must come out.
+//! Tables of every body format: input and expected result.
 
 use ::base64::Engine as _;
 use ::base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -6,18 +6,18 @@ use bytes::Bytes;
 
 use super::*;
 
-/// A 1×1 PNG, made by hand for the purpose.
+/// A handwritten 1×1 PNG.
 pub(super) const PNG: &[u8] =
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\
     \0\0\0\rIDATx\xdac\xfc\xff\xff?\x03\0\x08\xfc\x02\xfe\xa7\x9a\xa0\xa0\0\0\0\0IEND\xaeB`\x82";
 
-/// The beginning of a JPEG, with bytes that base64 turns into `+` and `/`, and with line breaks.
+/// The beginning of a JPEG. It contains bytes that base64 encodes as `+` and `/`, and line breaks.
 pub(super) const JPEG: &[u8] =
     b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xfb\xef\xbe\xff\xfe\r\n--\n\xfb\xff\xbf\xff\xd9";
 
 pub(super) const LIMITS: Limits = Limits { max_bytes: 1 << 20, max_images: 4 };
 
-/// What a body came to, in a form that is easy to write down.
+/// The result for a body, in a compact form for tables.
 #[derive(Debug, PartialEq)]
 struct Found {
     /// The bytes of each image, or the code of its error.
@@ -59,10 +59,10 @@ fn many(images: &[Result<&[u8], &'static str>]) -> Result<Found, &'static str> {
     Ok(Found { images, several: true, top_k: None, min_score: None })
 }
 
-/// (name, content type, body, what must come out)
+/// (name, content type, body, expected result)
 type Row<'a> = (&'a str, &'a str, Vec<u8>, Result<Found, &'static str>);
 
-/// Checks a table and reports all rows that are wrong.
+/// Checks a table and reports all rows that fail.
 fn check(cases: &[Row<'_>]) {
     let wrong: Vec<String> = cases
         .iter()
@@ -91,7 +91,7 @@ fn mangled(bytes: &[u8]) -> Vec<u8> {
     String::from_utf8_lossy(bytes).into_owned().into_bytes()
 }
 
-/// `bytes` as a binary string of JavaScript is written: each as the character of that number.
+/// `bytes` encoded like a JavaScript binary string: each byte as the character with the same number.
 fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }

@@ -1,4 +1,4 @@
-//! Text → the bytes it stands for: base64 and data URLs, quoted, percent-encoded, one in the other.
+//! Decodes text into bytes: base64 and data URLs, quoted or percent-encoded, also nested.
 
 use std::borrow::Cow;
 
@@ -12,25 +12,25 @@ use crate::error::{Error, MADE_TEXT};
 
 pub(super) use super::base64::Spaces;
 
-/// Layers of base64 that are undone of a text that stands in a form or in JSON.
+/// Maximum number of base64 layers in a form or JSON field.
 const MAX_LAYERS: usize = 3;
 
-/// What Windows' `certutil -encode` puts before base64 of any kind of file, with `-----END …` behind it.
+/// Windows' `certutil -encode` writes this before the base64 of any file, and `-----END …` after it.
 const ARMOUR: &str = "-----BEGIN ";
 
-/// Where a text stands, for the errors and the limit.
+/// The origin of a text, for error messages and limits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin<'a> {
-    /// `request body`, `field "image"`, …: goes after "The".
+    /// `request body`, `field "image"`, …; follows "The" in messages.
     pub what: &'a str,
     pub spaces: Spaces,
-    /// Bytes that one image may have.
+    /// Maximum size of one image in bytes.
     pub max_bytes: usize,
 }
 
-/// The image that a text stands for, all layers undone.
+/// Decodes all layers of a text into the image.
 pub(super) fn image(text: &str, origin: Origin<'_>) -> Result<Bytes, Error> {
-    // Before anything is trimmed: the last byte of a picture may be white space in Unicode.
+    // Check this before trimming: the last byte of a picture may be a Unicode whitespace character.
     if let Some(restored) = sniff::undo_latin1(text.as_bytes()) {
         return checked(restored.into(), origin);
     }
@@ -64,7 +64,7 @@ pub(super) fn image(text: &str, origin: Origin<'_>) -> Result<Bytes, Error> {
     checked(bytes, origin)
 }
 
-/// What no image may be, wherever it comes from: nothing, too much, or mangled.
+/// Checks that every image must pass, whatever its source: not empty, not too large, not mangled.
 pub(super) fn checked(bytes: Bytes, origin: Origin<'_>) -> Result<Bytes, Error> {
     let bytes = match sniff::undo_latin1(&bytes) {
         Some(restored) => restored.into(),
@@ -82,11 +82,11 @@ pub(super) fn checked(bytes: Bytes, origin: Origin<'_>) -> Result<Bytes, Error> 
     Ok(bytes)
 }
 
-/// Undoes one layer.
+/// Decodes one layer.
 ///
 /// # Errors
 ///
-/// `EmptyBody`, `BodyTooLarge` before anything is decoded, and `InvalidBase64` for all other text.
+/// `EmptyBody`; `BodyTooLarge`, before anything is decoded; and `InvalidBase64` for all other text.
 pub(super) fn undo(text: &str, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
     let text = unquote(trim(text));
     if text.is_empty() {
@@ -117,13 +117,13 @@ pub(super) fn undo(text: &str, origin: Origin<'_>) -> Result<Vec<u8>, Error> {
     decode(&plain, origin)
 }
 
-/// The bytes of a picture or document that were percent-encoded as they are, as `curl --data-urlencode
-/// image@cat.jpg` does it. `None` for all other text.
+/// The bytes of a picture or document that was percent-encoded directly, as by
+/// `curl --data-urlencode image@cat.jpg`. Returns `None` for all other text.
 pub(super) fn percent_encoded(text: &str) -> Option<Vec<u8>> {
     if !has_percent(text) {
         return None;
     }
-    // Those who encode bytes encode "+", too: one that is left is a space.
+    // Encoders of bytes also encode "+", so a remaining "+" is a space.
     let plain = || text.bytes().map(|byte| if byte == b'+' { b' ' } else { byte }).collect::<Vec<u8>>();
     let bytes: Vec<u8> = match percent_decode(text.as_bytes()).into() {
         Cow::Borrowed(_) => return None,
@@ -133,25 +133,26 @@ pub(super) fn percent_encoded(text: &str) -> Option<Vec<u8>> {
         .or_else(|| (sniff::is_picture(&bytes) || sniff::is_document(&bytes)).then_some(bytes))
 }
 
-/// Spaces within lines. Words without punctuation are valid base64 as long as white space is ignored.
+/// Whether there are spaces within lines. Words without punctuation are valid base64 if whitespace is
+/// ignored.
 pub(super) fn has_words(text: &str) -> bool {
     trim(text).contains(' ')
 }
 
-/// Text that names its own encoding, or that is base64 but for a few characters.
+/// Whether the text names its own encoding, or is base64 except for a few characters.
 pub(super) fn claims_base64(text: &str) -> bool {
     let text = unquote(trim(text));
     is_remote(text) || names_encoding(text) || has_prefix(text, "data:") || base64::resembles(text.as_bytes())
 }
 
-/// A data URL, also one that was percent-encoded as a whole, or armour.
+/// Whether the text is a data URL, possibly percent-encoded as a whole, or armored base64.
 pub(super) fn names_encoding(text: &str) -> bool {
     let plain = unquote(trim(text));
     DataUrl::parse(plain).is_some() || has_prefix(plain, "data%3a") || trim(text).starts_with(ARMOUR)
 }
 
-/// Text that decodes to a picture, or to what is left of a mangled one, by its first few bytes; in any number
-/// of layers up to the maximum.
+/// Whether the first bytes of the text decode to a picture or to a mangled picture, with any number of layers
+/// up to the maximum.
 pub(super) fn promises_picture(text: &str) -> bool {
     let text = unquote(trim(text));
     if has_prefix(text, "data:image/") {
@@ -167,7 +168,7 @@ pub(super) fn promises_picture(text: &str) -> bool {
 }
 
 fn decode(text: &[u8], origin: Origin<'_>) -> Result<Vec<u8>, Error> {
-    // The inner layers of nested base64 are larger than the image in them, at most by (4/3)^2.
+    // The inner layers of nested base64 are larger than the image, by a factor of at most (4/3)^2.
     let max = origin.max_bytes;
     let too_large = |len: usize| {
         len > max.saturating_mul(2).saturating_add(FRAME)
@@ -203,7 +204,7 @@ fn explain(text: &[u8], fault: Fault, Origin { what, .. }: Origin<'_>) -> String
     }
 }
 
-/// `data:[<type>][;<parameter>]…[;base64],<payload>`, RFC 2397, and the same without its first half.
+/// `data:[<type>][;<parameter>]…[;base64],<payload>` (RFC 2397), also without the `data:` scheme.
 struct DataUrl<'a> {
     base64: bool,
     payload: &'a str,
@@ -212,7 +213,7 @@ struct DataUrl<'a> {
 impl<'a> DataUrl<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let mut url = Self::parse_once(text)?;
-        // Front ends put the header before what `readAsDataURL` gave them with one.
+        // Some front ends add the header to the output of `readAsDataURL`, which already has one.
         while has_prefix(url.payload, "data:")
             && let Some(inner) = Self::parse_once(url.payload)
         {
@@ -223,13 +224,13 @@ impl<'a> DataUrl<'a> {
 
     fn parse_once(text: &'a str) -> Option<Self> {
         let scheme = has_prefix(text, "data:");
-        // Without the scheme, a comma is worth looking for only where such a header could end.
+        // Without the scheme, search for a comma only where such a header could end.
         let end =
             if scheme { text.find(',')? } else { text.bytes().take(128).position(|byte| byte == b',')? };
         let (header, payload) = (text.get(..end)?, text.get(end + 1..)?);
         let mut parameters = header.get(if scheme { 5.. } else { 0.. })?.split(';').map(str::trim);
         let base64 = parameters.any(|parameter| parameter.eq_ignore_ascii_case("base64"));
-        // `photo=data:image/png;base64,` is a form's field and not such a header.
+        // `photo=data:image/png;base64,` is a form field, not a data URL header.
         (scheme || (base64 && !header.contains('='))).then_some(Self { base64, payload })
     }
 
@@ -242,7 +243,8 @@ impl<'a> DataUrl<'a> {
     }
 }
 
-/// Whether there may be percent-encoding to undo: found at once in megabytes of base64, which have none.
+/// Whether there may be percent-encoding. This check is fast even for megabytes of base64, which contain
+/// none.
 fn has_percent(text: &str) -> bool {
     memchr(b'%', text.as_bytes()).is_some()
 }
@@ -257,13 +259,13 @@ fn is_remote(text: &str) -> bool {
         .any(|scheme| has_prefix(text, scheme))
 }
 
-/// Without white space and byte order marks around it.
+/// Removes whitespace and byte order marks at both ends.
 fn trim(text: &str) -> &str {
     text.trim_matches(|character: char| character.is_whitespace() || character == '\u{FEFF}')
 }
 
-/// Without the quotes of a shell, of JSON, or of Python's `str(b64encode(…))`, which reads `b'…'`, and without
-/// armour.
+/// Removes the quotes of a shell, of JSON, or of Python's `str(b64encode(…))`, which returns `b'…'`, and
+/// removes armor.
 fn unquote(text: &str) -> &str {
     if text.starts_with(ARMOUR) {
         let inner = text.split_once('\n').and_then(|(_, rest)| rest.split_once("-----END "));

@@ -1,4 +1,4 @@
-//! JSON values whose type is known only when they are read: their content, and the message for a wrong one.
+//! JSON values whose type is only known when they are read: their content, and the error for a wrong type.
 
 use std::borrow::Cow;
 
@@ -35,7 +35,7 @@ pub(super) fn wrong_type(what: &str, wanted: &str, found: &str) -> Error {
     Error::InvalidJson(format!("The {what} must be {wanted}; {found} was found."))
 }
 
-/// The library's own messages name Rust types; its position is what helps.
+/// Converts a JSON error. The library's messages name Rust types, so only the position is used.
 pub(super) fn syntax(error: serde_json::Error) -> Error {
     let (line, column) = (error.line(), error.column());
     Error::InvalidJson(match error.classify() {
@@ -53,20 +53,21 @@ pub(super) fn syntax(error: serde_json::Error) -> Error {
     })
 }
 
-/// The entries of an array that are wanted, as far as they are accepted, and the number of all that are: an array of
-/// millions of zeros must not take more memory than its text.
+/// Collects the wanted entries of an array up to the accepted number, and counts all wanted entries. This way
+/// an array of millions of zeros takes no more memory than its text.
 pub(super) struct List {
     max: usize,
     is_wanted: fn(&RawValue) -> bool,
 }
 
 impl List {
-    /// The entries of an array with their numbers from 1 on, unless there are more than the request may have images.
+    /// The entries of an array, numbered from 1. Fails if there are more entries than the allowed number of
+    /// images.
     pub(super) fn read<'a>(text: &'a str, intake: &Intake) -> Result<Vec<(usize, &'a RawValue)>, Error> {
         Self::read_only(text, intake, |_| true)
     }
 
-    /// The same for the entries that are wanted. The others are not counted.
+    /// Like [`Self::read`], but only for wanted entries. Other entries are skipped and not counted.
     pub(super) fn read_only<'a>(
         text: &'a str,
         intake: &Intake,

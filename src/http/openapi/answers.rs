@@ -1,4 +1,4 @@
-//! What comes out.
+//! Responses.
 
 use std::collections::BTreeMap;
 
@@ -23,38 +23,38 @@ use crate::Error;
 use crate::config::CorsOrigins;
 use crate::error::Kind;
 
-/// The name of the one header of every answer.
+/// Component name of the header `x-request-id`, which every response has.
 pub(super) const REQUEST_ID: &str = "RequestId";
 
-/// The name of the other one.
+/// Component name of the header `server-timing`, which every response has.
 pub(super) const SERVER_TIMING: &str = "ServerTiming";
 
-/// The name of what `POST /classify` answers.
+/// Component name of the response of `POST /classify`.
 pub(super) const CLASSIFIED: &str = "Classified";
 
-/// The name of what `POST /predict` answers.
+/// Component name of the response of `POST /predict`.
 pub(super) const PREDICTED: &str = "Predicted";
 
-/// The name of what `POST /embed` answers.
+/// Component name of the response of `POST /embed`.
 pub(super) const EMBEDDED: &str = "Embedded";
 
-/// The name of the answer to every `OPTIONS`.
+/// Component name of the response to every `OPTIONS`.
 pub(super) const PREFLIGHT: &str = "Preflight";
 
 const JSON: &str = "application/json";
 
-/// What a request can be refused for depends on what it asks.
+/// Groups of routes that can fail with the same errors.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Route {
-    /// It sends an image for its labels.
+    /// Classifies an image.
     Image,
-    /// It sends an image for its embedding.
+    /// Computes the embedding of an image.
     Embed,
-    /// It asks where to put an image.
+    /// Requests a URL for an upload.
     Upload,
-    /// It reads.
+    /// Reads a resource.
     Read,
-    /// It asks for what is not there.
+    /// No such path or method.
     Nowhere,
 }
 
@@ -62,7 +62,7 @@ impl Route {
     fn of(code: &str) -> &'static [Self] {
         match code {
             "not_found" | "method_not_allowed" => &[Self::Nowhere],
-            // What comes before any route.
+            // Errors that occur before routing.
             "invalid_event" | "request_timeout" | "body_too_large" | "internal" | "overloaded" => {
                 &[Self::Image, Self::Embed, Self::Upload, Self::Read]
             }
@@ -76,7 +76,7 @@ impl Route {
         }
     }
 
-    /// The kinds of errors by status, of those that this service can answer.
+    /// The kinds of errors that this service can return for a route, by status.
     fn kinds(self, facts: &Facts<'_>) -> BTreeMap<u16, Vec<Kind>> {
         let mut kinds: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
         for kind in Error::KINDS {
@@ -88,14 +88,14 @@ impl Route {
         kinds
     }
 
-    /// The name of what all routes of this sort answer with a status.
+    /// Component name of a response with this status for this group of routes.
     fn name(self, status: u16) -> String {
         let words = reason(status).replace([' ', '-', '\''], "");
         match self {
-            // A read has fewer reasons to be refused with these.
+            // Routes that only read have fewer kinds of errors.
             Self::Read if status != 500 => format!("{words}OfRead"),
             Self::Embed if status == 404 => format!("{words}OfEmbed"),
-            // Nor is an object that is not there a path that leads nowhere.
+            // 404 means here that an object was not found. It does not mean that the path does not exist.
             Self::Image if status == 404 => format!("{words}OfImage"),
             Self::Upload if status != 401 && status != 500 => format!("{words}OfUpload"),
             _ => words,
@@ -107,13 +107,13 @@ fn reason(status: u16) -> &'static str {
     StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error")
 }
 
-/// The errors of a sort of routes, as references.
+/// The error responses of a group of routes, as references.
 pub(super) fn refusals(facts: &Facts<'_>, route: Route) -> Vec<(String, Ref)> {
     let statuses = route.kinds(facts).into_keys();
     statuses.map(|status| (status.to_string(), Ref::from_response_name(route.name(status)))).collect()
 }
 
-/// The answers that operations refer to, and those of no operation: other paths and other methods.
+/// The responses that operations reference, and those without an operation: unknown paths and methods.
 pub(super) fn shared(facts: &Facts<'_>) -> Result<BTreeMap<String, Response>, Error> {
     let mut shared = BTreeMap::from([
         (PREFLIGHT.to_owned(), preflight(facts)),
@@ -175,7 +175,7 @@ fn classified(facts: &Facts<'_>) -> Result<Response, Error> {
 fn predicted() -> Result<Response, Error> {
     let one = Ref::from_schema_name(Bare::name());
     let several = Array::new(OneOf::<Bare<'_>>::schema());
-    // An empty list is both.
+    // An empty list matches both schemas.
     let schema = AnyOfBuilder::new().item(one).item(several);
     Ok(answer("The labels of one image, or a list for each of several.")
         .header(CACHE.as_str(), cache())
@@ -185,7 +185,7 @@ fn predicted() -> Result<Response, Error> {
 
 /// `POST /embed`.
 fn embedded() -> Response {
-    // Written out here: the components of `Results` are those of labels.
+    // Defined inline, because the component `Results` is for labels.
     let results = ObjectBuilder::new()
         .property("results", Array::new(OneOf::<Embedded<'_>>::schema()))
         .required("results");
@@ -196,9 +196,9 @@ fn embedded() -> Response {
         .build()
 }
 
-/// The answer for one image, or `results` for several.
+/// The result for one image, or `results` for several.
 fn one_or_several<T: ToSchema>(results: impl Into<RefOr<Schema>>) -> OneOfBuilder {
-    // Alone, an image is answered with these, too.
+    // A single result also has these fields.
     let whole = AllOfBuilder::new()
         .item(Ref::from_schema_name(T::name()))
         .item(ObjectBuilder::new().required("model").required("request_id"));
@@ -228,7 +228,7 @@ pub(super) fn info(facts: &Facts<'_>) -> Response {
     answer("What runs, and within which limits.").content(JSON, with_examples(schema, shown)).build()
 }
 
-/// `GET /metrics`, where it is served.
+/// `GET /metrics`, if it is enabled.
 pub(super) fn metrics() -> Response {
     let text = ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).build();
     answer("What was counted and measured since the process began, in the text format of Prometheus.")
@@ -246,7 +246,7 @@ pub(super) fn openapi() -> Response {
         .build()
 }
 
-/// `GET /`, where the page is served.
+/// `GET /`, if the page is enabled.
 pub(super) fn page() -> Vec<(&'static str, RefOr<Response>)> {
     let etag = |response: ResponseBuilder| response.header("ETag", header("The version of the page."));
     let html = ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).build();
@@ -277,7 +277,7 @@ fn preflight(facts: &Facts<'_>) -> Response {
     .build()
 }
 
-/// The same answer to `HEAD`.
+/// The corresponding response to `HEAD`.
 pub(super) fn without_content(response: &RefOr<Response>) -> Response {
     let mut response = match response {
         RefOr::T(response) => response.clone(),
@@ -287,24 +287,24 @@ pub(super) fn without_content(response: &RefOr<Response>) -> Response {
     response
 }
 
-/// An error as it is answered to `HEAD`.
+/// An error response to `HEAD`.
 pub(super) fn refused_without_content(status: &str) -> Response {
     answer(status.parse().map_or("Error", reason)).build()
 }
 
-/// The header of every answer.
+/// The header `x-request-id`, which every response has.
 pub(super) fn request_id() -> Header {
     header("The id of the request, as in the log: that of the request, or a new one.")
 }
 
-/// The header that says whether an answer is from memory.
+/// The header that says whether the result comes from the cache.
 fn cache() -> Header {
     let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["hit", "miss"]));
     let text = "`hit` where the answer for every image of the request was remembered, else `miss`.";
     HeaderBuilder::new().schema(Some(schema)).description(Some(text)).build()
 }
 
-/// The header that says where the time went.
+/// The header with the time per step.
 pub(super) fn server_timing() -> Header {
     header(
         "Milliseconds of the request's parts, as in `decode;dur=3.1, total;dur=12.8`: `body`, `queue`, `storage`, `decode`, \
@@ -312,7 +312,7 @@ pub(super) fn server_timing() -> Header {
     )
 }
 
-/// An answer, to be filled.
+/// A response with the common headers, to which content can be added.
 fn answer(description: &str) -> ResponseBuilder {
     [(envelope::REQUEST_ID, REQUEST_ID), (envelope::SERVER_TIMING.as_str(), SERVER_TIMING)]
         .into_iter()

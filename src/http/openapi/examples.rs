@@ -1,4 +1,4 @@
-//! Real examples. `tests/api` compares them with what the service answers.
+//! Examples of requests and responses. `tests/api` compares them with the actual responses of the service.
 
 use std::sync::Arc;
 
@@ -13,19 +13,20 @@ use super::Facts;
 use crate::Error;
 use crate::classifier::{Classification, ImageInfo, Timing};
 use crate::error::MADE_TEXT;
-use crate::image::Format;
 use crate::model::{Label, Parent, Prediction};
+use upright::Format;
 
 type Examples = Vec<(&'static str, ExampleBuilder)>;
 
-/// The id of all example requests.
+/// The request id in all examples.
 const REQUEST_ID: &str = "6f1c0a9e-2b1d-4c53-9d0e-8a3f5f6c7b21";
 
 /// A PNG of one pixel.
 const PIXEL: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mNgZGIGAAAOAAfpkjfUAAAAAElFTkSuQmCC";
 
-/// An error of every kind. Where the text is made while a body is read, such a body is read.
+/// One error of every kind. If the parser creates the message, the example comes from parsing an invalid
+/// body.
 pub(super) fn problems(facts: &Facts<'_>) -> Result<Vec<Error>, Error> {
     let limits = facts.config.limits;
     Ok(vec![
@@ -58,17 +59,25 @@ pub(super) fn problems(facts: &Facts<'_>) -> Result<Vec<Error>, Error> {
         Error::MethodNotAllowed { method: "DELETE".to_owned() },
         Error::RequestTimeout { seconds: facts.config.request_timeout.as_secs_f64() },
         Error::BodyTooLarge { max: limits.max_body_bytes },
-        Error::ImageTooLarge { width: 60_000, height: 60_000, max: limits.max_pixels, of_kind: "" },
-        Error::UnsupportedFormat { found: "An HTML page".to_owned() },
-        Error::UndecodableImage { format: Format::Png.label(), cause: "the data are corrupt".into() },
-        Error::TruncatedImage { format: Format::Jpeg.label() },
+        Error::Image(upright::Error::ImageTooLarge {
+            width: 60_000,
+            height: 60_000,
+            max: limits.max_pixels,
+            of_kind: "",
+        }),
+        Error::Image(upright::Error::UnsupportedFormat { found: "An HTML page".to_owned() }),
+        Error::Image(upright::Error::UndecodableImage {
+            format: Format::Png.label(),
+            cause: "the data are corrupt".into(),
+        }),
+        Error::Image(upright::Error::TruncatedImage { format: Format::Jpeg.label() }),
         Error::NoFeatures,
         Error::internal("a fault"),
         Error::Overloaded,
     ])
 }
 
-/// What a body is refused with.
+/// The error for an invalid body.
 fn refusal(content_type: &str, text: &'static str) -> Result<Error, Error> {
     let limits = body::Limits { max_bytes: 1 << 20, max_images: 16 };
     match body::parse(Some(content_type), Bytes::from_static(text.as_bytes()), limits) {
@@ -84,12 +93,12 @@ fn parameter(query: &str) -> Result<Error, Error> {
     }
 }
 
-/// An error as it is sent.
+/// An error as a problem document.
 pub(super) fn problem(error: &Error) -> Result<Value, Error> {
     value(&Problem::new(error, REQUEST_ID))
 }
 
-/// What `POST /classify` answers.
+/// Examples for `POST /classify`.
 pub(super) fn classified(facts: &Facts<'_>) -> Result<Examples, Error> {
     let (espresso, cut) = outcomes();
     let one = Full::whole(&espresso, facts.card, REQUEST_ID);
@@ -101,7 +110,7 @@ pub(super) fn classified(facts: &Facts<'_>) -> Result<Examples, Error> {
     ])
 }
 
-/// What `POST /predict` answers.
+/// Examples for `POST /predict`.
 pub(super) fn predicted() -> Result<Examples, Error> {
     let (espresso, cut) = outcomes();
     let one = answer::bare(&espresso);
@@ -115,7 +124,7 @@ pub(super) fn predicted() -> Result<Examples, Error> {
 
 const SEVERAL: &str = "An espresso, and a photo whose upload was cut off";
 
-/// What the committed model makes of `tests/fixtures/coffee.png`, and of a photo that is cut off.
+/// The results of the committed model for `tests/fixtures/coffee.png`, and for a truncated photo.
 fn outcomes() -> (Classification, Error) {
     let prediction =
         |class_id, score, name: &str, wnid: &str, name_zh: &str, parents: [&str; 2]| Prediction {
@@ -136,13 +145,13 @@ fn outcomes() -> (Classification, Error) {
             prediction(925, 0.008_207_213, "consomme", "n07584110", "清炖肉汤", ["dish", "food"]),
         ],
         image: ImageInfo { format: Format::Png, width: 600, height: 400 },
-        timing: Timing { decode: 2.723, preprocess: 0.958, inference: 3.788, total: 7.497 },
+        timing: Timing { decode: 2.723, preprocess: 0.958, inference: 3.788, total: 7.497, began: None },
         cached: false,
     };
-    (espresso, Error::TruncatedImage { format: Format::Jpeg.label() })
+    (espresso, Error::Image(upright::Error::TruncatedImage { format: Format::Jpeg.label() }))
 }
 
-/// Bodies of a content type, each of which is accepted.
+/// Valid bodies of a content type.
 pub(super) fn bodies(content_type: &str) -> Examples {
     let data_url = format!("data:image/png;base64,{PIXEL}");
     let examples = match content_type {
@@ -160,7 +169,7 @@ pub(super) fn bodies(content_type: &str) -> Examples {
 }
 
 fn value(of: &impl serde::Serialize) -> Result<Value, Error> {
-    // By way of text, which has a score as short as the answer has it.
+    // Convert through text, so that scores have as few digits as in the response.
     let text = serde_json::to_vec(of).map_err(Error::internal)?;
     serde_json::from_slice(&text).map_err(Error::internal)
 }

@@ -1,9 +1,10 @@
-//! `GET /openapi.json`: the description of this interface, of the service that answers it.
+//! `GET /openapi.json`: the OpenAPI document of the running service.
 //!
-//! It is made of what the service itself runs on, so that the two cannot part: the schemas come from the types that
-//! are sent and read, the codes from the table of [`Error`], most examples from the code that refuses a request, and
-//! the limits and the token from the configuration. `operations` lists the routes, `request` says what goes in,
-//! `answers` what comes out, and `examples` shows both.
+//! The document is generated from the code of the service, so that it cannot become outdated. The schemas
+//! come from the request and response types, the codes from the table of [`Error`], most examples from the
+//! code that rejects requests, and the limits and the token from the configuration. `operations` lists the
+//! routes, `request` describes requests, `answers` describes responses, and `examples` contains examples of
+//! both.
 
 mod answers;
 mod examples;
@@ -39,17 +40,17 @@ use crate::Error;
 use crate::config::Config;
 use crate::model::Card;
 
-/// What the document says of the service that serves it.
+/// Properties of the running service that the document contains.
 struct Facts<'a> {
     config: &'a Config,
     card: &'a Card,
     classes: usize,
-    /// What `GET /info` answers.
+    /// The response of `GET /info`.
     info: Value,
 }
 
-/// The document. It is made when it is first asked for, since a cold start that nobody asks for it must not pay for
-/// it.
+/// Returns the document. It is built on the first request, so that it does not slow down cold starts that
+/// never use it.
 pub(super) async fn answer(State(app): State<Arc<App>>) -> Result<Response, Error> {
     let text = match app.openapi.get() {
         Some(text) => text.clone(),
@@ -102,7 +103,7 @@ fn document(facts: &Facts<'_>) -> Result<OpenApi, Error> {
         ));
     Ok(OpenApiBuilder::new()
         .info(about)
-        // Relative to this document, so that it holds behind any host and stage.
+        // Relative to this document, so that it is valid behind any host and stage.
         .servers(Some([Server::new("./")]))
         .paths(operations::paths(facts)?)
         .components(Some(components(facts)?))
@@ -133,9 +134,9 @@ fn components(facts: &Facts<'_>) -> Result<Components, Error> {
     Ok(components.build())
 }
 
-/// The schemas of all types that are sent and read.
+/// The schemas of all request and response types.
 fn schemas() -> Vec<(String, RefOr<Schema>)> {
-    /// A type with all that it holds.
+    /// Adds a type and all types that it references.
     fn with_parts<T: ToSchema>(into: &mut Vec<(String, RefOr<Schema>)>) {
         into.push((T::name().into_owned(), T::schema()));
         T::schemas(into);

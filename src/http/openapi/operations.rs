@@ -1,4 +1,4 @@
-//! The routes.
+//! The operations of all routes.
 
 use utoipa::openapi::path::{HttpMethod, OperationBuilder};
 use utoipa::openapi::security::SecurityRequirement;
@@ -12,7 +12,7 @@ use crate::Error;
 /// The name of the security scheme.
 pub(super) const TOKEN: &str = "token";
 
-/// Statuses with what is answered.
+/// Responses by status.
 type Answers = Vec<(&'static str, RefOr<Response>)>;
 
 pub(super) fn paths(facts: &Facts<'_>) -> Result<Paths, Error> {
@@ -57,7 +57,7 @@ pub(super) fn paths(facts: &Facts<'_>) -> Result<Paths, Error> {
     Ok(paths)
 }
 
-/// `POST`, and `PUT`, which is the same.
+/// Adds `POST` and `PUT`, which do the same.
 fn upload(
     paths: &mut Paths,
     facts: &Facts<'_>,
@@ -87,7 +87,7 @@ fn upload(
     paths.add_path_operation(path, vec![HttpMethod::Put], put);
 }
 
-/// `POST /uploads`, where there is a bucket for them.
+/// Adds `POST /uploads`, if a bucket for uploads is configured.
 fn offer(paths: &mut Paths, facts: &Facts<'_>) {
     let description = "Answers a presigned address for a photo that the front door is too small for. Put the photo there, and \
                        then send `{\"upload\": …}` to a route that takes images.";
@@ -104,7 +104,7 @@ fn offer(paths: &mut Paths, facts: &Facts<'_>) {
     paths.add_path_operation(uploads::PATH, vec![HttpMethod::Post], operation);
 }
 
-/// `GET`, and `HEAD` with it: the same without a body.
+/// Adds `GET` and `HEAD`. `HEAD` returns the same response without a body.
 fn get(paths: &mut Paths, facts: &Facts<'_>, path: &str, id: &str, summary: &str, answers: Answers) {
     let mut of_get = operation(id, summary);
     let mut of_head = operation(&format!("{id}Head"), &format!("{summary}: the headers alone"));

@@ -1,4 +1,4 @@
-//! What goes in.
+//! Requests: parameters and bodies.
 
 use serde_json::json;
 use utoipa::ToSchema as _;
@@ -13,13 +13,13 @@ use super::super::body::Document;
 use super::super::envelope;
 use super::super::uploads::Wanted;
 use super::{Facts, examples};
-use crate::image::{Accepted, Format};
 use crate::model::{Function, Level};
+use upright::{Accepted, Format};
 
-/// The name of the body.
+/// The component name of the request body.
 pub(super) const IMAGES: &str = "Images";
 
-/// The parameters of all operations, by the names under which these refer to them.
+/// The parameters of all operations, by their component names.
 pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 8] {
     let query = |name: &str, schema: ObjectBuilder, description: String| {
         ParameterBuilder::new()
@@ -94,12 +94,12 @@ pub(super) fn parameters(facts: &Facts<'_>) -> [(&'static str, Parameter); 8] {
     ]
 }
 
-/// A number of single precision as it is written, not with the digits that double precision adds.
+/// Converts an f32 to the shortest decimal number, without the digits that a direct conversion to f64 adds.
 fn shortest(number: f32) -> f64 {
     number.to_string().parse().unwrap_or_else(|_| f64::from(number))
 }
 
-/// The body of a `POST`, in all its forms.
+/// The body of a `POST` in all its formats.
 pub(super) fn body(facts: &Facts<'_>) -> RequestBody {
     let limits = facts.config.limits;
     let description = format!(
@@ -125,7 +125,7 @@ pub(super) fn body(facts: &Facts<'_>) -> RequestBody {
     RequestBodyBuilder::new()
         .description(Some(description))
         .required(Some(Required::True))
-        // The bytes as they are: OpenAPI 3.1 has no schema for them.
+        // Raw bytes. OpenAPI 3.1 has no schema for them.
         .content("image/*", Content::default())
         .content("application/octet-stream", Content::default())
         .content("text/plain", example(ContentBuilder::new().schema(Some(base64())), "text/plain"))

@@ -1,4 +1,4 @@
-//! The document against the table of errors.
+//! Compares the document with the table of errors.
 
 use clap::Parser as _;
 use serde_json::Value;
@@ -22,7 +22,7 @@ fn made(token: bool) -> Value {
     serde_json::to_value(document(&facts).unwrap()).unwrap()
 }
 
-/// Status and code of all errors that the answers of the document list.
+/// The status and code of each error in the responses of the document.
 fn listed(document: &Value) -> Vec<(u16, String)> {
     let mut listed = Vec::new();
     for response in document["components"]["responses"].as_object().unwrap().values() {

@@ -1,7 +1,8 @@
-//! Tasks of S3 Batch Operations: an object each, from the manifest of a job.
+//! Tasks of S3 Batch Operations. Each task is one object from the manifest of a job.
 //!
-//! The shapes are those of the Amazon S3 User Guide, "Invoke AWS Lambda function". Schema 1.0 names the bucket by its
-//! ARN, 2.0 by its name, and has arguments that whoever made the job gave. Keys are encoded as in a URL in both.
+//! The formats are from the Amazon S3 User Guide, "Invoke AWS Lambda function". Schema 1.0 identifies the
+//! bucket by its ARN. Schema 2.0 identifies it by its name, and adds the arguments that the creator of the
+//! job set. Keys are URL-encoded in both.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +42,7 @@ struct Task {
     arn: Option<String>,
 }
 
-/// Reads the tasks.
+/// Parses the tasks.
 pub(super) fn read(payload: &[u8]) -> Result<Work, String> {
     let event: Event = serde_json::from_slice(payload).map_err(|_| {
         "The event of S3 Batch Operations is not one of the invocation schemas 1.0 and 2.0: it lacks \

@@ -1,8 +1,8 @@
-//! Items of a Distributed Map of Step Functions: one by itself, or a batch.
+//! Items of a Distributed Map of Step Functions: a single item or a batch.
 //!
-//! The shapes are those of the AWS Step Functions Developer Guide, "ItemBatcher" and "ItemReader": the objects of a
-//! bucket have a `Key`, the rows of an S3 Inventory a `Bucket`, too. A list of keys or of `s3://` addresses is taken
-//! as well.
+//! The formats are from the AWS Step Functions Developer Guide, "ItemBatcher" and "ItemReader". The objects
+//! of a bucket have a `Key`; the rows of an S3 Inventory also have a `Bucket`. Lists of keys or of `s3://`
+//! URLs are accepted, too.
 
 use std::collections::BTreeMap;
 
@@ -17,19 +17,19 @@ use crate::objects::Location;
 #[derive(Deserialize)]
 struct Batch {
     #[serde(rename = "Items")]
-    /// Each is an [`Item`], or fails in its place.
+    /// Each value is an [`Item`]. An invalid one fails without affecting the others.
     items: Vec<Value>,
     #[serde(default, rename = "BatchInput")]
     input: Input,
 }
 
-/// What holds for every item: the bucket, where items do not name it, and the options of a request.
+/// Settings for all items: the bucket, if items do not name it, and the options of the requests.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Input {
     #[serde(alias = "Bucket")]
     bucket: Option<String>,
-    /// The keys are encoded as in a URL, as S3 Inventory writes them in CSV files.
+    /// Whether keys are URL-encoded, as in the CSV files of S3 Inventory.
     #[serde(deserialize_with = "flag")]
     url_encoded_keys: bool,
     #[serde(flatten)]
@@ -51,12 +51,12 @@ struct Object {
     key: String,
     #[serde(alias = "VersionId")]
     version_id: Option<String>,
-    /// In an inventory of versions: there is nothing to be read.
+    /// Set in an inventory of versions: there is nothing to read.
     #[serde(default, rename = "IsDeleteMarker", deserialize_with = "flag")]
     is_delete_marker: bool,
 }
 
-/// Reads a batch.
+/// Parses a batch.
 pub(super) fn read_batch(payload: &[u8]) -> Result<Work, String> {
     let batch: Batch = serde_json::from_slice(payload).map_err(|_| {
         "\"Items\" is not a list, or \"BatchInput\" is not an object with \"bucket\" as a text and \"url_encoded_keys\" as \
@@ -71,7 +71,7 @@ pub(super) fn read_batch(payload: &[u8]) -> Result<Work, String> {
     Ok(Work { jobs, options: batch.input.options(), expects: Expects::Items })
 }
 
-/// Reads one item, which has the options of the request beside its key.
+/// Parses a single item. It has the options of the request next to its key.
 pub(super) fn read_item(payload: &[u8]) -> Result<Work, String> {
     let fault = |_| "The item's \"Key\" or \"Bucket\" is not a text.".to_owned();
     let item: Object = serde_json::from_slice(payload).map_err(fault)?;
@@ -106,7 +106,7 @@ impl Input {
         Ok(Notice::Object(Location { bucket, key, version_id: given(object.version_id) }))
     }
 
-    /// Texts, numbers, `true` and `false` that have the name of an option.
+    /// Texts, numbers and booleans whose name is an option.
     fn options(&self) -> Vec<(String, String)> {
         let text = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
@@ -119,7 +119,8 @@ impl Input {
     }
 }
 
-/// `true` or `false`, also as a text, since rows of a CSV file have texts only. Nothing and an empty text are `false`.
+/// Parses `true` or `false`, also as text, because rows of a CSV file contain only texts. Missing values and
+/// empty texts are `false`.
 fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     let text = match Value::deserialize(deserializer)? {
         Value::Bool(flag) => return Ok(flag),

@@ -1,12 +1,12 @@
-//! Keys as some services send them: encoded as in the query of a URL.
+//! Decodes object keys. Some services send them encoded as in the query of a URL.
 
 use percent_encoding::percent_decode_str;
 
-/// Undoes the encoding: `+` is a space, `%2B` a plus sign.
+/// Decodes a key: `+` is a space, `%2B` a plus sign.
 ///
 /// # Errors
 ///
-/// The reason, if the bytes are not UTF-8, which every key is.
+/// An error message if the bytes are not UTF-8, which every key must be.
 pub(super) fn decoded(key: &str) -> Result<String, String> {
     let spaced = key.replace('+', " ");
     percent_decode_str(&spaced)
@@ -27,7 +27,7 @@ mod tests {
             ("100%25.jpg", "100%.jpg"),
             ("%F0%9F%90%B1.jpg", "🐱.jpg"),
             ("a%2Fb%26c%3Dd.jpg", "a/b&c=d.jpg"),
-            // Nothing that S3 sends, but a key may be it.
+            // S3 does not send this encoding, but the key itself may look like this.
             ("50%.jpg", "50%.jpg"),
         ] {
             assert_eq!(decoded(encoded).as_deref(), Ok(key));

@@ -1,7 +1,6 @@
-//! What S3 tells of an object: a notification of S3 itself, an event of EventBridge, or either of them within a
-//! message of SNS.
+//! Notifications about S3 objects: from S3 itself, from EventBridge, or either of them in an SNS message.
 //!
-//! The shapes are those of the Amazon S3 User Guide, "Event message structure" and "EventBridge event message
+//! The formats are from the Amazon S3 User Guide, "Event message structure" and "EventBridge event message
 //! structure".
 
 use serde::Deserialize;
@@ -9,26 +8,26 @@ use serde::Deserialize;
 use super::{Expects, Job, Notice, Work, given, key};
 use crate::objects::Location;
 
-/// The names of events after which an object can be read begin with one of these.
+/// Prefixes of the event names after which an object can be read.
 const READABLE: [&str; 2] = ["ObjectCreated:", "ObjectRestore:Completed"];
 
-/// What EventBridge calls these events.
+/// EventBridge's names for these events.
 const READABLE_DETAILS: [&str; 2] = ["Object Created", "Object Restore Completed"];
 
-/// Everything that may stand in a notification. Which fields are there tells its form.
+/// All fields of all notification formats. The fields that are present identify the format.
 #[derive(Deserialize)]
 struct Notification {
     #[serde(rename = "Records")]
     records: Option<Vec<Record>>,
-    /// What S3 sends when notifications are set up.
+    /// Set in the test event that S3 sends when notifications are configured.
     #[serde(rename = "Event")]
     event: Option<String>,
-    /// The service, in an event of EventBridge.
+    /// The service that sent the event, in EventBridge events.
     source: Option<String>,
     #[serde(rename = "detail-type")]
     detail_type: Option<String>,
     detail: Option<Entity>,
-    /// The text that SNS passes on.
+    /// The text that SNS forwards.
     #[serde(rename = "Message")]
     message: Option<String>,
 }
@@ -60,12 +59,12 @@ struct Object {
     version: Option<String>,
 }
 
-/// Reads a notification that S3 or EventBridge sends to the function.
+/// Parses a notification that S3 or EventBridge sends to the function.
 pub(super) fn read(payload: &[u8]) -> Result<Work, String> {
     notices(payload).map(work)
 }
 
-/// Reads notifications that SNS sends to the function.
+/// Parses notifications that SNS sends to the function.
 pub(super) fn read_topic(payload: &[u8]) -> Result<Work, String> {
     #[derive(Deserialize)]
     struct Event {
@@ -96,11 +95,11 @@ fn work(notices: Vec<Notice>) -> Work {
     Work { jobs, options: Vec::new(), expects: Expects::Nothing }
 }
 
-/// What a text tells, which is one of the forms above. A test event tells nothing.
+/// Parses a notification in any of these formats. A test event yields no notices.
 ///
 /// # Errors
 ///
-/// Why it is not a notification of S3.
+/// An error message if the text is not an S3 notification.
 pub(super) fn notices(text: &[u8]) -> Result<Vec<Notice>, String> {
     let notification = parsed(text)?;
     match notification.message {
@@ -137,7 +136,8 @@ impl Record {
         if self.source != "aws:s3" {
             return Err(NOT_OF_S3.to_owned());
         }
-        // The prefix stands in the settings of a bucket, and in the records of some compatible stores.
+        // The bucket's notification settings use this prefix, and the records of some S3-compatible stores,
+        // too.
         let name = self.name.strip_prefix("s3:").unwrap_or(&self.name);
         if !READABLE.iter().any(|readable| name.starts_with(readable)) {
             return Ok(Notice::Other(name.to_owned()));

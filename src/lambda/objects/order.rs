@@ -1,10 +1,11 @@
-//! Which jobs wait for one another.
+//! Groups jobs that must run in order.
 
 use std::collections::HashMap;
 
 use super::Job;
 
-/// The jobs with their numbers, from 1: those of one group in one queue, the others each in a queue of its own.
+/// Numbers the jobs from 1 and groups them into queues. Jobs of the same group share a queue; every other job
+/// has its own.
 pub(super) fn in_queues(jobs: Vec<Job>) -> Vec<Vec<(usize, Job)>> {
     let mut queues: Vec<Vec<(usize, Job)>> = Vec::new();
     let mut groups: HashMap<String, usize> = HashMap::new();

@@ -1,4 +1,4 @@
-//! What became of an object, by the answer to its request.
+//! Interprets the response for an object.
 
 use std::fmt;
 
@@ -11,38 +11,38 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::objects::Location;
 
-/// What became of an object.
+/// The outcome for an object.
 #[derive(Debug, PartialEq)]
 pub(super) enum Outcome {
-    /// An answer that would be the same tomorrow, as JSON: labels, or why the object cannot be classified.
+    /// A permanent result as JSON: labels, or why the object cannot be classified. A retry would give the
+    /// same.
     Answer(String),
-    /// There was nothing to be read; JSON that says why.
+    /// There was nothing to read. The JSON says why.
     Skipped(String),
-    /// It was refused, and will be until somebody changes a setting or an option.
+    /// The request was rejected. Retries fail until a setting or an option is changed.
     Refused {
         /// The problem document.
         json: String,
-        /// For whoever reads the service's report.
+        /// The reason, for the report of the service.
         why: String,
     },
-    /// No answer, for this reason. Another try may have one.
+    /// There is no result, for this reason. A retry may succeed.
     Failed(String),
 }
 
-/// Fields that differ from one run to the next. Without them the answer to an object is the same however often it is
-/// given.
+/// Fields that differ between runs. They are removed, so that retries give identical results.
 const FLEETING: [&str; 3] = ["cached", "request_id", "timing_ms"];
 
-/// The field that says which object it is.
+/// The field that identifies the object.
 const REFERENCE: &str = "s3";
 
 impl Outcome {
-    /// What an answer of the router means.
+    /// Interprets a response of the router.
     pub(super) fn of(status: StatusCode, body: &str, object: &Location) -> Self {
         let problem: Value = serde_json::from_str(body).unwrap_or_default();
         let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
         let meaning = match status {
-            // Of a key that cannot be read it is the object's own fault, not that of an option.
+            // A 400 for an invalid key concerns only this object, not the options.
             StatusCode::BAD_REQUEST if object.check().is_err() => Meaning::Answer,
             _ => Meaning::of(status.as_u16(), text("code")),
         };
@@ -55,7 +55,7 @@ impl Outcome {
         }
     }
 
-    /// A part of an event that is not understood.
+    /// A part of the event that cannot be parsed.
     pub(super) fn not_understood(why: String) -> Self {
         let problem = Error::InvalidEvent(why);
         let (status, code) = (problem.status(), problem.code());
@@ -64,12 +64,12 @@ impl Outcome {
         Self::Refused { json: json.to_string(), why: problem.to_string() }
     }
 
-    /// A failure, with the object that has no answer.
+    /// A failure, with the object that has no result.
     pub(super) fn failed(object: &Location, why: &str) -> Self {
         Self::Failed(format!("{object}: {why}"))
     }
 
-    /// An object that is not read, if it is one.
+    /// An object that is not read. `object` is `None` if the event is not about an object to read.
     pub(super) fn skipped(why: &str, object: Option<&Location>) -> Self {
         let mut entry = json!({"skipped": why});
         if let Some(object) = object {
@@ -79,7 +79,7 @@ impl Outcome {
     }
 }
 
-/// What a status means where nobody stands at the other end.
+/// What a status means when no client is waiting for it.
 #[derive(Debug, PartialEq)]
 enum Meaning {
     Answer,
@@ -90,9 +90,9 @@ enum Meaning {
 impl Meaning {
     fn of(status: u16, code: &str) -> Self {
         match (status, code) {
-            // What whoever runs the function must change: the options, the buckets.
+            // The operator must change something: the options or the buckets.
             (400, "invalid_parameter" | "invalid_json") | (401 | 403, _) => Self::Refusal,
-            // That it is not there, too large, no picture or a broken one is the object's own property.
+            // A property of the object: it does not exist, is too large, is not a picture or is corrupt.
             (200 | 400 | 404 | 413 | 415 | 422, _) => Self::Answer,
             (408 | 409 | 429 | 500.., _) => Self::Failure,
             _ => Self::Refusal,
@@ -100,7 +100,7 @@ impl Meaning {
     }
 }
 
-/// An answer without its fleeting fields, and with the object that it is about.
+/// Removes the fields that differ between runs, and adds the object.
 fn lasting(body: &str, object: &Location) -> Option<String> {
     let Fields(mut fields) = serde_json::from_str(body).ok()?;
     fields.retain(|(name, _)| name != REFERENCE && !FLEETING.contains(&&**name));
@@ -116,7 +116,7 @@ fn reference(object: &Location) -> Value {
     reference
 }
 
-/// The fields of an object in their order, each with its value as it stands.
+/// The fields of a JSON object in their order, with raw values.
 struct Fields(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Fields {

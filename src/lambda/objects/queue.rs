@@ -1,7 +1,7 @@
-//! Messages of an SQS queue, each with a notification of S3 as its text.
+//! Messages of an SQS queue. The body of each message is an S3 notification.
 //!
-//! The shapes are those of the AWS Lambda Developer Guide, "Using Lambda with Amazon SQS". EventBridge Pipes sends
-//! the list of the messages alone.
+//! The formats are from the AWS Lambda Developer Guide, "Using Lambda with Amazon SQS". EventBridge Pipes
+//! sends only the list of messages.
 
 use serde::Deserialize;
 
@@ -35,7 +35,7 @@ struct Attributes {
     group: Option<String>,
 }
 
-/// Reads the messages. One that is no notification fails by itself.
+/// Parses the messages. A message that is not a notification fails without affecting the others.
 pub(super) fn read(payload: &[u8]) -> Result<Work, String> {
     let event: Event = serde_json::from_slice(payload)
         .map_err(|_| "A message of the queue has no \"messageId\".".to_owned())?;
@@ -46,7 +46,7 @@ pub(super) fn read(payload: &[u8]) -> Result<Work, String> {
 
 impl Message {
     fn job(self) -> Job {
-        // In other queues, too, messages may have a group, but there it promises no order.
+        // Messages in standard queues may have a group, too, but there it does not guarantee an order.
         let group = self.attributes.group.filter(|_| self.queue.ends_with(".fifo"));
         Job { id: self.id, group, notices: notification::notices(self.body.as_bytes()) }
     }

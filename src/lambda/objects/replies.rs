@@ -1,4 +1,4 @@
-//! What became of the jobs → what the service expects.
+//! Builds the reply that the service expects from the outcomes of the jobs.
 
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
@@ -8,35 +8,35 @@ use serde_json::{Value, json};
 use super::Expects;
 use super::outcome::Outcome;
 
-/// Characters of a task's `resultString` in the report of S3 Batch Operations.
+/// Maximum length of a task's `resultString` in the report of S3 Batch Operations, in characters.
 const MAX_RESULT: usize = 1024;
 
-/// Characters of a failure that a caller reads.
+/// Maximum length of a failure message for callers, in characters.
 const MAX_WHY: usize = 600;
 
-/// A job that is done.
+/// A completed job.
 #[derive(Debug)]
 pub(super) struct Done {
-    /// As in the event.
+    /// The id from the event.
     pub(super) id: String,
     pub(super) outcome: Outcome,
 }
 
-/// What goes back to the service.
+/// The reply to the service.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(in crate::lambda) enum Reply {
-    /// For a service that waits for nothing: how many objects have their answers in S3, and how many were skipped.
+    /// For a service that expects no reply: how many objects have results in S3, and how many were skipped.
     Summary {
         answered: usize,
         skipped: usize,
     },
-    /// The messages that are to come again (AWS Lambda Developer Guide, "Implementing partial batch responses").
+    /// The messages to send again (AWS Lambda Developer Guide, "Implementing partial batch responses").
     #[serde(rename_all = "camelCase")]
     FailedMessages {
         batch_item_failures: Vec<FailedMessage>,
     },
-    /// Amazon S3 User Guide, "Invoke AWS Lambda function".
+    /// Results of tasks (Amazon S3 User Guide, "Invoke AWS Lambda function").
     #[serde(rename_all = "camelCase")]
     Tasks {
         invocation_schema_version: String,
@@ -63,11 +63,11 @@ pub(in crate::lambda) struct TaskResult {
 }
 
 impl Reply {
-    /// The reply to jobs that are done.
+    /// Builds the reply for completed jobs.
     ///
     /// # Errors
     ///
-    /// A [`Diagnostic`] where the service can only be told by one that a job failed.
+    /// A [`Diagnostic`] if a job failed and the reply format cannot express that.
     pub(super) fn new(expects: Expects, done: Vec<Done>) -> Result<Self, Diagnostic> {
         match expects {
             Expects::Nothing => {
@@ -85,7 +85,7 @@ impl Reply {
             }
             Expects::Tasks { version, invocation } => Ok(Self::Tasks {
                 invocation_schema_version: version,
-                // Every task has a result. Should one be missing, it is not to be lost.
+                // Every task has a result. If one were missing, the service should retry it.
                 treat_missing_keys_as: TEMPORARY_FAILURE,
                 invocation_id: invocation,
                 results: done.into_iter().map(TaskResult::from).collect(),
@@ -103,16 +103,16 @@ impl Reply {
     }
 }
 
-/// The result of a task that is to be tried again.
+/// The result code of a task that should be retried.
 const TEMPORARY_FAILURE: &str = "TemporaryFailure";
 
-/// The name of an error: another try may succeed.
+/// An error type: a retry may succeed.
 const TRY_AGAIN: &str = "TryAgain";
 
-/// The name of an error: no other try changes it.
+/// An error type: retries do not help.
 const REFUSED: &str = "Refused";
 
-/// Fails if a job failed, so that all of them are tried again; where it is asked for, also if one was refused.
+/// Fails if any job failed, so that all jobs are retried. With `or_refused`, also fails if a job was refused.
 fn all_or_none(done: &[Done], or_refused: bool) -> Result<(), Diagnostic> {
     let mut failed = Vec::new();
     let mut refused = Vec::new();
@@ -123,7 +123,7 @@ fn all_or_none(done: &[Done], or_refused: bool) -> Result<(), Diagnostic> {
             _ => {}
         }
     }
-    // What was refused is told when nothing is left to be tried again.
+    // Report refused jobs only if no job can be retried.
     let (error_type, all) = if failed.is_empty() { (REFUSED, &refused) } else { (TRY_AGAIN, &failed) };
     let Some(first) = all.first() else { return Ok(()) };
     Err(Diagnostic {
@@ -161,8 +161,8 @@ impl From<Done> for TaskResult {
     }
 }
 
-/// An answer that fits into a report: without its object, which has columns of its own there, and without the last
-/// predictions where all of them are too long.
+/// Shortens a result to fit into a report. Removes the object, which has its own columns there, and as many
+/// of the last predictions as necessary.
 fn bounded(answer: &str) -> String {
     let mut answer: Value = serde_json::from_str(answer).unwrap_or_default();
     if let Some(fields) = answer.as_object_mut() {
@@ -180,7 +180,7 @@ fn bounded(answer: &str) -> String {
     }
 }
 
-/// The beginning of a text.
+/// The first `max` characters of a text.
 fn shortened(text: &str, max: usize) -> String {
     text.chars().take(max).collect()
 }

@@ -1,36 +1,37 @@
-//! Where the answers of events without a reply are left: below `RESULTS`, by the name of their object.
+//! Where results are stored for events without a reply: below `RESULTS`, named after their object.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Prefix;
 use crate::objects::Location;
 
-/// Ends the key of every result.
+/// The extension of every result.
 const ENDING: &str = ".json";
 
-/// The place that `RESULTS` names.
+/// The location in the setting `RESULTS`.
 #[derive(Debug)]
 pub(super) struct Results(Prefix);
 
 impl Results {
-    /// The place that the configuration names.
+    /// Creates this from the configured location.
     pub(super) fn new(place: Prefix) -> Self {
         Self(place)
     }
 
-    /// Whether an object is a result, which must never be read: its result would have an event of its own, without end. In
-    /// the bucket of the results this holds for every key with their ending: it may be the result of another function.
+    /// Whether an object is a result. Results must never be processed: each would create another result and
+    /// another event, in an endless loop. In the bucket of the results, every key with the extension of
+    /// results counts as one, because it may be the result of another function.
     pub(super) fn holds(&self, object: &Location) -> bool {
         let is_below = || {
             let prefix = self.0.prefix.as_str();
-            // Without a prefix other objects lie beside the results, too.
+            // Without a prefix, other objects are stored next to the results.
             !prefix.is_empty() && object.key.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
         };
         object.bucket == self.0.bucket && (object.key.ends_with(ENDING) || is_below())
     }
 
-    /// Where the result of an object belongs: `<prefix>/<bucket>/<key>.json`. Where that cannot be a key, because it is too
-    /// long or the object's key is an odd one, the hash of that key takes its place: every object has a place of its own.
+    /// The location for the result of an object: `<prefix>/<bucket>/<key>.json`. If this key is too long or
+    /// invalid, a hash of the object's key is used instead. Every object thus has a unique location.
     pub(super) fn place_of(&self, object: &Location) -> Location {
         let place = |name: &str| {
             Location::new(self.0.bucket.as_str(), self.0.key(&format!("{}/{name}{ENDING}", object.bucket)))
@@ -91,7 +92,7 @@ mod tests {
         assert!(below.holds(&object("photos", "labels/a.jpg")));
         assert!(!below.holds(&object("photos", "labels-of-cats/a.jpg")));
         assert!(!below.holds(&object("others", "labels/photos/a.jpg.json")));
-        // Those of another function, which would take those of this one for its photos.
+        // The results of another function, which would take the results of this function for photos.
         assert!(below.holds(&object("photos", "embeddings/photos/labels/a.jpg.json.json")));
         let whole = results("photos", "");
         assert!(whole.holds(&object("photos", "photos/a.jpg.json")));

@@ -1,5 +1,5 @@
-//! Runs the jobs of an event: every object is a direct request to the router, and so many are under way at the same
-//! time.
+//! Runs the jobs of an event. Each object becomes a direct request to the router, with at most
+//! `MAX_CONCURRENCY` objects at a time.
 
 use std::time::Instant;
 
@@ -21,34 +21,35 @@ use crate::lambda::{answer, deadline, event};
 use crate::objects::{Location, Objects};
 use crate::telemetry::{cause_chain, clean};
 
-/// Serves the events of all invocations.
+/// Processes the events of all invocations.
 pub(in crate::lambda) struct Runner {
     router: Router,
-    /// Writes the results. The router reads.
+    /// Writes the results. Reading is done by the router.
     objects: Objects,
-    /// Where the answers go that no service waits for.
+    /// Where results are stored for services that expect no reply.
     results: Option<Results>,
-    /// A permit for each object that may be under way.
+    /// One permit per object in progress.
     places: Semaphore,
     at_a_time: usize,
 }
 
 impl Runner {
-    /// Makes a runner that sends its requests to this router. It reads one object while it works on another.
+    /// Creates a runner that sends its requests to this router. With several objects in progress, one is read
+    /// while another is processed.
     pub(in crate::lambda) fn new(router: Router, config: &Config) -> Self {
         let results = config.storage.results.clone().map(Results::new);
-        // No more than the router has places for: it would refuse them as too many.
+        // Not more than the router has places for, because it would reject the excess requests.
         let at_a_time = config.max_concurrency;
         let objects = Objects::new(config);
         Self { router, objects, results, places: Semaphore::new(at_a_time), at_a_time }
     }
 
-    /// Serves an event: `None` if there was nothing to do.
+    /// Processes an event. Returns `None` if there was nothing to do.
     ///
     /// # Errors
     ///
-    /// A [`Diagnostic`] if the event cannot be read, if `RESULTS` is missing where it is needed, or if an object has
-    /// no answer and the service is told so by a failed invocation.
+    /// A [`Diagnostic`] if the event cannot be parsed, if `RESULTS` is required but missing, or if an object
+    /// has no result and the service only learns this from a failed invocation.
     pub(in crate::lambda) async fn run(
         &self,
         sender: &Sender,
@@ -76,21 +77,22 @@ impl Runner {
     }
 }
 
-/// What is the same for all objects of an event.
+/// The data that all objects of an event share.
 struct Errand<'a> {
     runner: &'a Runner,
     context: &'a Context,
     uri: Uri,
-    /// What is not done by then fails, and is tried again.
+    /// Objects that are not processed by then fail and are retried.
     deadline: Option<Instant>,
-    /// The service tries again what is refused, too: it takes no answer that would tell a refusal from a failure.
+    /// Whether the service also retries rejected objects, because it takes no reply that distinguishes
+    /// rejections from failures.
     retries_refusals: bool,
-    /// Where the answers are left, if they are.
+    /// Where results are stored, if at all.
     results: Option<&'a Results>,
 }
 
 impl Errand<'_> {
-    /// Does all jobs, and returns them in their order.
+    /// Runs all jobs and returns them in their order.
     async fn all(&self, jobs: Vec<Job>) -> Vec<Done> {
         let mut done: Vec<(usize, Done)> = stream::iter(order::in_queues(jobs))
             .map(|queue| self.in_order(queue))
@@ -102,7 +104,7 @@ impl Errand<'_> {
         done.into_iter().map(|(_, done)| done).collect()
     }
 
-    /// Does jobs one after the other, until one has a failure that may pass. Those that are left fail, too.
+    /// Runs jobs one after another until one has a temporary failure. The remaining jobs then fail, too.
     async fn in_order(&self, jobs: Vec<(usize, Job)>) -> Vec<(usize, Done)> {
         let mut all = Vec::with_capacity(jobs.len());
         let mut has_failed = false;
@@ -112,14 +114,14 @@ impl Errand<'_> {
             } else {
                 self.job(number, job.notices).await
             };
-            // What is refused will be refused again: whoever waits for it waits in vain.
+            // A rejected job would be rejected again, so later jobs must not wait for it.
             has_failed |= matches!(outcome, Outcome::Failed(_));
             all.push((number, Done { id: job.id, outcome }));
         }
         all
     }
 
-    /// Does a job: what became of its last object, or of the first one that failed.
+    /// Runs a job. Returns the outcome of its last object, or of the first one that failed.
     async fn job(&self, number: usize, notices: Result<Vec<Notice>, String>) -> Outcome {
         let request_id = self.context.request_id.as_str();
         let notices = match notices {
@@ -151,11 +153,12 @@ impl Errand<'_> {
         last
     }
 
-    /// Says in the log that an object has no answer, and why, if that is so.
+    /// Logs an object without a result, with the reason.
     fn log(&self, number: usize, object: &Location, outcome: &Outcome) {
         let (Outcome::Refused { why, .. } | Outcome::Failed(why)) = outcome else { return };
         let (request_id, object) = (self.context.request_id.as_str(), object.to_string());
-        // For the service the reason begins with the object. A long key would leave no room for the rest in a field of the log.
+        // The reason starts with the object, for the service. Remove it here: a long key would leave no room
+        // for the rest in the log field.
         let why = why.strip_prefix(&object).and_then(|why| why.strip_prefix(": ")).unwrap_or(why);
         let tried_again = self.retries_refusals || matches!(outcome, Outcome::Failed(_));
         let (object, why) = (clean(&object), clean(why));
@@ -171,7 +174,7 @@ impl Errand<'_> {
                 Some(object),
             );
         }
-        // Consoles make such an object to show a folder.
+        // Consoles create such objects to show folders.
         if object.key.ends_with('/') {
             return Outcome::skipped("it is a folder", Some(object));
         }
@@ -198,19 +201,19 @@ impl Errand<'_> {
         }
     }
 
-    /// A body that names the object, as if it were invoked directly.
+    /// A request that references the object, like a direct invocation.
     fn request(&self, number: usize, object: &Location) -> Request {
         let Location { bucket, key, version_id } = object;
         let body = json!({"s3": {"bucket": bucket, "key": key, "version_id": version_id}});
         let mut request = event::direct(body.to_string().into());
         *request.uri_mut() = self.uri.clone();
-        // Each request has an id of its own, in which that of the invocation is found.
+        // Each request has its own id, which contains the id of the invocation.
         let request_id = format!("{}:{number}", self.context.request_id);
         event::set_ids(&mut request, &request_id, event::trace_id(self.context));
         request
     }
 
-    /// Leaves an answer in S3.
+    /// Writes a result to S3.
     async fn leave(
         &self,
         number: usize,
@@ -237,7 +240,7 @@ impl Job {
     }
 }
 
-/// Where every request of an event goes.
+/// The URI for all requests of an event.
 fn uri(options: &[(String, String)]) -> Uri {
     if options.is_empty() {
         return Uri::default();
@@ -245,7 +248,7 @@ fn uri(options: &[(String, String)]) -> Uri {
     const PATH: &str = "/?";
     let mut query = form_urlencoded::Serializer::for_suffix(PATH.to_owned(), PATH.len());
     query.extend_pairs(options);
-    // Nothing but ASCII is in it.
+    // The query is pure ASCII, so parsing does not fail.
     query.finish().parse().unwrap_or_default()
 }
 

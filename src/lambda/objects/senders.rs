@@ -1,4 +1,4 @@
-//! The services that hand over objects, and how each event is told and read.
+//! The services that send events about objects: how to identify and parse their events.
 
 use lambda_runtime::Diagnostic;
 
@@ -6,21 +6,21 @@ use super::{Work, batch_operations, distributed_map, notification, queue};
 use crate::lambda::envelope::Envelope;
 use crate::lambda::other;
 
-/// A service, by one form of its events.
+/// A service and one of its event formats.
 #[derive(Debug)]
 pub struct Sender {
-    /// An event is of this form if it has all marks of one of these groups, as [`Envelope::has`] understands them.
+    /// An event has this format if it has all marks of at least one group. See [`Envelope::has`].
     marks: &'static [&'static [&'static str]],
-    /// What the service is called.
+    /// The name of the service.
     pub(in crate::lambda) service: &'static str,
-    /// Reads the event, or says why it cannot be read.
+    /// Parses the event, or returns an error message.
     read: fn(&[u8]) -> Result<Work, String>,
 }
 
 const S3: &str = "Amazon S3";
 const STEP_FUNCTIONS: &str = "AWS Step Functions (Distributed Map)";
 
-/// All forms. The first that matches counts.
+/// All formats. The first match is used.
 static SENDERS: [Sender; 6] = [
     Sender {
         marks: &[&["/Records/0/source=aws:s3"], &["/Event=s3:TestEvent"], &["/source=aws.s3"]],
@@ -47,7 +47,7 @@ static SENDERS: [Sender; 6] = [
 ];
 
 impl Sender {
-    /// Whether a field is a mark of one of these services by being there.
+    /// Whether the presence of a field is a mark of one of these services.
     pub(in crate::lambda) fn is_mark(field: &str) -> bool {
         let mut marks = SENDERS.iter().flat_map(|sender| sender.marks).copied().flatten();
         marks.any(|mark| mark.strip_prefix('/') == Some(field))
@@ -60,11 +60,11 @@ impl Sender {
             .find(|sender| sender.marks.iter().any(|group| group.iter().all(|mark| envelope.has(mark))))
     }
 
-    /// Reads an event.
+    /// Parses an event.
     ///
     /// # Errors
     ///
-    /// A [`Diagnostic`] if it is not as the service sends it.
+    /// A [`Diagnostic`] if the event does not have the format of the service.
     pub(super) fn work(&self, payload: &[u8]) -> Result<Work, Diagnostic> {
         (self.read)(payload).map_err(|fault| other::broken(self.service, &fault))
     }

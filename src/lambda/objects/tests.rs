@@ -1,4 +1,4 @@
-//! Every form of event, by the samples in `events/` and by what is odd in them.
+//! Tests every event format with the samples in `events/`, and unusual variants of them.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::lambda::envelope::Envelope;
 
-/// What an event asks for, in a few words: a line for each job, then the options.
+/// Summarizes an event: one line per job, then the options.
 fn told(payload: &str) -> String {
     let envelope: Envelope<'_> = serde_json::from_str(payload).unwrap();
     let Some(sender) = Sender::of(&envelope) else { return "of nobody".into() };
@@ -26,7 +26,7 @@ fn line(Job { id, group, notices }: &Job) -> String {
         Ok(notices) => notices.iter().map(notice).collect::<Vec<_>>().join(", "),
     };
     let group = group.as_ref().map(|group| format!(" of {group}")).unwrap_or_default();
-    // The samples have long ids.
+    // The ids in the samples are long, so only the end is shown.
     let id = id.get(id.len().saturating_sub(4)..).unwrap_or(id);
     format!("{id}{group}: {notices}")
 }

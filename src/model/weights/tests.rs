@@ -20,7 +20,7 @@ fn found(nodes: Vec<Node>, initializers: Vec<Tensor>, wanted: Wanted<'_>) -> Res
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.onnx");
     fs::write(&path, Model { graph: Some(Graph { nodes, initializers }) }.encode_to_vec()).unwrap();
-    // Behind five other bytes.
+    // The weights follow five other bytes.
     let beside: Vec<u8> =
         [1.0_f32, 2.0, 3.0, -4.0, -5.0, -6.0].iter().flat_map(|value| value.to_le_bytes()).collect();
     fs::write(dir.path().join("data"), [&b"other"[..], &beside, b"more"].concat()).unwrap();
@@ -33,7 +33,7 @@ fn external(location: &str) -> Tensor {
     Tensor { external, ..tensor("w", &[2, 3], FLOAT, Vec::new()) }
 }
 
-/// A name, the nodes and the tensors of a graph, and the weights that are found in it.
+/// A name, the nodes and the tensors of a graph, and the weights found in it.
 type Case = (&'static str, Vec<Node>, Vec<Tensor>, Vec<f32>);
 
 #[test]

@@ -1,4 +1,4 @@
-//! JSON that was written for other services.
+//! JSON requests written for other services.
 
 use super::*;
 

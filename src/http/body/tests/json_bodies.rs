@@ -1,4 +1,4 @@
-//! Form 3.
+//! Format 3: JSON.
 
 use super::*;
 

@@ -1,10 +1,10 @@
-//! Writes multipart bodies.
+//! Builds multipart bodies.
 
 use super::latin1;
 
 pub(super) const TYPE: &str = "multipart/form-data; boundary=XyZ";
 
-/// A part of the given header lines.
+/// A part with the given header lines.
 pub(super) fn part(headers: &str, data: &[u8]) -> Vec<u8> {
     let headers = headers.replace('\n', "\r\n");
     [b"--XyZ\r\n", headers.as_bytes(), b"\r\n\r\n", data, b"\r\n"].concat()
@@ -25,7 +25,7 @@ pub(super) fn field(name: &str, value: &str) -> Vec<u8> {
     part(&format!("Content-Disposition: form-data; name=\"{name}\""), value.as_bytes())
 }
 
-/// As curl writes it: lines of at most 76 characters, CRLF within the data as it is.
+/// Quoted-printable as curl writes it: lines of at most 76 characters; CRLF in the data is kept.
 pub(super) fn quoted_printable(data: &[u8]) -> Vec<u8> {
     let mut text = String::new();
     for line in latin1(data).split("\r\n") {

@@ -1,9 +1,9 @@
-//! Form 4.
+//! Format 4: multipart.
 
 use super::multipart::{TYPE, body, field, file, part, quoted_printable};
 use super::*;
 
-/// The headers of a file field that was left empty, as browsers send it.
+/// The headers of an empty file field, as browsers send it.
 const NOT_CHOSEN: &str =
     "Content-Disposition: form-data; name=\"b\"; filename=\"\"\nContent-Type: application/octet-stream";
 

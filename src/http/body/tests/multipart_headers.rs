@@ -1,4 +1,4 @@
-//! Form 4: what the headers of the request and of its parts say, and what is made of it.
+//! Format 4: how the headers of the request and of its parts are interpreted.
 
 use super::multipart::{TYPE, body, field, file, part};
 use super::*;

@@ -1,4 +1,4 @@
-//! Form 1, and what is no image at all.
+//! Format 1: raw bytes, and bodies that are not an image.
 
 use super::*;
 
@@ -104,8 +104,8 @@ fn replacement_characters_mean_that_the_gateway_mangled_the_bytes() {
     }
 }
 
-/// Small files of the formats whose first bytes are ASCII, and so the same in UTF-8; the bitmap ends in what
-/// is a space in Unicode.
+/// Small files in formats whose first bytes are ASCII, and therefore identical in UTF-8. The bitmap ends in a
+/// byte that is a space in Unicode.
 const GIF: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
 const WEBP: &[u8] = b"RIFF\x16\0\0\0WEBPVP8L\x0a\0\0\0\x2f\0\0\0\x10\x88\x88\xfe\x07\0";
 const BMP: &[u8] = b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\x18\0\
@@ -129,7 +129,7 @@ fn bytes_that_were_written_as_latin_1_characters_are_restored() {
 
 #[test]
 fn files_that_happen_to_be_utf_8_stay_as_they_are() {
-    // Text with an accent in an extension.
+    // The GIF has an extension that contains accented text.
     let gif = [&GIF[..10], b"\0\0\0!\x01\x02\xc3\xa9\0", &GIF[19..]].concat();
     let webp = [&WEBP[..24], b"\xc3\xa9\x02\x02\x07\0"].concat();
     let bmp = [&BMP[..54], b"\xc3\xa9\0\0"].concat();
@@ -147,7 +147,8 @@ fn mangled_bytes_are_known_in_base64_and_when_they_are_cut_inside_a_character() 
     for image in [PNG, JPEG, GIF, WEBP, BMP] {
         let whole = mangled(image);
         let at = whole.windows(3).rposition(|bytes| bytes == "\u{fffd}".as_bytes()).unwrap();
-        // Another one before it is what tells; in a PNG the first is the only one at the start.
+        // Keep a complete U+FFFD before the truncated one, because only complete ones are detected. A PNG has
+        // only one at its start.
         let cut = [&whole[..at], &b"\xef\xbf\xbd\xef\xbf"[..]].concat();
         for body in [whole.clone(), cut] {
             for body in [body.clone(), b64(&body).into(), b64(b64(&body)).into()] {
@@ -233,6 +234,6 @@ fn a_picture_whose_line_breaks_were_stripped_is_refused_with_the_right_flag_of_c
             assert!(parse(content_type, whole.clone().into(), LIMITS).is_ok());
         }
     }
-    // Too short to tell.
+    // Too short to detect.
     assert!(parse(None, Bytes::from_static(b"\xFF\xD8\xFF\xE0"), LIMITS).is_ok());
 }

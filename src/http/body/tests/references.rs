@@ -1,4 +1,4 @@
-//! Images that a body names.
+//! Images that a body references.
 
 use super::*;
 

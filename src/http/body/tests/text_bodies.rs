@@ -1,4 +1,4 @@
-//! Forms 2, 5 and 6: base64, data URLs, url-encoded forms, and wrappings of wrappings.
+//! Formats 2, 5 and 6: base64, data URLs, URL-encoded forms, and nested encodings.
 
 use super::*;
 
