@@ -65,10 +65,9 @@ class Server:
         match = re.match(r"Serving (http://\S+)\. ", line)
         assert match, f"it did not start: {line!r} {''.join(self.log)}"
         self.url = match[1]
-        self._session = requests.Session()
 
     def post(self, path: str, body: bytes) -> tuple[int, dict]:
-        answer = self._session.post(self.url + path, data=body, timeout=120)
+        answer = requests.post(self.url + path, data=body, timeout=120)
         return answer.status_code, answer.json()
 
     def end(self) -> int:
