@@ -48,7 +48,7 @@ class Server:
     """A server on a free port, with a log in JSON."""
 
     def __init__(self, command: list[str]) -> None:
-        variables = {"PORT": "0", "MODEL_DIR": str(MODEL), "AWS_LAMBDA_LOG_FORMAT": "JSON"}
+        variables = {"PORT": "0", "CACHE_ENTRIES": "0", "MODEL_DIR": str(MODEL), "AWS_LAMBDA_LOG_FORMAT": "JSON"}
         self.process = subprocess.Popen(
             [*command, "serve"],
             cwd=ROOT,
