@@ -35,6 +35,7 @@ mod timm;
 mod top_k;
 mod ultralytics;
 mod weights;
+mod written;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 
-use super::elf;
+use super::{elf, written};
 use crate::StartError;
 
 /// The loaded library. A process has only one, because ONNX Runtime allows only one environment.
@@ -17,8 +17,9 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Loads the library and creates its environment, before the library can log anything. `path` should be
-    /// absolute: `ort` first looks for a relative path next to the executable.
+    /// Loads the library and creates its environment, before the library can log anything. What the library writes to
+    /// standard error meanwhile becomes lines of the log. `path` should be absolute: `ort` first looks for a relative
+    /// path next to the executable.
     ///
     /// # Errors
     ///
@@ -34,7 +35,9 @@ impl Runtime {
             ))
         };
         library.fault.map_or(Ok(()), |what| Err(fault(what)))?;
-        let environment = ort::init_from(path)
+        let (loaded, text) = written::captured(|| ort::init_from(path));
+        text.lines().for_each(log_written);
+        let environment = loaded
             .map_err(|error| fault(load_fault(&error)))?
             .with_name("lambda-image-classifier")
             .with_telemetry(false)
@@ -63,6 +66,19 @@ fn load_fault(error: &ort::LoadDynamicError) -> String {
         ort::LoadDynamicError::BadVersion { version_str, .. } => {
             format!("it is version {version_str}")
         }
+    }
+}
+
+/// Logs a line that the library wrote while it was loaded, before it had [`log`].
+///
+/// On arm64 it looks for the kinds of processors in `/sys` and `/proc/cpuinfo`, and complains where they do not tell, as in
+/// Lambda at each cold start. It then asks the kernel for the features of the processor, so that nothing is lost.
+fn log_written(line: &str) {
+    const OF_THE_PROCESSOR: [&str; 2] = ["Error in cpuinfo: ", "onnxruntime cpuid_info warning: "];
+    if OF_THE_PROCESSOR.iter().any(|start| line.starts_with(start)) {
+        tracing::debug!("ONNX Runtime: {line}");
+    } else {
+        tracing::warn!("ONNX Runtime: {line}");
     }
 }
 

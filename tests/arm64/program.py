@@ -48,7 +48,7 @@ class Server:
     """A server on a free port, with a log in JSON."""
 
     def __init__(self, command: list[str]) -> None:
-        variables = {"PORT": "0", "MODEL_DIR": str(MODEL), "AWS_LAMBDA_LOG_FORMAT": "JSON"}
+        variables = {"PORT": "0", "CACHE_ENTRIES": "0", "MODEL_DIR": str(MODEL), "AWS_LAMBDA_LOG_FORMAT": "JSON"}
         self.process = subprocess.Popen(
             [*command, "serve"],
             cwd=ROOT,
@@ -65,10 +65,9 @@ class Server:
         match = re.match(r"Serving (http://\S+)\. ", line)
         assert match, f"it did not start: {line!r} {''.join(self.log)}"
         self.url = match[1]
-        self._session = requests.Session()
 
     def post(self, path: str, body: bytes) -> tuple[int, dict]:
-        answer = self._session.post(self.url + path, data=body, timeout=120)
+        answer = requests.post(self.url + path, data=body, timeout=120)
         return answer.status_code, answer.json()
 
     def end(self) -> int:

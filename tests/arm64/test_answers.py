@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from comparison import Comparison
 from program import ROOT
@@ -11,8 +12,10 @@ KINDS = {".avif", ".bin", ".bmp", ".gif", ".jpg", ".png", ".svg", ".tif", ".webp
 FOLDERS = (".", "cases", "cases2", "finds", "embeddings", "kinds")
 EVENTS = [*(ROOT / "events").glob("*.json"), *(FIXTURES / "events").glob("*.json"), *(FIXTURES / "cases2").glob("*.json")]
 
-# The models of 8-bit integers and of floats differ in the order of additions alone.
+# The kernels for the two processors add the same products in another order. Sums of 8-bit integers are exact.
 TOLERANCE = 1e-6
+# Half a precision's last digit at 1, where a model computes in 16 bits: arm64 has instructions for that, x86_64 has not.
+TOLERANCE_16_BITS = 2**-11
 
 
 def pictures() -> list:
@@ -36,13 +39,14 @@ def check_log(lines: list[str]) -> None:
 def test_pictures_get_the_same_labels_and_scores(arm64, x86_64):
     comparison, files = Comparison(), pictures()
     start = time.monotonic()
-    with arm64.server() as ours, x86_64.server() as theirs:
-        for path in files:
-            body = path.read_bytes()
-            (status, answer), (expected_status, expected) = (
-                server.post("/classify?top_k=1000", body) for server in (ours, theirs)
-            )
+    with arm64.server() as ours, x86_64.server() as theirs, ThreadPoolExecutor(2) as pool:
+
+        def both(path) -> tuple:
+            return tuple(server.post("/classify?top_k=1000", path.read_bytes()) for server in (ours, theirs))
+
+        for path, ((status, answer), (expected_status, expected)) in zip(files, pool.map(both, files)):
             comparison.add((status, by_class(answer)), (expected_status, by_class(expected)), path.name)
+        # After SIGTERM.
         assert ours.end() == 0
         check_log(ours.log)
     print(f"{len(files)} pictures in {time.monotonic() - start:.0f} s; largest differences: {comparison.largest}")
@@ -72,21 +76,26 @@ def test_heat_maps_and_embeddings_are_the_same(arm64, x86_64):
             comparison.add(ours.post(path, body), theirs.post(path, body), path)
     print(f"largest differences: {comparison.largest}")
     assert comparison.different == []
+    assert max(comparison.largest.values()) <= TOLERANCE
 
 
 def test_every_shape_of_model_gives_the_same_scores(arm64, x86_64):
-    comparison = Comparison()
     models = sorted(path for path in (FIXTURES / "models").iterdir() if path.is_dir())
+    largest = {}
     for model in models:
+        comparison = Comparison()
         ours, theirs = (
             program.run("classify", "--json", FIXTURES / "coffee.jpg", model=model) for program in (arm64, x86_64)
         )
         comparison.add(ours.returncode, theirs.returncode, model.name)
         comparison.add(ours.stdout.decode(), theirs.stdout.decode(), model.name)
         comparison.add(ours.stderr.decode().splitlines(), theirs.stderr.decode().splitlines(), model.name)
-    print(f"{len(models)} models; largest differences: {comparison.largest}")
-    assert comparison.different == []
-    assert comparison.largest["score"] <= TOLERANCE
+        assert comparison.different == []
+        # A model that is refused has no scores.
+        largest[model.name] = comparison.largest.get("score", 0.0)
+        assert largest[model.name] <= (TOLERANCE_16_BITS if "f16" in model.name else TOLERANCE), model.name
+    print(f"{len(models)} models; differences: {({name: by for name, by in largest.items() if by})}")
+    assert len(largest) == len(models) > 40
 
 
 def test_what_differs_is_found():

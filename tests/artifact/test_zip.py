@@ -65,10 +65,10 @@ def test_the_program_tells_nothing_of_the_machine_that_built_it(package):
         assert place.encode() + b"/" not in program, place
 
 
-def test_the_program_tells_the_commit_that_was_built(package):
+def test_the_program_tells_the_commit_that_was_built(package, runner):
     recorded = (package / "COMMIT").read_text().strip()
     assert recorded == "unknown" or len(recorded.removesuffix(", with changes")) == 40
-    command = [package / "bootstrap", "--version"]
+    command = [*runner, package / "bootstrap", "--version"]
     version = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert f"\ncommit {recorded}\nmodel efficientnet-lite0 sha256 " in version
 
