@@ -28,9 +28,8 @@ fn imported(code: &str) -> Vec<String> {
         Some(list) => list.split('}').next().unwrap().split(',').collect(),
         None => vec![rest],
     });
-    let name = |text: &str| {
-        text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
-    };
+    let name =
+        |text: &str| text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     // What the crate exports at its top is of these modules.
     let owner = |name: String| match name.as_str() {
         "Error" | "StartError" => "error".to_owned(),
@@ -46,7 +45,8 @@ fn uses() -> Uses {
     let mut uses = Uses::new();
     for path in sources(&root) {
         let relative = path.strip_prefix(&root).unwrap();
-        let is_test = relative.components().any(|part| part.as_os_str().to_str().unwrap().starts_with("tests"));
+        let is_test =
+            relative.components().any(|part| part.as_os_str().to_str().unwrap().starts_with("tests"));
         let module = relative.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
         if is_test || ["lib", "main"].contains(&module.as_str()) {
             continue;
@@ -79,5 +79,8 @@ fn drawn(mut uses: Uses) -> String {
 fn no_module_uses_one_that_uses_it() {
     let drawn = drawn(uses());
     let document = fs::read_to_string(repository("ARCHITECTURE.md")).unwrap();
-    assert!(document.contains(&drawn), "ARCHITECTURE.md must have these lines under \"Dependencies\":\n\n{drawn}\n");
+    assert!(
+        document.contains(&drawn),
+        "ARCHITECTURE.md must have these lines under \"Dependencies\":\n\n{drawn}\n"
+    );
 }
