@@ -1,4 +1,4 @@
-"""The peer as a server: Flask and torchvision's ResNet-18, as in tutorials. `POST /predict` takes a form's `image`.
+"""The Flask peer: a server with torchvision's ResNet-18, as in tutorials. `POST /predict` takes the form field `image`.
 
 WEIGHTS=resnet18.pth LABELS=labels.tsv gunicorn --workers 2 flask_app:app
 """
@@ -11,7 +11,7 @@ from flask import Flask, jsonify, request
 from PIL import Image
 from torchvision import models, transforms
 
-# With two workers on two processors, threads of one would only take the processor from the other.
+# With two workers on two processors, more threads per worker would only compete for the processors.
 torch.set_num_threads(int(os.environ.get("TORCH_THREADS", "1")))
 
 with open(os.environ["LABELS"], encoding="utf-8", newline="") as file:

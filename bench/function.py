@@ -1,4 +1,4 @@
-"""A process under an emulator of Lambda's Runtime API that hands it one event after the other, when it is told to."""
+"""A function process under an emulator of Lambda's Runtime API, which sends it one event at a time, on demand."""
 
 import base64
 import http.server
@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "tests/artifact"))
 import runtime_api  # noqa: E402
 
 TIMEOUT = 60
-"""Seconds until an answer is given up."""
+"""Timeout for an answer, in seconds."""
 
 
 class Api(http.server.ThreadingHTTPServer):
@@ -32,11 +32,11 @@ class Api(http.server.ThreadingHTTPServer):
         self.outcomes: queue.SimpleQueue = queue.SimpleQueue()
 
     def handle_error(self, *_: object) -> None:
-        """Says nothing: a function that is ended breaks its connection. `invoke` tells what fails."""
+        """Prints nothing: a stopped function breaks its connection. `invoke` reports failures."""
 
 
 class Invocations(runtime_api.Handler):
-    # An event is written in two pieces, and the second must not wait until the first is acknowledged.
+    # Disables Nagle's algorithm: an event is written in two pieces, and the second must not wait for an ACK.
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:  # /next
@@ -50,7 +50,7 @@ class Invocations(runtime_api.Handler):
 
 
 class Function:
-    """Starts `command`, and ends it at the end of a `with`."""
+    """Context manager that starts `command` and stops it at the end."""
 
     def __init__(self, command: list, folder: pathlib.Path = ROOT, variables: dict[str, str] | None = None) -> None:
         self.api = Api()
@@ -78,11 +78,11 @@ class Function:
         self.log.close()
 
     def wait_until_idle(self) -> None:
-        """Returns when it has asked for its next event, which it is not given yet."""
+        """Waits until the function has asked for its next event. It does not get one yet."""
         self.take(self.api.asked)
 
     def invoke(self, event: bytes) -> tuple[float, str]:
-        """The seconds from when the event is handed out until the answer is there, and the best label of the answer."""
+        """Returns the seconds from handing out the event to receiving the answer, and the best label of the answer."""
         self.wait_until_idle()
         self.api.events.put(event)
         answered, kind, body = self.take(self.api.outcomes)
@@ -92,7 +92,7 @@ class Function:
         return answered - self.api.handed_out, runtime_api.best_label(body)
 
     def inference_seconds(self) -> float:
-        """What the run of the model took in the last invocation, as the answer tells."""
+        """Returns the model's run time in the last invocation, as reported in the answer."""
         return json.loads(json.loads(self.answer)["body"])["timing_ms"]["inference"] / 1e3
 
     def take(self, outcomes: queue.SimpleQueue) -> object:
@@ -106,22 +106,22 @@ class Function:
         raise SystemExit(f"{self.process.args}: {reason}\n{self.log.read().decode(errors='replace')}")
 
     def peak_memory_mb(self) -> float:
-        """The most memory that it held so far: VmHWM, in MB of 1,000,000 bytes."""
+        """Returns the peak memory: VmHWM, in MB of 1,000,000 bytes."""
         return runtime_api.memory_kb(self.process.pid) * 1024 / 1e6
 
     def read_mb(self) -> float:
-        """What it has had read from disks, in MB of 1,000,000 bytes."""
+        """Returns the amount read from disks, in MB of 1,000,000 bytes."""
         fields = pathlib.Path(f"/proc/{self.process.pid}/io").read_text().split()
         return int(fields[fields.index("read_bytes:") + 1]) / 1e6
 
     def processor_seconds(self) -> float:
-        """The processor's time that all of its threads have used, those included that have ended."""
-        # The clock that clock_getcpuclockid(3) gives for another process: to the nanosecond, where /proc has 10 ms.
+        """Returns the CPU time of all threads, including finished ones."""
+        # The clock that clock_getcpuclockid(3) gives for another process. It counts nanoseconds; /proc counts 10 ms.
         return time.clock_gettime(~self.process.pid << 3 | 2)
 
 
 def event_of(image: bytes) -> bytes:
-    """The event of the fixture with another body, as API Gateway's HTTP API would send it."""
+    """Returns the fixture's event with another body, as API Gateway's HTTP API would send it."""
     event = json.loads((ROOT / "events/http-api.json").read_bytes())
     event["headers"]["content-length"] = str(len(image))
     event["body"] = base64.b64encode(image).decode()

@@ -1,6 +1,6 @@
-"""What is measured, each row by a function of its own.
+"""The measurements: one function per row.
 
-Both sides take turns, so that what else the machine does hits both. Every answer is checked.
+The two sides alternate, so that other load on the machine affects both. Every answer is checked.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ RESNET18 = ROOT / ".build/bench/resnet18"
 WEIGHTS = ROOT / ".build/bench/resnet18.pth"
 PYTHONS = {name: ROOT / ".venv-bench" / name / "bin/python" for name in ("handler", "flask")}
 BEST = "espresso"
-"""What all answers to the first picture must say: a failure would be quick, too."""
+"""The label that all answers to the first picture must contain. Without this check, fast failures would count."""
 
 
 FORGETFUL = {"CACHE_ENTRIES": "0"}
-"""The peers do not remember answers either; the same pictures are sent again and again."""
+"""Turns our cache off: the peers have no cache, and the same pictures are sent again and again."""
 
 
 def ours() -> Function:
@@ -47,7 +47,7 @@ def expect(label: str, expected: str = BEST) -> None:
 
 
 def in_turn(runs: int, *sides: Callable[[], float]) -> list[Side]:
-    """Runs each side that often, in this order and the other in turn."""
+    """Runs each side `runs` times, alternating between the given order and its reverse."""
     measured: list[list[float]] = [[] for _ in sides]
     for run in range(runs):
         for index in range(len(sides)) if run % 2 == 0 else reversed(range(len(sides))):
@@ -56,7 +56,7 @@ def in_turn(runs: int, *sides: Callable[[], float]) -> list[Side]:
 
 
 def warm(runs: int) -> Row:
-    """Row 1: an invocation, from when the event is handed out until the answer is there, without the run of the model."""
+    """Row 1: the time from handing out the event to receiving the answer, without the model's run."""
     events = [event_of(image) for image in photos.small().values()]
 
     def once(function: Function, event: bytes) -> float:
@@ -67,18 +67,18 @@ def warm(runs: int) -> Row:
         turns = [(function, itertools.cycle(events)) for function in (ours_, python_)]
         for function, _ in turns:
             expect(function.invoke(events[0])[1])
-        # Many: one takes two milliseconds.
+        # Many runs, because one takes only two milliseconds.
         sides = (lambda function=function, cycle=cycle: once(function, next(cycle)) for function, cycle in turns)
         measured = in_turn(10 * runs, *sides)
     return Row("1 warm, 500 × 375, without session.run", "ms", *measured, ratio_limit=0.30, digits=2)
 
 
 def warm_large(runs: int) -> list[Row]:
-    """Row 2: from when the event is handed out until the answer is there."""
+    """Row 2: the time from handing out the event to receiving the answer."""
     event = event_of(photos.large())
 
     def once(function: Function) -> float:
-        # The threads of the other side have stopped to wait for more work.
+        # By now, the threads of the other side have stopped spinning.
         time.sleep(0.03)
         seconds, label = function.invoke(event)
         expect(label)
@@ -102,7 +102,7 @@ def cold(runs: int) -> Row:
 
 
 def cold_start(start: Callable[[], Function]) -> tuple[float, float]:
-    """Milliseconds from the start of the process to its first answer, and the MB that it had read from disks."""
+    """Returns the milliseconds from process start to first answer, and the MB that it read from disks."""
     event = (ROOT / "events/http-api.json").read_bytes()
     with start() as function:
         _, label = function.invoke(event)
@@ -111,7 +111,7 @@ def cold_start(start: Callable[[], Function]) -> tuple[float, float]:
 
 
 def cold_from_disk(runs: int) -> list[Row]:
-    """Row 4: a first start, with nothing in the page cache. Only root may empty that."""
+    """Row 4: a first start, with an empty page cache. Only root can empty it."""
     rows = [
         Row("4 cold start from disk, read", "MB", limit=34),
         Row("  … to first answer", "ms"),
@@ -125,7 +125,7 @@ def cold_from_disk(runs: int) -> list[Row]:
 
 
 def from_disk(start: Callable[[], Function]) -> Callable[[], Function]:
-    """A start after the page cache was emptied."""
+    """Returns a start that empties the page cache first."""
 
     def with_empty_cache() -> Function:
         os.sync()
@@ -136,7 +136,7 @@ def from_disk(start: Callable[[], Function]) -> Callable[[], Function]:
 
 
 def throughput(runs: int, seconds: float, images: dict[str, bytes]) -> list[Row]:
-    """Row 5: requests a second, the same requests to all servers."""
+    """Row 5: requests per second, with the same requests for all servers."""
     with contextlib.ExitStack() as stack:
         servers = {}
         for name, bundle in (("ours", ROOT / "model"), ("resnet18", RESNET18)):
@@ -153,18 +153,18 @@ def throughput(runs: int, seconds: float, images: dict[str, bytes]) -> list[Row]
             each.wait_until_ready()
         for name, image in photos.small().items():
             labels = {key: each.predict(each.connect(), image) for key, each in servers.items()}
-            # The same weights, so the same answer. Those of the other model know an espresso.
+            # The same weights give the same answer. Those of the other model recognise an espresso.
             expect(labels["resnet18"], labels["flask"])
             if name == "coffee.png":
                 expect(labels["ours"])
-        # Each goes on where it stopped, so that the slower one gets all pictures, too.
+        # Each server continues where it stopped, so that the slower one gets all pictures, too.
         turns = [(each, itertools.cycle(images.values())) for each in servers.values()]
         for each, pictures in turns:
             each.rate(pictures, 1)
         measured = in_turn(
             runs, *(lambda each=each, pictures=pictures: each.rate(pictures, seconds) for each, pictures in turns)
         )
-    # Processors with VNNI multiply 8-bit integers in a third of the instructions.
+    # Processors with VNNI need a third of the instructions to multiply 8-bit integers.
     least = 7 if "_vnni" in pathlib.Path("/proc/cpuinfo").read_text() else 5.5
     return [
         Row("5 server, ours ÷ Flask's ResNet-18", "1/s", measured[0], measured[2], ratio_limit=least, at_least=True),
@@ -173,7 +173,7 @@ def throughput(runs: int, seconds: float, images: dict[str, bytes]) -> list[Row]
 
 
 def memory(images: dict[str, bytes]) -> Row:
-    """Row 6: the most memory after 500 photos and ten of 12 megapixels."""
+    """Row 6: the peak memory after 500 photos and ten of 12 megapixels."""
     events = [event_of(image) for image in images.values()]
     large = event_of(photos.large())
 
@@ -185,7 +185,7 @@ def memory(images: dict[str, bytes]) -> Row:
                 expect(function.invoke(large)[1])
             return function.peak_memory_mb()
 
-    # It differs by some MB from start to start.
+    # It varies by a few MB from start to start.
     sides = [Side([once(ours) for _ in range(3)]), Side([once(python)])]
     return Row("6 peak RSS after 500 photos, ten of 12 MP", "MB", *sides, limit=75)
 
@@ -196,7 +196,7 @@ def size() -> Row:
 
 
 def idle(seconds: float) -> Row:
-    """Row 8: the time of the processor that is used while no event comes, after one was answered."""
+    """Row 8: the CPU time used after an answer, while no event arrives."""
     event = (ROOT / "events/http-api.json").read_bytes()
     used = []
     for start in (ours, python):
@@ -210,7 +210,7 @@ def idle(seconds: float) -> Row:
 
 
 def accuracy(folder: pathlib.Path) -> Row:
-    """Row 9: how many of labelled photos get the right label, by the server's program."""
+    """Row 9: the number of labelled photos with the right label, measured with the server's program."""
     command = [PACKAGE / "bootstrap", "evaluate", "--json", folder]
     output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     figures = json.loads(output)

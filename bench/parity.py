@@ -1,7 +1,8 @@
-"""Does a large JPEG get the same label from the smaller copy that is decoded of it as from all of its pixels?
+"""Checks that a large JPEG gets the same label from its reduced decoding as from all of its pixels.
 
-`parity.py PROGRAM DIR`: each JPEG of the folder is enlarged to 12 megapixels, with grain, and classified twice: as a
-JPEG, and as a BMP of what Pillow decodes of that JPEG, which nothing reduces. The status is 1 below 98.5 % of agreement.
+`parity.py PROGRAM DIR` enlarges each JPEG in the folder to 12 megapixels, with grain, and classifies it twice: as a
+JPEG, and as a BMP of Pillow's full decoding of this JPEG, which the program does not reduce. The status is 1 if less
+than 98.5 % of the labels agree.
 """
 
 import io
@@ -17,7 +18,7 @@ from PIL import Image
 PIXELS = 4032 * 3024
 LEAST = 0.985
 BATCH = 10
-# As cameras, editors and web sites write them.
+# The kinds of JPEG that cameras, editors and web sites write.
 WAYS = [
     {"quality": 90, "subsampling": "4:2:0"},
     {"quality": 85, "subsampling": "4:4:4"},

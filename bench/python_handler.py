@@ -1,6 +1,6 @@
-"""The peer under Lambda: a Python function for the same model, as one would write it with Pillow and ONNX Runtime.
+"""The Python peer under Lambda: a typical function for the same model, with Pillow and ONNX Runtime.
 
-Takes events of API Gateway's HTTP API, payload format 2.0: `python -m awslambdaric python_handler.handler`.
+It takes events of API Gateway's HTTP API, payload format 2.0: `python -m awslambdaric python_handler.handler`.
 """
 
 import base64
@@ -15,23 +15,23 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 MODEL_DIR = pathlib.Path(os.environ.get("MODEL_DIR", pathlib.Path(__file__).resolve().parents[1] / "model"))
-# Pillow can decode a JPEG at a half, a quarter or an eighth of its size. That is faster and gives other pixels; few
-# know of it. `make bench` shows both.
+# Pillow can decode a JPEG at a half, a quarter or an eighth of its size. That is faster but gives other pixels, and few
+# people know it. `make bench` shows both.
 DRAFT = os.environ.get("DRAFT") == "1"
 
-# With ONNX Runtime's own choice of threads: one for each processor, bound to it, waiting in a loop for more work.
-# Naming the same number would unbind them, and is no faster.
+# ONNX Runtime's default threads: one per processor, bound to it, spinning while it waits for work. Setting the same
+# number explicitly would unbind them, and is no faster.
 session = onnxruntime.InferenceSession(MODEL_DIR / "model.onnx", providers=["CPUExecutionProvider"])
 input_name = session.get_inputs()[0].name
 labels = list(json.loads((MODEL_DIR / "config.json").read_text())["id2label"].values())
 
 
 def preprocess(image: bytes) -> np.ndarray:
-    """The bytes of a picture → `[1, 3, 224, 224]`: short side to 256, bicubic, and the 224 x 224 in its middle."""
+    """The bytes of a picture → `[1, 3, 224, 224]`: short side to 256, bicubic, then the central 224 x 224."""
     picture = Image.open(io.BytesIO(image))
     if DRAFT:
         picture.draft("RGB", (512, 512))
-    # In place, and converted only if need be: two copies of 12 megapixels fewer.
+    # Converts in place, and only if needed. This saves two copies of 12 megapixels.
     ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode != "RGB":
         picture = picture.convert("RGB")

@@ -1,6 +1,6 @@
-"""Measures ours against its peers, side by side, and prints a table: `run.py [--json FILE] [--photos DIR]`.
+"""Measures our function and its peers side by side, and prints a table: `run.py [--json FILE] [--photos DIR]`.
 
-The status is 1 if a row is over its limit. `make bench` makes what this needs, and calls it.
+The status is 1 if a row exceeds its limit. `make bench` builds everything that this needs, and runs it.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=30, metavar="N", help="runs of each side of rows 2, 3 and 5")
     parser.add_argument("--seconds", type=float, default=1.5, metavar="S", help="length of a run of row 5")
     arguments = parser.parse_args()
-    # As Ctrl-C does: ends what was started.
+    # Same as Ctrl-C: stops everything that was started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     about = versions()

@@ -1,4 +1,4 @@
-"""A local server as a child process, and the load that it is put under: the same requests for all."""
+"""A local server as a child process, and a load generator that sends the same requests to every server."""
 
 import http.client
 import itertools
@@ -17,15 +17,15 @@ import photos
 
 BOUNDARY = "a4f1c86b2d"
 CONNECTIONS = 4
-"""Requests that are under way at the same time: two for each of two processors."""
+"""The number of concurrent requests: two for each of two processors."""
 LEAD_IN = 0.2
-"""Seconds of load before it is counted."""
+"""Seconds of load before counting starts."""
 
 numbers = itertools.count()
 
 
 class Server:
-    """Starts `command`, waits until it accepts connections, and ends it and its children at the end of a `with`."""
+    """Context manager: starts `command`, waits until it accepts connections, and finally stops it and its children."""
 
     def __init__(self, command: list, folder: pathlib.Path, port: int, variables: dict[str, str]) -> None:
         self.port = port
@@ -48,7 +48,7 @@ class Server:
         try:
             self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            # Its workers, too: they are in a process group of its own.
+            # Stops its workers, too: they are in its own process group.
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         self.log.close()
@@ -70,7 +70,7 @@ class Server:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def predict(self, connection: http.client.HTTPConnection, image: bytes) -> str:
-        """The best label of a picture, sent as `curl -F image=@…` would."""
+        """Returns the best label of a picture, sent like `curl -F image=@…`."""
         connection.request("POST", "/predict", form(photos.unlike(image, next(numbers))), HEADERS)
         response = connection.getresponse()
         body = response.read()
@@ -82,10 +82,10 @@ class Server:
         return predictions[0]["label"]
 
     def rate(self, images: Iterator[bytes], seconds: float) -> float:
-        """Requests a second, with `CONNECTIONS` that ask without pause; each takes the next image."""
+        """Returns requests per second of `CONNECTIONS` clients that send without pauses, each the next image."""
         requests: list[tuple[float, float]] = []
         failures: list[BaseException] = []
-        # The first ones come at the same time; soon they do not.
+        # The first requests arrive at the same time; soon they spread out.
         begin = time.monotonic() + LEAD_IN
         end = begin + seconds
 
@@ -111,7 +111,7 @@ class Server:
 
 
 def rate_between(begin: float, end: float, requests: list[tuple[float, float]]) -> float:
-    """Requests a second. Of one that was sent before `begin` or answered after `end`, the part in between counts."""
+    """Returns requests per second. A request that overlaps `begin` or `end` counts with the part between them."""
     parts = [max(0.0, min(answered, end) - max(sent, begin)) / (answered - sent) for sent, answered in requests]
     return sum(parts) / (end - begin)
 

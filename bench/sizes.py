@@ -1,7 +1,7 @@
-"""What each size of a Lambda function takes for a photo: `sizes.py [MB…]`.
+"""Measures a photo with each memory size of a Lambda function: `sizes.py [MB…]`.
 
-Lambda gives a function one processor for each 1769 MB of its memory. Here a control group gives the packaged function
-the same share of this machine's, in slices of 20 ms. Prints a table in Markdown. Needs root, for the control group.
+Lambda gives a function one processor per 1769 MB of memory. Here, a control group gives the packaged function the same
+share of this machine's processors, in slices of 20 ms. Prints a Markdown table. Needs root, for the control group.
 """
 
 import argparse
@@ -23,9 +23,9 @@ STARTS, SMALL_RUNS, LARGE_RUNS = 5, 40, 10
 
 @contextlib.contextmanager
 def share(processors: float) -> Iterator[pathlib.Path]:
-    """The file to write a process id to, for so many processors."""
+    """Returns the file of a control group with this many processors; a process id written to it joins the group."""
     quota = round(processors * PERIOD_US)
-    # Version 1 has a tree for each controller, version 2 one for all.
+    # cgroup version 1 has a tree per controller, version 2 has one for all.
     first = GROUPS / "cpu"
     group = (first if first.is_dir() else GROUPS) / f"classifier-{os.getpid()}"
     group.mkdir()
@@ -41,7 +41,7 @@ def share(processors: float) -> Iterator[pathlib.Path]:
 
 
 def milliseconds(function: Function, image: bytes, runs: int) -> float:
-    """The median of that many invocations, each with a file that has not been seen."""
+    """Returns the median of `runs` invocations, each with a file that the function has not seen."""
     times = []
     for run in range(runs):
         seconds, label = function.invoke(event_of(photos.unlike(image, run)))
@@ -51,7 +51,7 @@ def milliseconds(function: Function, image: bytes, runs: int) -> float:
 
 
 def row(size: int, threads: int, small: bytes, large: bytes) -> list[float]:
-    """Milliseconds of a cold start, a small and a large photo, and the most memory in MB."""
+    """Returns the milliseconds of a cold start, a small and a large photo, and the peak memory in MB."""
     starts, memory = [], 0.0
     with share(size / PROCESSOR_MB) as processes:
         command = ["/bin/sh", "-c", f'echo $$ >{processes} && exec "$0"', PACKAGE / "bootstrap"]

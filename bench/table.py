@@ -1,4 +1,4 @@
-"""The rows that are measured, and how they are printed."""
+"""The rows of the table, and how they are printed."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ import time
 
 @dataclasses.dataclass
 class Side:
-    """What was measured of one side; its median counts."""
+    """The measurements of one side; the median counts."""
 
     runs: list[float]
 
@@ -22,7 +22,7 @@ class Side:
 
 @dataclasses.dataclass
 class Row:
-    """One thing that was measured, and the limit of ours, or of ours ÷ peer where there is a `ratio_limit`."""
+    """One measurement, with the limit for our value, or for ours ÷ peer if there is a `ratio_limit`."""
 
     what: str
     unit: str
@@ -39,13 +39,13 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """`pass`, `FAIL`, `not measured` (which counts as failed), or nothing where there is no limit."""
+        """Returns `pass`, `FAIL`, `not measured` (which counts as failed), or nothing if there is no limit."""
         limit = self.limit if self.ratio_limit is None else self.ratio_limit
         if limit is None:
             return ""
         if self.ours is None or (self.ratio_limit is not None and self.ratio is None):
             return "not measured"
-        # A limit without a ratio is met by what is printed: 0.00 s is 0.004 s, too.
+        # Compares the printed value with the limit: 0.00 s includes 0.004 s.
         value = round(self.ours.median, self.digits) if self.ratio_limit is None else self.ratio
         return "pass" if (value >= limit if self.at_least else value <= limit) else "FAIL"
 
@@ -73,7 +73,7 @@ def print_table(rows: list[Row]) -> None:
     lines = [HEADINGS] + [row.cells() for row in rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
     for line in lines:
-        # Words to the left, numbers to the right.
+        # Words are aligned left, numbers right.
         cells = [
             cell.rjust(width) if 1 <= column <= 6 and column != 3 else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(line, widths))
@@ -86,7 +86,7 @@ def passed(rows: list[Row]) -> bool:
 
 
 def busy() -> float:
-    """The part of a second that the processors work, while this does nothing."""
+    """Returns the fraction of a second for which the processors are busy while this process sleeps."""
 
     def ticks() -> tuple[int, int]:
         user, nice, system, idle, wait, *others = map(
@@ -101,7 +101,7 @@ def busy() -> float:
 
 
 def machine() -> str:
-    """Processor, kernel, memory, and how busy others keep it, in one line."""
+    """Describes processor, kernel, memory, and how busy other processes keep the machine, in one line."""
     processor = next(
         (
             line.split(":", 1)[1].strip()

@@ -1,4 +1,4 @@
-"""What can be wrong with the peers, the pictures and the table, without measuring."""
+"""Checks the peers, the pictures and the table, without measuring."""
 
 import io
 import json
@@ -17,7 +17,8 @@ class Peer(unittest.TestCase):
         event = function.event_of((photos.FIXTURES / "coffee.png").read_bytes())
         predictions = json.loads(python_handler.handler(json.loads(event), None)["body"])["predictions"]
         self.assertEqual([prediction["label"] for prediction in predictions], ["espresso", "cup", "consomme"])
-        # As ours, but for the rounding of the newest Pillow, which a model of 8-bit integers enlarges. It does the same work.
+        # Like ours, except for the rounding of the newest Pillow, which an 8-bit model amplifies. The amount of work is
+        # the same.
         self.assertAlmostEqual(predictions[0]["score"], 0.9541841, delta=0.01)
 
 
@@ -50,7 +51,7 @@ class Pictures(unittest.TestCase):
 
 class Rate(unittest.TestCase):
     def test_the_part_of_a_request_within_the_time_counts(self) -> None:
-        # Before, half in, in, a quarter in, after.
+        # Before the interval, half inside, inside, a quarter inside, after it.
         requests = [(8, 9), (9, 11), (11, 12), (13, 17), (14, 15)]
         self.assertAlmostEqual(server.rate_between(10, 14, requests), (0.5 + 1 + 0.25) / 4)
 

@@ -1,6 +1,6 @@
 """Writes random weights of torchvision's ResNet-18, always the same: `weights.py FILE`.
 
-How fast a network is does not depend on its weights, and these need no download.
+The speed of a network does not depend on its weights, and these need no download.
 """
 
 import sys

@@ -1,8 +1,8 @@
 """Joins the images of an OCI layout into one index: `image_index.py LAYOUT VERSION EPOCH ARCHIVE`.
 
-The health check of the Dockerfile is added to each image. The OCI format does not have it, so buildah leaves it out;
-Docker writes it into the same place of the config, and reads it from there. ARCHIVE is the layout as a tar file, whose
-times are EPOCH.
+Adds the Dockerfile's health check to each image. The OCI format has no health checks, so buildah drops it; Docker reads
+it from the config, where this script writes it. ARCHIVE is the layout as a tar file, with EPOCH as the time of all
+files.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ import tarfile
 DOCKERFILE = pathlib.Path(__file__).resolve().parents[1] / "Dockerfile"
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-# As Go counts durations.
+# Docker counts durations in nanoseconds, as Go does.
 NANOSECONDS = 1_000_000_000
 
 
 def health_check(dockerfile: str) -> dict:
-    """The `Healthcheck` of an image's config, of the instruction HEALTHCHECK."""
+    """Returns the `Healthcheck` of an image's config, from the instruction HEALTHCHECK."""
     instruction = re.search(r"^HEALTHCHECK (.*?) \\\n +CMD (\[.*\])$", dockerfile, re.MULTILINE)
     options, command = instruction.groups()
     given = dict(option.removeprefix("--").split("=") for option in options.split())
@@ -61,7 +61,7 @@ class Layout:
 
 
 def with_health_check(layout: Layout, descriptor: dict, check: dict) -> dict:
-    """The descriptor of the image with the health check, for an index."""
+    """Returns an index descriptor of the image with the health check added."""
     manifest = layout.read(descriptor)
     config = layout.read(manifest["config"])
     config["config"]["Healthcheck"] = check

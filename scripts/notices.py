@@ -1,8 +1,8 @@
-"""Prints the licences of everything that is linked into or packed beside the program: `notices.py TARGET RUNTIME ZIG`.
+"""Prints the licences of everything that is linked into the program or packed with it: `notices.py TARGET RUNTIME ZIG`.
 
 ZIG is the folder of the Python package ziglang, whose linker adds LLVM's libunwind and compiler-rt. RUNTIME is the
-folder that ONNX Runtime was fetched into. Crates are those that `cargo metadata` resolves for the target, without what
-only tests and builds use, and without those of this repository.
+folder with the downloaded ONNX Runtime. The crates are those that `cargo metadata` resolves for the target, except
+those that only tests and builds use, and those of this repository.
 """
 
 import json
@@ -22,7 +22,7 @@ def linked_crates(target: str) -> list[dict]:
     while queue:
         for dependency in nodes[queue.pop()]["deps"]:
             kinds = {kind["kind"] for kind in dependency["dep_kinds"]}
-            # None is an ordinary dependency; macros run in the compiler and are left behind there.
+            # The kind None is a normal dependency. Macros run in the compiler and are not linked.
             is_macro = any("proc-macro" in target["kind"] for target in packages[dependency["pkg"]]["targets"])
             if None in kinds and not is_macro and dependency["pkg"] not in linked:
                 linked.add(dependency["pkg"])

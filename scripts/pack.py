@@ -1,7 +1,7 @@
 """Packs a folder into a zip: `pack.py FOLDER ZIP`.
 
-The same files give the same bytes: names are sorted, times are those of the zip format's epoch, and the modes are
-0755 for what is executed or loaded and 0644 for the rest, whatever they are on disk.
+The same files give the same bytes: names are sorted, times are the zip format's epoch, and the modes are 0755 for files
+that are executed or loaded and 0644 for the rest, whatever they are on disk.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ REGULAR_FILE = 0o100000
 def main(folder: pathlib.Path, target: pathlib.Path) -> None:
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if not path.is_dir()}
     for name, path in files.items():
-        # A link would be packed as what it points to here, and may point to nothing there.
+        # A link would be packed as its target on this machine, which may not exist in Lambda.
         if path.is_symlink() or not path.is_file():
             sys.exit(f"{name} is not a regular file")
     with zipfile.ZipFile(target, "w") as archive:

@@ -1,9 +1,8 @@
-"""Prints the processor that SAM builds a function for: `sam_architecture.py ARTIFACTS_DIR [ARCH]`.
+"""Prints the architecture that SAM builds a function for: `sam_architecture.py ARTIFACTS_DIR [ARCH]`.
 
-SAM hands a Makefile the folder for the package and nothing else, so that the parameter Architecture is only known to SAM.
-But before it calls `make`, it writes what it is about to build into `build.toml` beside the folder of all packages. The
-function is the one that the folder is named after. ARCH is what the variable says, if it is set: two that differ would
-give a package that Lambda cannot start.
+SAM passes a Makefile only the folder for the package, not the parameter Architecture. But before it calls `make`, it
+writes what it will build to `build.toml` next to the folder of all packages. The folder has the name of the function.
+ARCH is the value of the variable, if it is set: if it differs, Lambda could not start the package.
 """
 
 import pathlib
@@ -24,7 +23,7 @@ def main(artifacts: pathlib.Path, said: str | None) -> str:
 
 
 def told(file: pathlib.Path, function: str) -> str | None:
-    """The architecture of a function in SAM's list of what it builds."""
+    """Returns the architecture of a function in SAM's `build.toml`."""
     try:
         definitions = tomllib.loads(file.read_text())["function_build_definitions"].values()
     except (OSError, KeyError, tomllib.TOMLDecodeError):

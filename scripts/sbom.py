@@ -1,7 +1,8 @@
-"""Writes what is in an image: `sbom.py ARCH LAYERS EPOCH FILE`, a CycloneDX document as JSON.
+"""Writes a bill of materials for an image: `sbom.py ARCH LAYERS EPOCH FILE`, a CycloneDX document in JSON.
 
-It lists the crates that are linked into the program, what the linker adds, ONNX Runtime, the model, and the packages of
-Debian. LAYERS is the folder of scripts/image-root. The same inputs give the same bytes; EPOCH is the document's time.
+It lists the crates that are linked into the program, what the linker adds, ONNX Runtime, the model, and the Debian
+packages. LAYERS is the output folder of scripts/image-root. The same inputs give the same bytes; EPOCH is the time of
+the document.
 """
 
 import datetime
@@ -61,7 +62,7 @@ def crates(target: str) -> list[Component]:
 
 
 def linked_besides(program: bytes) -> list[Component]:
-    """What is in the program and is no crate. The compiler left its version in the section `.comment`."""
+    """Returns what the program contains besides crates. The compiler's version is in the section `.comment`."""
     rustc = re.search(rb"rustc version (\S+)", program)[1].decode()
     zig = pinned("requirements-package.txt", "ziglang")
     return [
@@ -84,7 +85,8 @@ def runtime(folder: pathlib.Path) -> Component:
 
 
 def model(folder: pathlib.Path) -> Component:
-    """The model bundle, by its card. Its hash is the card's `model_sha256`: of the graph and the weights beside it."""
+    """Describes the model bundle from its card. The hash is the card's `model_sha256`, over the graph and the weights
+    file."""
     card = folder / "README.md"
     text = card.read_text() if card.is_file() else ""
     fields = dict(re.findall(r'^(\w+): "?(.+?)"?$', text.partition("\n---\n")[0], re.MULTILINE))
@@ -106,7 +108,8 @@ def model(folder: pathlib.Path) -> Component:
 
 
 def debian_packages(listing: str) -> list[Component]:
-    """Their licences are in /usr/share/doc of the image; Debian has no short names for all of them."""
+    """Lists Debian's packages. Their licences are in /usr/share/doc of the image; Debian has no short names for all of
+    them."""
     found = []
     for line in listing.splitlines():
         name, version, architecture = line.split()
@@ -135,12 +138,12 @@ def main(arch: str, layers: pathlib.Path, epoch: int, target: pathlib.Path) -> N
         package["version"],
         package["license"],
         purl=PackageURL("oci", name="image-classifier", version=package["version"], qualifiers={"arch": platform}),
-        # Of the program's file.
+        # The hash of the program's file.
         hashes=[sha256(program)],
     )
     bom.register_dependency(bom.metadata.component, bom.components)
     bom.metadata.timestamp = datetime.datetime.fromtimestamp(epoch, datetime.UTC)
-    # Random by default.
+    # Fixed, because the default is random.
     bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, "\n".join(sorted(repr(each) for each in listed(bom))))
     target.write_text(make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2) + "\n")
     print(f"{target}: {len(bom.components)} components")
