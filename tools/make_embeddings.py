@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/embeddings: pictures, and the means over the committed model's last feature map for them.
+"""Writes tests/fixtures/embeddings: pictures, and their means over the committed model's last feature map.
 
-Run it with the environment of `ic_tools`. The pictures have the size to which photos are scaled, so that no resizing
-tells the two sides apart. Of each embedding there are the first numbers and the Euclidean norm of all.
+Run it in the environment of `ic_tools`. The pictures already have the size to which photos are scaled, so resizing
+causes no differences. For each embedding, the file has the first numbers and the Euclidean norm of all.
 """
 
 import json
@@ -17,7 +17,7 @@ from ic_tools.verify import read_preprocessing
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "tests" / "fixtures"
 OUT = FIXTURES / "embeddings"
-# A fixture, and the left and upper edge of the part of it, in pixels.
+# A fixture, and the left and upper edge of a region in it, in pixels.
 PARTS = {"coffee": (170, 100), "chelsea": (90, 20)}
 SIDE = 256
 KEPT = 24

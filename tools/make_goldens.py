@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/goldens: what Pillow makes of the images in tests/fixtures/kinds.
+"""Writes tests/fixtures/goldens: Pillow's decoding of the images in tests/fixtures/kinds.
 
-Each golden is `ImageOps.exif_transpose(Image.open(f)).convert("RGB")` as a PNG, with two exceptions that this
-project makes: transparency is composited on white, but for a BMP that is transparent everywhere, and 16-bit grey is
-scaled to 8 bits. Files that Pillow does not open have no golden; tests/image/kinds.rs says what is right for them.
+Each golden is `ImageOps.exif_transpose(Image.open(f)).convert("RGB")` as a PNG, with two exceptions that this project
+makes: transparency is composited on white, except in a BMP that is transparent everywhere, and 16-bit grey is scaled to
+8 bits. Files that Pillow cannot open have no golden; tests/image/kinds.rs has the expected results for them.
 
 Needs Pillow and NumPy. Writes the version of Pillow into goldens/README.md.
 """
@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
 MAX_PIXELS = 64_000_000
 
-# Files that Pillow opens and that have no golden, and why.
+# Files that Pillow can open but that have no golden, and the reason.
 WITHOUT_GOLDEN = {
     "alpha_16.bmp": "Pillow ignores an alpha of one bit",
     "cgbi.png": "refused here by its name",
@@ -61,7 +61,7 @@ def reference(data):
             grey[samples == transparency] = 255
         return np.dstack([grey.astype(np.uint8)] * 3)
     if data[1:4] == b"PNG" and data[24] < 8 and image.mode == "L" and transparency is not None:
-        # Pillow scales such samples to 8 bits and forgets to scale the transparent one.
+        # Pillow scales such samples to 8 bits, but does not scale the transparent value.
         grey = np.asarray(image).copy()
         grey[grey == transparency * (255 // ((1 << data[24]) - 1))] = 255
         return np.dstack([grey] * 3)

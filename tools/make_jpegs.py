@@ -1,8 +1,8 @@
-"""Makes tests/fixtures/jpegs.tsv: small JPEG files of all kinds, with the hash of the pixels that Pillow makes of each.
+"""Makes tests/fixtures/jpegs.tsv: small JPEG files of all kinds, each with the hash of Pillow's pixels.
 
     ../.venv-tools/bin/python make_jpegs.py
 
-A line holds a name, the sha256 of the RGB pixels, and the file in base64. The pictures are noise and gradients from a
+A line has a name, the sha256 of the RGB pixels, and the file in base64. The pictures are noise and gradients from a
 fixed seed, so no licence applies to them.
 """
 
@@ -47,7 +47,7 @@ def files(random: np.random.Generator) -> Iterator[tuple[str, bytes]]:
                 if mode == "CMYK":
                     yield f"{kind}-ycck-{size[0]}x{size[1]}", with_adobe_transform(file, 2)
         for side in (1, 2, 3, 5, 8, 9, 16, 23, 32, 40):
-            # A square picture has as many blocks in 4:4:0 as in 4:2:2: the same data are another picture.
+            # A square picture has as many blocks in 4:4:0 as in 4:2:2: the same data give another picture.
             file = encode(picture(random, (side, side), "RGB"), progressive=progressive, subsampling=1)
             yield f"{kind}-440-{side}x{side}", with_luma_sampling(file, 0x12)
         for width, height in ((32, 16), (64, 16), (64, 48)):
@@ -65,7 +65,7 @@ def files(random: np.random.Generator) -> Iterator[tuple[str, bytes]]:
 
 
 def oddities(random: np.random.Generator) -> Iterator[tuple[str, bytes]]:
-    """What libjpeg warns of, and decodes."""
+    """Files that libjpeg decodes with a warning."""
     for subsampling in (0, 2):
         file = encode(picture(random, (40, 24), "RGB"), progressive=False, subsampling=subsampling)
         for ids in ((1, 1, 1), (0, 1, 1), (1, 2, 1), (0, 0, 1), (0, 1, 2), (255, 7, 7), (34, 35, 36)):
@@ -83,13 +83,13 @@ def oddities(random: np.random.Generator) -> Iterator[tuple[str, bytes]]:
 
 
 def segment(file: bytes, marker: int) -> bytes:
-    """The first segment with this marker, from its marker on."""
+    """Returns the first segment with this marker, including the marker."""
     start = file.index(bytes((0xFF, marker)))
     return file[start : start + 2 + int.from_bytes(file[start + 2 : start + 4])]
 
 
 def with_ids(file: bytes, ids: tuple[int, int, int]) -> bytes:
-    """The ids of the components in the frame and in the only scan."""
+    """Returns the file with other component ids, in the frame and in its only scan."""
     frame, scan = segment(file, 0xC0), segment(file, 0xDA)
     others = bytearray(frame), bytearray(scan)
     for number, component in enumerate(ids):
@@ -98,13 +98,13 @@ def with_ids(file: bytes, ids: tuple[int, int, int]) -> bytes:
 
 
 def with_scan_parameters(file: bytes, parameters: tuple[int, int, int]) -> bytes:
-    """First and last coefficient, and the two bit positions in one byte."""
+    """Returns the file with other scan parameters: first and last coefficient, and two bit positions in one byte."""
     scan = segment(file, 0xDA)
     return file.replace(scan, scan[:-3] + bytes(parameters))
 
 
 def picture(random: np.random.Generator, size: tuple[int, int], mode: str) -> Image.Image:
-    """Noise over a gradient; in parts black or white, where rounding meets the limits of a byte."""
+    """Returns noise over a gradient. Some parts are black or white, where rounding reaches the limits of a byte."""
     width, height = size
     channels = len(mode)
     gradient = np.linspace(-80, 335, width)[None, :, None] + np.linspace(-60, 60, height)[:, None, None]

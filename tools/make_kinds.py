@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes tests/fixtures/kinds: small images of every kind that the decoders must get right.
 
-Needs Pillow, NumPy and, for AVIF, `avifenc` (`apt-get install libavif-bin`). What these cannot write is written here byte
-by byte.
+Needs Pillow, NumPy and, for AVIF, `avifenc` (`apt-get install libavif-bin`). Files that these cannot write are written
+here byte by byte.
 
     python3 tools/make_kinds.py && python3 tools/make_goldens.py
 """

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/logistic/expected.json: what scikit-learn's logistic regression makes of random numbers.
+"""Writes tests/fixtures/logistic/expected.json: results of scikit-learn's logistic regression for random numbers.
 
-Needs scikit-learn 1.9.1 and NumPy in an environment of their own. Each case has rows to learn from and rows to classify,
-the strength C, and the probabilities that scikit-learn finds for the latter. The classes overlap, so that no strength
-gets all of them right.
+Needs scikit-learn 1.9.1 and NumPy in a separate environment. Each case has rows for training, rows to classify, the
+strength C, and scikit-learn's probabilities for the rows to classify. The classes overlap, so no strength classifies
+all rows correctly.
 """
 
 import json
@@ -19,7 +19,7 @@ OUT = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "logistic"
 def rows(random, classes, count, columns, centers):
     labels = np.arange(count) % classes
     values = centers[labels] + random.normal(0, 1, (count, columns))
-    # The numbers as they are written are what scikit-learn sees.
+    # scikit-learn gets the numbers as they are written to the file.
     return labels, np.round(values, 2)
 
 

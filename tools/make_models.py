@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/models: tiny bundles of every shape of model that the program takes, and of some it refuses.
+"""Writes tests/fixtures/models: tiny bundles of every kind of model that the program accepts, and of some it refuses.
 
-Needs onnx, ONNX Runtime and NumPy: the environment of `ic_tools` has them. Each model averages the picture and
-multiplies the three means with a matrix, so that a picture of one colour says what must come out; `expected.json` has
-the scores that ONNX Runtime and NumPy find for it.
+Needs onnx, ONNX Runtime and NumPy, which the environment of `ic_tools` has. Each model averages the picture and
+multiplies the three means by a matrix, so a picture of one colour determines the output. `expected.json` has the scores
+that ONNX Runtime and NumPy compute for it.
 """
 
 import json
@@ -27,8 +27,8 @@ def model(
     classes=3, element=F32, layout="NCHW", batch="batch", size=(SIDE, SIDE), end=(), inputs=1, gain=6.0,
     features=None,
 ):
-    """`end` are nodes between `logits` and `output`; without any the output is the logits. `features` is the shape of a
-    second output behind its batch: the doubled picture [3, SIDE, SIDE], or its means [3]."""
+    """`end` are nodes between `logits` and `output`; without any, the output is the logits. `features` is the shape of
+    a second output, without the batch: the doubled picture [3, SIDE, SIDE], or its means [3]."""
     height, width = size
     shape = [batch, 3, height, width] if layout == "NCHW" else [batch, height, width, 3]
     real = F32 if element == U8 else element
@@ -69,7 +69,7 @@ def model(
     answer = [batch] if kind == TensorProto.INT64 else [batch, classes]
     outputs = [helper.make_tensor_value_info("output", kind, answer)]
     if features:
-        # First, to show that the logits are found by their name or as the other one.
+        # This output comes first, to show that the logits are found by name, or as the other output.
         outputs.insert(0, helper.make_tensor_value_info("features", real, [batch, *features]))
     graph = helper.make_graph(nodes, "tiny", images, outputs, constants)
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -92,7 +92,7 @@ MULTI = {"problem_type": "multi_label_classification"}
 BYTES = {"do_rescale": False}
 PROBABILITIES = {"graph_output": "probabilities"}
 
-# Name: the model, what config.json says beside the labels, what preprocessor_config.json says beside the size.
+# Name: the model, keys of config.json besides the labels, keys of preprocessor_config.json besides the size.
 TAKEN = {
     "nchw-f32": (model(), {}, {}),
     "fixed-batch": (model(batch=1), {}, {}),
@@ -177,7 +177,7 @@ def expected(name, path, made, config, preprocessing):
     if "nhwc" in name:
         pixels = pixels.transpose(0, 2, 3, 1)
     pixels = pixels.astype({F32: np.float32, F16: np.float16, U8: np.uint8}[element])
-    # Models with a feature map call the other output `logits`, and so do those that are quantised.
+    # Models with a feature map name the other output `logits`, and so do quantised models.
     outputs = {output.name for output in made.graph.output}
     (output,) = session.run(["logits" if "logits" in outputs else "output"], {made.graph.input[0].name: pixels})
     output = output[0].astype(np.float64)

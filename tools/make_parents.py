@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the columns `parents` and `parents_zh` of the labels of ImageNet: the everyday category of each class, and its kind.
+"""Writes the label columns `parents` and `parents_zh`: the everyday category of each ImageNet class, and its kind.
 
     apt-get install wordnet-base && python3 make_parents.py [data.noun]
 
-`ic_tools/categories.tsv` has the categories, and for each the synsets of WordNet 3.0 that it stands for. A class belongs
-to the category that has the nearest synset above it, or the class itself; of several that are equally near, to the first.
+`ic_tools/categories.tsv` has the categories, each with its synsets of WordNet 3.0. A class belongs to the category with
+the nearest synset above it, or with the synset of the class itself; if several are equally near, to the first.
 """
 
 import sys
@@ -17,7 +17,7 @@ WORDNET = Path("/usr/share/wordnet/data.noun")
 
 
 def hypernyms(path: Path) -> dict[str, list[str]]:
-    """For each synset of nouns, as `n02084071`: those above it (wndb(5WN))."""
+    """Returns the hypernyms of each noun synset, with names such as `n02084071` (wndb(5WN))."""
     above = {}
     for line in path.read_text(encoding="latin-1").splitlines():
         if line.startswith("  "):

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/processors: what Hugging Face's image processors make of two small pictures.
+"""Writes tests/fixtures/processors: outputs of Hugging Face's image processors for two small pictures.
 
-Needs transformers, Pillow before 13 and NumPy in an environment of their own; tools/README.md says how. (Pillow 13
-scales tall pictures vertically first, which rounds otherwise than what these models were trained with.) Each variant is a
-folder with the `preprocessor_config.json` that the processor itself writes, or the text of an old one, and the
-tensors that the processor makes of `wide.png` and `tall.png` when it is loaded from that file. Sizes are small ones
-so that the files are; no rule depends on them, but for ConvNeXT's at 384 pixels.
+Needs transformers, Pillow before 13 and NumPy in a separate environment; tools/README.md says how. (Pillow 13 scales
+tall pictures vertically first, which rounds differently from the Pillow that these models were trained with.) Each
+variant is a folder with the `preprocessor_config.json` that the processor itself writes, or the text of an old one, and
+the tensors that the processor, loaded from that file, makes of `wide.png` and `tall.png`. Sizes are small to keep the
+files small. No rule depends on them, except ConvNeXT's at 384 pixels.
 """
 
 import json
@@ -19,13 +19,13 @@ from transformers import AutoImageProcessor
 
 OUT = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "processors"
 
-# Short side 32 of the wide picture makes 50 x 32; cropped to 27, the offset 11.5 tells rounding down from rounding to
-# even.
+# Short side 32 of the wide picture gives 50 x 32. Cropped to 27, the offset is 11.5, which distinguishes rounding down
+# from rounding to even.
 SHORT, CROP = {"shortest_edge": 32}, {"height": 27, "width": 27}
 SQUARE, OBLONG = {"height": 20, "width": 20}, {"height": 20, "width": 28}
 NEAREST, LANCZOS, BILINEAR, BICUBIC, BOX, HAMMING = range(6)
 
-# What the processor is made with; what is not named keeps the processor's default.
+# The arguments of the processor; all others keep the processor's defaults.
 WRITTEN = {
     "beit": ("BeitImageProcessor", {"size": {"height": 32, "width": 32}, "crop_size": CROP}),
     "beit-no-crop": ("BeitImageProcessor", {"size": SQUARE, "crop_size": SQUARE, "do_center_crop": False}),
@@ -81,8 +81,8 @@ WRITTEN = {
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 HALF = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
 
-# Files as transformers wrote them before 4.26 (2023), and as its later versions write them for a "fast" processor.
-# What a bare number means depends on the processor.
+# Files as transformers wrote them before 4.26 (2023), and as later versions write them for a "fast" processor. The
+# meaning of a bare number depends on the processor.
 OLD = {
     "old-beit": {
         "crop_size": 20, "do_center_crop": False, "do_normalize": True, "do_resize": True,
@@ -112,7 +112,7 @@ OLD = {
         "do_normalize": True, "do_resize": True, "feature_extractor_type": "ViTFeatureExtractor", **HALF,
         "resample": BILINEAR, "size": 20,
     },
-    # No type at all, no filter: config.json's `model_type` says which processor.
+    # No type and no filter: `model_type` in config.json selects the processor.
     "old-vit-untyped": {"do_normalize": True, "do_resize": True, **HALF, "size": 20},
     "fast-vit": {
         "crop_size": None, "data_format": "channels_first", "default_to_square": True, "device": None,
@@ -123,7 +123,7 @@ OLD = {
 }
 MODEL_TYPES = {"old-vit-untyped": "vit"}
 
-# Of larger tensors, every so many rows and columns are kept, from the first on.
+# Of larger tensors, only every n-th row and column is kept, from the first on.
 LARGE, STRIDE = 100, 16
 
 README = """# Processors
@@ -140,7 +140,7 @@ little-endian, in that order.
 
 
 def picture(width: int, height: int) -> Image.Image:
-    """A gradient a channel, a disc, stripes of one pixel and a black frame: what each filter treats differently."""
+    """Draws a gradient per channel, a disc, one-pixel stripes and a black frame, on which all filters differ."""
     y, x = np.mgrid[:height, :width]
     red, green = 255 * x // (width - 1), 255 * y // (height - 1)
     blue = (x * y) % 256
@@ -154,7 +154,7 @@ def picture(width: int, height: int) -> Image.Image:
 
 
 def write_variant(folder: Path, pictures: dict[str, Image.Image]) -> None:
-    """Loads the processor from `folder`, as a user of transformers would, and writes its goldens there."""
+    """Loads the processor from `folder` as a user of transformers would, and writes its goldens there."""
     processor = AutoImageProcessor.from_pretrained(folder, use_fast=False)
     stride = 1
     for name, image in pictures.items():

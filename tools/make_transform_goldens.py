@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/transforms: what timm, Ultralytics and Transformers 5 make of two small pictures.
+"""Writes tests/fixtures/transforms: outputs of timm, Ultralytics and Transformers 5 for two small pictures.
 
-`scripts/transforms-venv` makes the environment that it needs, of requirements-transforms.txt. Each variant is a folder with the
-file that describes the transform, and the tensors that the library makes of `../processors/wide.png` and `tall.png`
-by that file, in the format of `tests/fixtures/processors`. A variant whose file differs from that of Transformers 4.46
-but whose tensors do not has no tensors of its own: `golden.json` then names the folder that has them.
+`scripts/transforms-venv` makes the environment from requirements-transforms.txt. Each variant is a folder with the file
+that describes the transform, and the tensors that the library makes with it of `../processors/wide.png` and `tall.png`,
+in the format of `tests/fixtures/processors`. If a variant's file differs from that of Transformers 4.46, but its
+tensors do not, `golden.json` names the folder that has the tensors instead of storing them again.
 """
 
 import ast
@@ -37,7 +37,7 @@ def square(side, **options):
     return BASE | {"input_size": [3, side, side]} | options
 
 
-# Variant: the `pretrained_cfg` of a timm repository. A crop of 27 of 28 or 30 pixels leaves odd margins.
+# Variant: the `pretrained_cfg` of a timm repository. A crop of 27 from 28 or 30 pixels leaves odd margins.
 TIMM = {
     "timm-center": square(27),
     "timm-center-875": square(27, crop_pct=0.875, interpolation="bilinear", **HALF),
@@ -48,14 +48,14 @@ TIMM = {
     "timm-squash-whole": square(24, crop_mode="squash", crop_pct=1.0),
     "timm-oblong": square(0, input_size=[3, 20, 28]),
     "timm-oblong-squash": square(0, input_size=[3, 28, 20], crop_mode="squash"),
-    # Larger than the resized picture: zeros stand around it.
+    # Larger than the resized picture, which is padded with zeros.
     "timm-padded": square(27, crop_pct=1.3),
-    # Only these two: timm's own defaults are bicubic, 0.875 and ImageNet's statistics.
+    # Only these two keys, so that timm's own defaults apply: bicubic, 0.875 and ImageNet's statistics.
     "timm-defaults": {"input_size": [3, 28, 28], "num_classes": 3},
-    # The test size is for whoever asks for it; timm does not do so by itself.
+    # timm uses the test size only on request, not by default.
     "timm-test-size": square(20, test_input_size=[3, 28, 28], test_crop_pct=1.0),
 }
-# What a model has that was exported at the test size.
+# The config of a model that was exported at the test size.
 AT_TEST_SIZE = {"timm-at-test-size": square(20, test_input_size=[3, 28, 28], test_crop_pct=1.0)}
 PP_LCNET = {
     "pp-lcnet": {"resize_short": 32, "crop_size": {"height": 27, "width": 27}},
@@ -77,7 +77,7 @@ def write(name, file, config, make, pictures, **more):
 
 
 def write_transformers(name, make, pictures):
-    """Writes a variant of `make_processor_goldens.py` as Transformers 5 saves it, and what it then makes of the pictures."""
+    """Writes a variant of `make_processor_goldens.py` as Transformers 5 saves it, and the tensors it then makes."""
     folder = OUT / name
     with tempfile.TemporaryDirectory() as saved:
         make().save_pretrained(saved)

@@ -1,6 +1,6 @@
-"""Tiny networks in each way in which published graphs are quantised, for `make_models.py`.
+"""Tiny networks in each quantisation format of published graphs, for `make_models.py`.
 
-Each averages the picture and multiplies the three means with a matrix, as the float ones do.
+Each averages the picture and multiplies the three means by a matrix, like the float networks.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 SIDE, CLASSES = 8, 3
-# Weights of one class in a row: `[classes, channels]`.
+# One row per class: `[classes, channels]`.
 _WEIGHTS = np.random.default_rng(CLASSES).uniform(-6, 6, (CLASSES, 3)).astype(np.float32)
 _BLOCK = 16
-# The 16 values of "normal float" of 4 bits are looked up by ONNX Runtime; this many of them are told apart.
+# The number of values of 4-bit "normal float". ONNX Runtime has the table of them.
 _LEVELS = 16
 _NF4 = 1
 
 
 def int8() -> onnx.ModelProto:
-    """Weights in 8 bits, and activations quantised while the network runs: ONNX Runtime's `quantize_dynamic`."""
-    # Half of the range, as `quantize_dynamic` has it with `reduce_range`: on x86-64 processors without VNNI, ONNX
-    # Runtime adds two products in 16 bits, which larger weights would overflow.
+    """8-bit weights, and activations quantised while the network runs: ONNX Runtime's `quantize_dynamic`."""
+    # Half of the range, like `quantize_dynamic` with `reduce_range`. On x86-64 processors without VNNI, ONNX Runtime
+    # adds two products in 16 bits, which larger weights would overflow.
     scale = np.float32(np.abs(_WEIGHTS).max() / 63)
     return _network(
         [
@@ -55,7 +55,7 @@ def q4(element: int = TensorProto.FLOAT) -> onnx.ModelProto:
     """Weights in blocks of 4-bit integers."""
     numpy_type = helper.tensor_dtype_to_np_dtype(element)
     scales = np.abs(_WEIGHTS).max(1) / 7
-    # Twice four bits a byte, the first one below; 8 stands for 0.
+    # Two 4-bit values per byte, the first in the low bits; 8 represents 0.
     nibbles = np.full((CLASSES, _BLOCK), 8, np.uint8)
     nibbles[:, :3] = np.round(_WEIGHTS / scales[:, None]) + 8
     packed = nibbles[:, 0::2] | nibbles[:, 1::2] << 4
@@ -68,7 +68,7 @@ def q4(element: int = TensorProto.FLOAT) -> onnx.ModelProto:
 
 
 def bnb4() -> onnx.ModelProto:
-    """Weights as 4-bit places in the table of "normal float", as bitsandbytes has them."""
+    """Weights as 4-bit indices into the table of "normal float", as in bitsandbytes."""
     random = np.random.default_rng(4)
     places = random.integers(0, _LEVELS, CLASSES * 3 + 1).astype(np.uint8)
     node = helper.make_node(
@@ -83,14 +83,14 @@ def bnb4() -> onnx.ModelProto:
 
 
 def unknown_operator() -> onnx.ModelProto:
-    """With an operator that no ONNX Runtime has."""
+    """A network with an operator that no ONNX Runtime has."""
     return _network(
         [helper.make_node("MatMulOneBit", ["means"], ["logits"], domain="com.microsoft")], {}
     )
 
 
 def future_opset() -> onnx.ModelProto:
-    """With a version of ONNX's operators that no ONNX Runtime has."""
+    """A network with a version of ONNX's operators that no ONNX Runtime has."""
     model = _network([helper.make_node("Identity", ["means"], ["logits"])], {})
     model.opset_import[0].version = 99
     return model
@@ -99,7 +99,7 @@ def future_opset() -> onnx.ModelProto:
 def _network(
     nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray], element: int = TensorProto.FLOAT
 ) -> onnx.ModelProto:
-    """From `image` to `logits`; `nodes` begin at `means`."""
+    """Makes a model from `image` to `logits`; `nodes` begin at `means`."""
     mean = helper.make_node("ReduceMean", ["image"], ["means"], axes=[2, 3], keepdims=0)
     shape = ["batch", 3, SIDE, SIDE]
     graph = helper.make_graph(

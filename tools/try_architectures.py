@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Exports every classification network of torchvision and prints a table of what came of it.
+"""Exports every classification network of torchvision and prints a table of the results.
 
     python try_architectures.py [NAME …]
 
-Each one gets random weights, is saved as a checkpoint, goes through the whole export, and the
-program classifies a photo with the bundle. Each has a process of its own, so that memory is given back. The
-status is 1 where one neither works nor says in one line why not.
+Each network gets random weights, is saved as a checkpoint, and goes through the whole export; then the program
+classifies a photo with the bundle. Each runs in its own process, so that its memory is freed. The status is 1 if one
+neither works nor reports in one line why not.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ic_tools.program import classify, find_program
 from ic_tools.torchvision_recipes import checkpoint_recipe
 
 _BATCH = 4
-# From checkpoint to bundle, the weights are in memory so many times at the most.
+# From checkpoint to bundle, at most this many copies of the weights are in memory.
 _COPIES = 7
 
 
@@ -59,7 +59,7 @@ def main(names: list[str]) -> int:
 
 
 def _one(name: str) -> int:
-    """Prints the two middle cells of the table's row."""
+    """Prints the two middle cells of the table row."""
     try:
         _check_memory(name)
         with tempfile.TemporaryDirectory() as folder:
@@ -79,24 +79,24 @@ def _one(name: str) -> int:
 
 
 def _save_random(name: str, path: Path) -> None:
-    """Seeded weights, such that what flows through the network neither vanishes nor explodes."""
+    """Saves seeded weights for which activations neither vanish nor explode."""
     torch.manual_seed(0)
     network = build_network(name, IMAGENET_CLASSES)
     with torch.no_grad():
         for parameter in network.parameters():
-            # Some layers start as zeros, or nearly: of such a network all logits are the same.
+            # Some layers start at zero or nearly so. In such a network, all logits are equal.
             if parameter.ndim > 1 and parameter.abs().max() < 1e-3:
                 parameter.normal_(std=0.02)
         norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
         for norm in norms:
             norm.momentum = 1.0
-            # Deep networks of random weights are chaotic: they make the last bit of a sum the first. This damps them.
+            # Deep networks with random weights amplify rounding errors to the whole value. This damps them.
             norm.weight.mul_(0.2)
         if norms:
-            # One step of training takes the mean and the variance of what flows.
+            # One training step computes the mean and variance of the activations.
             side = 299 if name == "inception_v3" else 224
-            # Half of it is noise, half is as smooth as photos: of noise alone, a layer that smooths would learn a variance of
-            # almost zero, by which it would multiply a photo.
+            # Half of the input is noise, and half is as smooth as photos. With noise alone, a smoothing layer would
+            # learn a variance of almost zero, by which it would then multiply a photo.
             noise = torch.randn(_BATCH // 2, 3, side, side)
             smooth = nn.functional.interpolate(torch.randn(_BATCH // 2, 3, 7, 7), side, mode="bilinear")
             network.train()(torch.cat([noise, smooth]))

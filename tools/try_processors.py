@@ -3,10 +3,10 @@
 
     ../.venv-transforms/bin/python try_processors.py [MODEL_TYPE …]
 
-`make test-processors` makes the environment that it needs, of requirements-transforms.txt. For each type of model,
-its processor is made with its defaults and saved as Transformers saves it, beside a network whose logits are its input: some
-thousand values of the tensor. The program serves this bundle, and the table says how far its values are from those
-of the processor, in steps of one of the 256 values that a byte has. The status is 1 where the program serves other values.
+`make test-processors` makes the environment from requirements-transforms.txt. For each type of model, the processor is
+made with its defaults and saved by Transformers, together with a network whose logits are its input: a few thousand
+values of the tensor. The program serves this bundle. The table shows how far its values are from the processor's, in
+steps of one of the 256 values of a byte. The status is 1 if the program serves other values.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from ic_tools.errors import ExportError
 from ic_tools.program import REPOSITORY, find_program
 
 PICTURES = REPOSITORY / "tests" / "fixtures" / "processors"
-# Of each channel, every so many rows and columns become logits: 3,072 of a tensor of 224 × 224.
+# Every n-th row and column of each channel becomes a logit: 3,072 of a tensor of 224 × 224.
 STRIDE = 7
-# The program's filters have coefficients of fewer bits than Pillow's, so that some values are rounded the other way.
+# The program's filter coefficients have fewer bits than Pillow's, so some values round the other way.
 WORST, ON_AVERAGE = 1.1, 0.1
 
 
 def saved_processor(model_type: str, folder: Path):
-    """The processor of this type of model with its defaults, after it was saved and loaded; `None` if there is none."""
+    """Returns the default processor of this type of model, after saving and loading it; `None` if there is none."""
     names = IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type) or {}
     name = names.get("pil") or names.get("torchvision")
     if name is None:
@@ -56,7 +56,7 @@ def saved_processor(model_type: str, folder: Path):
 
 
 def write_network(folder: Path, shape: tuple[int, ...]) -> int:
-    """A network whose logits are values of its input. Returns their number."""
+    """Writes a network whose logits are values of its input. Returns their number."""
     rows, columns = (len(range(0, side, STRIDE)) for side in shape[1:])
     count = shape[0] * rows * columns
     constants = {"starts": [0, 0], "ends": list(shape[1:]), "axes": [2, 3], "steps": [STRIDE] * 2,
@@ -77,7 +77,7 @@ def write_network(folder: Path, shape: tuple[int, ...]) -> int:
 
 
 def served_values(program: Path, folder: Path, picture: bytes, count: int) -> np.ndarray:
-    """The logits that the program answers. Raises `ExportError` with what it says where it does not serve the bundle."""
+    """Returns the logits that the program answers. Raises `ExportError` with its message if it refuses the bundle."""
     variables = os.environ | {"MODEL_DIR": str(folder), "PORT": "0", "RUST_LOG": "error"}
     with subprocess.Popen([program, "serve"], cwd=REPOSITORY, env=variables, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
@@ -100,7 +100,7 @@ def served_values(program: Path, folder: Path, picture: bytes, count: int) -> np
 
 
 def processed(processor, picture: Image.Image) -> np.ndarray | None:
-    """The tensor of a picture: channels, height, width. `None` if the processor makes something else."""
+    """Returns the tensor of a picture: channels, height, width. `None` if the processor makes something else."""
     try:
         tensor = np.asarray(processor(picture, return_tensors="pt")["pixel_values"][0], np.float32)
     except (KeyError, ValueError):
@@ -109,13 +109,13 @@ def processed(processor, picture: Image.Image) -> np.ndarray | None:
 
 
 def differences(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """How far values are from those that are wanted, in steps between neighbouring values of the first channel."""
+    """Returns the differences from the wanted values, in steps between neighbouring values of the first channel."""
     steps = np.diff(np.unique(wanted[0]))
     return np.abs(values - wanted.ravel()) / steps[steps > 1e-4].min()
 
 
 def compare(program: Path, model_type: str) -> tuple[str, str, bool]:
-    """What is served for this type of model: the processor, the outcome, and whether that is right."""
+    """Compares one type of model. Returns the processor, the outcome, and whether it is right."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         processor = saved_processor(model_type, folder)

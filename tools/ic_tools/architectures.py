@@ -1,4 +1,4 @@
-"""torchvision's classification networks: by name, with any number of classes, and filled."""
+"""torchvision's classification networks: created by name, with any number of classes, and loaded with weights."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .weights import StateDict, Weights, some
 
 IMAGENET_CLASSES = 1000
 
-# These two normalise their input once more when their weights are those that were ported from
-# TensorFlow (`transform_input`), and have side branches for training, whose logits evaluation does not use.
+# These two networks normalise their input a second time if their weights were ported from TensorFlow
+# (`transform_input`). They have side branches for training, whose logits are not used in evaluation.
 PORTED = ("googlenet", "inception_v3")
 
-# Names of layers in published files that are older than those of today's code, and what they became.
+# Layer names in old published files, and the names in the current code.
 _OLD_NAMES = (
     # DenseNet
     (re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(?=[12]\.)"), r"\1"),
@@ -29,7 +29,7 @@ _OLD_NAMES = (
 
 
 def check_architecture(name: str) -> None:
-    """Raises `ExportError`, with names that are close, unless torchvision classifies with it."""
+    """Raises `ExportError`, with similar names, unless torchvision has a classifier of this name."""
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:
         close = difflib.get_close_matches(name, known, n=3) or ["resnet18", "mobilenet_v3_small"]
@@ -45,7 +45,7 @@ def build_network(
     image_size: int | None = None,
     transform_input: bool = True,
 ) -> torch.nn.Module:
-    """The network with fresh weights; `image_size` matters only to those that are made for one, `transform_input`
+    """Returns the network with new weights. `image_size` matters only to networks with a fixed size, `transform_input`
     only to those in `PORTED`."""
     options: dict[str, object] = {}
     if architecture in PORTED:
@@ -57,7 +57,7 @@ def build_network(
 
 
 def count_classes(architecture: str, weights: Weights) -> int:
-    """Outputs of the classifier in a checkpoint, read from the shape of its weight."""
+    """Returns the number of classifier outputs in a checkpoint, from the shape of its weight."""
     key = _classifier(build_network(architecture, IMAGENET_CLASSES))
     if key not in weights.state:
         raise ExportError(
@@ -71,7 +71,7 @@ def count_classes(architecture: str, weights: Weights) -> int:
 
 
 def load_state(network: torch.nn.Module, state: StateDict) -> torch.nn.Module:
-    """Fill the network, for evaluation; raises `ExportError` naming parameters that are amiss."""
+    """Loads the weights, for evaluation. Raises `ExportError` with the names of wrong parameters."""
     expected = network.state_dict()
     faults = {
         "lack": [k for k in expected if k not in state and not k.endswith("num_batches_tracked")],
@@ -85,8 +85,8 @@ def load_state(network: torch.nn.Module, state: StateDict) -> torch.nn.Module:
     found = [f"they {what} {some(names)}" for what, names in faults.items() if names]
     if found:
         raise ExportError(f"the weights are of another architecture: {'; '.join(found)}")
-    # MNASNet loads only what states its version. A plain dict of tensors states none, and what
-    # fits by name and shape is of today's version.
+    # MNASNet loads only a state dict that states its version. A plain dict of tensors does not; if its names and shapes
+    # match, it has the current version.
     versioned = OrderedDict(state)
     versioned._metadata = expected._metadata  # type: ignore[attr-defined]
     network.load_state_dict(versioned, strict=False)
@@ -94,21 +94,21 @@ def load_state(network: torch.nn.Module, state: StateDict) -> torch.nn.Module:
 
 
 def without_side_branches(architecture: str, state: StateDict) -> StateDict:
-    """Without the side branches that only training uses."""
+    """Removes the side branches that only training uses."""
     if architecture not in PORTED:
         return state
     return {name: t for name, t in state.items() if not name.lower().startswith("aux")}
 
 
 def modern_names(state: StateDict) -> StateDict:
-    """Published DenseNets and Vision Transformers in the names of today's code; others unchanged."""
+    """Renames the layers of published DenseNets and Vision Transformers to those of the current code."""
     for old, new in _OLD_NAMES:
         state = {old.sub(new, name): tensor for name, tensor in state.items()}
     return state
 
 
 def _classifier(network: torch.nn.Module) -> str:
-    """Name of the weight of the last layer that has an output for each class."""
+    """Returns the name of the weight of the last layer that has an output per class."""
 
     def outputs(layer: torch.nn.Module) -> int:
         return getattr(layer, "out_features", None) or getattr(layer, "out_channels", 0)

@@ -17,14 +17,13 @@ from .recipe import Recipe
 
 GRAPH, WEIGHTS = "model.onnx", "model.onnx_data"
 
-# Smaller tensors stay in the graph, in bytes: shapes, padding, biases.
+# In bytes. Smaller tensors stay in the graph: shapes, padding, biases.
 _SMALL = 16 * 1024
 
 
 def split(model: bytes) -> dict[str, bytes]:
-    """The graph and its weights, by file name. Weights in a file of their own are mapped into memory, not copied, when
-    the model is loaded: a cold start is a sixth shorter.
-    """
+    """Returns the graph and its weights, by file name. Weights in a separate file are mapped into memory, not copied,
+    when the model is loaded. This shortens a cold start by a sixth."""
     proto = onnx.load_from_string(model)
     convert_model_to_external_data(proto, location=WEIGHTS, size_threshold=_SMALL)
     with tempfile.TemporaryDirectory() as folder:
@@ -35,12 +34,12 @@ def split(model: bytes) -> dict[str, bytes]:
 
 
 def sha256(files: dict[str, bytes]) -> str:
-    """The hash that names a model: that of the graph and the weights, one after the other."""
+    """Returns the hash that identifies a model: over the graph and then the weights."""
     return hashlib.sha256(b"".join(files.values())).hexdigest()
 
 
 def write_bundle(out: Path, recipe: Recipe, model: dict[str, bytes], card: str) -> None:
-    """Write the files of the model, config.json, preprocessor_config.json, labels.tsv and README.md to `out`."""
+    """Writes the model files, config.json, preprocessor_config.json, labels.tsv and README.md to `out`."""
     files = model | {
         "config.json": _json(_config(recipe, recipe.labels)),
         "preprocessor_config.json": _json(recipe.preprocessing.to_config()),
@@ -51,10 +50,10 @@ def write_bundle(out: Path, recipe: Recipe, model: dict[str, bytes], card: str) 
 
 
 def write_files(out: Path, files: dict[str, bytes]) -> None:
-    """Write the files of a bundle, in place of those of an older one; other files in the folder stay."""
+    """Writes the files of a bundle and replaces older ones; other files in the folder stay."""
     out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        # Not over the old file: a process that runs the old model has it mapped.
+        # Replace the old file, do not overwrite it: a process that runs the old model has it mapped.
         part = out / (name + ".part")
         part.write_bytes(content)
         os.replace(part, out / name)
@@ -68,7 +67,7 @@ def _config(recipe: Recipe, labels: list[Label]) -> dict[str, object]:
         "model_type": recipe.model_type,
         "image_size": recipe.preprocessing.crop,
         "num_channels": 3,
-        # The program cannot tell logits from 0 to 1 from probabilities: SqueezeNet ends in a ReLU.
+        # The program cannot distinguish logits from 0 to 1 from probabilities: SqueezeNet ends in a ReLU.
         "graph_output": "logits",
         "num_labels": len(labels),
         "id2label": {str(class_id): label.en for class_id, label in enumerate(labels)},

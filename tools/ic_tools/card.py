@@ -21,7 +21,7 @@ It always answers with some of its classes: a picture of anything else gets a wr
 times with a high score.
 """
 
-# What YAML takes for a string as it stands, among the names that occur here.
+# Names that YAML accepts as an unquoted string, among those used here.
 _PLAIN = re.compile(r"[A-Za-z][\w.-]*")
 
 
@@ -32,10 +32,11 @@ def write_card(
     accuracy: Accuracy | None,
     features: str | None = None,
 ) -> str:
-    """Markdown with YAML front matter; the Rust program reads `model_name`,
-    `license`, `source` and `model_sha256` from the latter.
+    """Returns Markdown with YAML front matter. The Rust program reads `model_name`, `license`, `source` and
+    `model_sha256` from the front matter.
 
-    `features` says what the second output is, if there is one. The same arguments give the same text, so that a card can be checked by making it again.
+    `features` describes the second output, if there is one. The same arguments give the same text, so a card can be
+    verified by making it again.
     """
     size = recipe.preprocessing.crop
     classes = len(recipe.labels)
@@ -86,7 +87,7 @@ def _scalar(text: str) -> str:
 
 
 def _short(source: str) -> str:
-    """The first clause as plain text: front matter is no Markdown."""
+    """Returns the first clause as plain text, because front matter is not Markdown."""
     return source.split(",")[0].replace("`", "").replace('"', "'")
 
 
@@ -115,7 +116,7 @@ def _published(recipe: Recipe) -> str:
 
 
 def _measured(accuracy: Accuracy | None) -> str:
-    """Table rows; nothing when there were no photos with a known class or prediction."""
+    """Returns table rows; nothing if no photo has a known class or prediction."""
     rows = ""
     if accuracy and accuracy.labelled:
         top1, top5 = (

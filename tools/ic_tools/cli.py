@@ -19,12 +19,12 @@ from .recipe import Recipe
 from .torchvision_recipes import checkpoint_recipe, published_recipe
 from .verify import verify
 
-# Options that say something about a checkpoint, and mean nothing for published weights.
+# Options that describe a checkpoint; they have no meaning for published weights.
 _OF_CHECKPOINT = ("arch", "labels", "name", "license", "mean", "std", "resize", "crop")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0, or 1 with one line on standard error."""
+    """Runs one command. The exit status is 0, or 1 with one line on standard error."""
     try:
         options = _parser().parse_args(arguments)
         if options.command == "verify":
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.command == "features":
             features(options.bundle, options.out)
         elif options.command == "hub":
-            # Only this command needs the hub's library.
+            # Import here, because only this command needs the hub's library.
             from .hub import hub
 
             hub(
@@ -65,7 +65,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    """The recipe that the options name. Raises `ExportError` if they do not go together."""
+    """Returns the recipe for the options. Raises `ExportError` if they contradict each other."""
     given = [f"--{name}" for name in _OF_CHECKPOINT if getattr(options, name) is not None]
     if options.no_transform_input:
         given.append("--no-transform-input")

@@ -1,4 +1,4 @@
-"""The exported file, in ONNX Runtime, against the network that it was made from, in PyTorch."""
+"""Compares the exported file in ONNX Runtime with its source network in PyTorch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from .errors import ExportError
 from .graph import INPUT, OUTPUT
 
-# Logits run from about -5 to 20; f32 rounding in another order of summation moves them by 1e-5.
+# Logits range from about -5 to 20; f32 rounding in another order of summation changes them by 1e-5.
 TOLERANCE = 1e-3
-# Rounding grows with the values: of logits that range further, this part of the range is allowed.
+# Rounding errors grow with the values. If logits range further, this fraction of the range is allowed.
 RELATIVE_TOLERANCE = 1e-4
 
 _SEED = 0
@@ -21,9 +21,8 @@ _RANDOM_BATCHES = (1, 3)
 class Comparison:
     """Runs both sides on the same input.
 
-    `worst` is the largest |difference of logits| so far, `spread` the largest difference between
-    two logits of one image, `relative` the largest difference as a part of the spread that its
-    images have.
+    `worst` is the largest |difference of logits| so far. `spread` is the largest difference between two logits of one
+    image. `relative` is the largest difference as a fraction of the spread of its images.
     """
 
     def __init__(self, model: bytes, reference: torch.nn.Module, image_size: int) -> None:
@@ -35,9 +34,9 @@ class Comparison:
         self.relative = 0.0
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
-        """ONNX Runtime's logits `[batch, classes]` for `pixels` `[batch, 3, S, S]`, f32.
+        """Returns ONNX Runtime's logits `[batch, classes]` for `pixels` `[batch, 3, S, S]`, f32.
 
-        Raises `ExportError` where PyTorch's differ by more than `TOLERANCE`, and also by more than
+        Raises `ExportError` if PyTorch's logits differ by more than `TOLERANCE`, and also by more than
         `RELATIVE_TOLERANCE` of the spread.
         """
         (logits,) = self._session.run([OUTPUT], {INPUT: pixels})
@@ -46,7 +45,7 @@ class Comparison:
         difference = float(np.abs(logits - expected).max())
         spread = float(np.ptp(expected, axis=1).max())
         allowed = max(TOLERANCE, RELATIVE_TOLERANCE * spread)
-        # Also false for a NaN; an infinite logit makes the spread no number.
+        # This is also false for a NaN; an infinite logit makes the spread NaN.
         if not (difference <= allowed < np.inf):
             raise ExportError(
                 f"ONNX Runtime and PyTorch differ by {difference:.3g}, allowed is {allowed:.3g}: "
@@ -58,7 +57,7 @@ class Comparison:
         return logits
 
     def run_random(self) -> None:
-        """Seeded noise in -1...1, one image and a batch of several: does the batch stay free?"""
+        """Runs seeded noise in -1...1, as one image and as a batch, to check that the batch size is dynamic."""
         generator = np.random.default_rng(_SEED)
         for batch in _RANDOM_BATCHES:
             noise = generator.uniform(-1, 1, (batch, 3, self._image_size, self._image_size))

@@ -1,8 +1,8 @@
 """EfficientNet-Lite as an ONNX graph, built from the state dict of the PyTorch port.
 
-Architecture: "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks"
-(arXiv:1905.11946) in TensorFlow's Lite variant: no squeeze-and-excitation, ReLU6 in place of
-swish. Names of parameters are those of the PyPI package `efficientnet-lite-pytorch`.
+Architecture: "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (arXiv:1905.11946) in
+TensorFlow's Lite variant: no squeeze-and-excitation, ReLU6 instead of swish. Parameter names are those of the PyPI
+package `efficientnet-lite-pytorch`.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from .graph import INPUT, OUTPUT, Graph
 from .layers import BatchNorm, fold_batch_norm, same_padding
 from .weights import StateDict
 
-# TensorFlow's constant for these models, not PyTorch's default of 1e-5; the port's
-# `global_params.batch_norm_epsilon` says the same.
+# TensorFlow's constant for these models, not PyTorch's default of 1e-5; the port has the same value in
+# `global_params.batch_norm_epsilon`.
 BATCH_NORM_EPSILON = 1e-3
 
 
 class Stage(NamedTuple):
-    """Inverted residual blocks of one output size; `stride` is that of the first of them.
+    """Inverted residual blocks with one output size; `stride` is the stride of the first block.
 
-    Kernel sizes, expansion and widths are read off the weights.
+    Kernel sizes, expansion and widths come from the weights.
     """
 
     blocks: int
     stride: int
 
 
-# Stages of Lite0, which scales neither depth nor width.
+# The stages of Lite0, which scales neither depth nor width.
 LITE0_STAGES = (
     Stage(1, 1), Stage(2, 2), Stage(2, 2), Stage(3, 2), Stage(3, 1), Stage(4, 2), Stage(1, 1)
 )
 
 
 def deepen(stages: tuple[Stage, ...], factor: float) -> tuple[Stage, ...]:
-    """Compound scaling's depth: `factor` times the blocks, rounded up.
+    """Applies compound scaling of the depth: `factor` times the blocks, rounded up.
 
-    The Lite variant leaves stem and head alone, and so the first and the last stage.
+    The Lite variant does not scale stem and head, so the first and the last stage are unchanged.
     """
     first, *middle, last = stages
     scaled = (stage._replace(blocks=math.ceil(factor * stage.blocks)) for stage in middle)
@@ -59,10 +59,9 @@ class FeatureMap(NamedTuple):
 def build_efficientnet_lite(
     name: str, state: StateDict, stages: tuple[Stage, ...], image_size: int
 ) -> onnx.ModelProto:
-    """The whole network, from pixels `[batch, 3, S, S]`, S = `image_size`, to logits.
+    """Returns the whole network, from pixels `[batch, 3, S, S]`, S = `image_size`, to logits.
 
-    Raises `ExportError` if a parameter is missing, or left over: either means that the weights
-    are of another architecture.
+    Raises `ExportError` if a parameter is missing or unused: either means that the weights are of another architecture.
     """
     writer = _Writer(state)
     try:
@@ -75,7 +74,7 @@ def build_efficientnet_lite(
 
 
 class _Writer:
-    """Moves parameters from the state dict into a graph; what is left over stays in `unused`."""
+    """Moves parameters from the state dict to a graph; unused ones remain in `unused`."""
 
     def __init__(self, state: StateDict) -> None:
         self.unused = {
@@ -86,7 +85,7 @@ class _Writer:
         self.graph = Graph()
 
     def write(self, stages: tuple[Stage, ...], image_size: int) -> int:
-        """Write every layer in order; returns the number of classes."""
+        """Writes every layer in order; returns the number of classes."""
         x = FeatureMap(INPUT, 3, image_size)
         x = self._conv("stem", x, "_conv_stem", "_bn0", stride=2)
         index = 0
@@ -101,9 +100,9 @@ class _Writer:
         return len(bias)
 
     def _block(self, index: int, block_input: FeatureMap, *, stride: int) -> FeatureMap:
-        """Expand 1x1 (unless the widths are equal), depthwise, project 1x1, and skip.
+        """Writes a block: expand 1x1 (unless the widths are equal), depthwise, project 1x1, and skip.
 
-        The projection has no activation; the skip exists where input and output are alike.
+        The projection has no activation. The skip exists if input and output have the same shape.
         """
         source, name, x = f"_blocks.{index}", f"block{index}", block_input
         if f"{source}._expand_conv.weight" in self.unused:
@@ -128,7 +127,7 @@ class _Writer:
         stride: int = 1,
         activation: bool = True,
     ) -> FeatureMap:
-        """Convolution with its BatchNorm folded in, "SAME" padding and, if asked, ReLU6."""
+        """Writes a convolution with its BatchNorm folded in, "SAME" padding and optionally ReLU6."""
         weight, bias = fold_batch_norm(self.unused.pop(f"{conv}.weight"), self._batch_norm(norm))
         channels, _, kernel, _ = weight.shape
         padding = same_padding(x.size, kernel, stride)

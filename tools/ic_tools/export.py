@@ -1,4 +1,4 @@
-"""One export, from published weights to a checked bundle."""
+"""An export, from published weights to a checked bundle."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .recipe import Recipe
 _FIXTURES = Path(__file__).resolve().parents[2] / "tests" / "fixtures"
 _EXAMPLES = ("coffee.png", "camera.png", "chelsea.png", "rocket.jpg", "flower.jpg", "china.jpg")
 
-# Logits of one image that lie closer together than this could agree by chance.
+# If the logits of one image are closer together than this, they could agree by chance.
 _MEANINGFUL = 1e-2
 
 
 def export(recipe: Recipe, out: Path, photos: Path | None) -> Comparison:
-    """Build, compare, measure, and only then write: a model that fails leaves no bundle.
+    """Builds, compares and measures the model, and only then writes it: a failing model leaves no bundle.
 
-    Prints what was found, and returns how far the two sides differ. Raises `ExportError`.
+    Prints the results, and returns the comparison. Raises `ExportError`.
     """
     weights = recipe.load()
     built = recipe.build(weights.state)
@@ -45,7 +45,7 @@ def export(recipe: Recipe, out: Path, photos: Path | None) -> Comparison:
 
 
 def _add_features(model: onnx.ModelProto) -> str | None:
-    """What the output `features` is; `None` where the layer before the classifier is not found."""
+    """Adds the output `features` and describes it; `None` if the layer before the classifier is not found."""
     try:
         features = add_features(model)
     except ExportError as error:
@@ -56,7 +56,7 @@ def _add_features(model: onnx.ModelProto) -> str | None:
 
 
 def _check(recipe: Recipe, comparison: Comparison, photos: Path | None) -> Accuracy | None:
-    """Hold the model against PyTorch, and count how often it is right about `photos`."""
+    """Compares the model with PyTorch, and measures its accuracy on the photos."""
     comparison.run_random()
     print(f"max |Δlogit| on random input: {comparison.worst:.3g}")
     if comparison.spread < _MEANINGFUL:
@@ -82,7 +82,7 @@ def _check(recipe: Recipe, comparison: Comparison, photos: Path | None) -> Accur
 
 
 def _check_examples(recipe: Recipe, comparison: Comparison) -> None:
-    """The photos among the fixtures, where the tools lie in the repository."""
+    """Compares the fixture photos, if the tools are in the repository."""
     photos = [path for path in map(_FIXTURES.joinpath, _EXAMPLES) if path.exists()]
     for photo in photos:
         with Image.open(photo) as image:

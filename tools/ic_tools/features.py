@@ -1,7 +1,7 @@
-"""A second output, `features`: the last feature map, or the embedding before the classifier.
+"""Adds a second output, `features`: the last feature map, or the embedding before the classifier.
 
-The graph is walked back from the logits to the layer that makes them, and from its input over what only pools and
-reshapes to the map. Weights stay as they are.
+The graph is followed back from the logits to the layer that makes them, and from its input over pooling and reshaping
+to the map. Weights are unchanged.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from .verify import find_model, sha256_of
 
 FEATURES = "features"
 
-# Layers that multiply a vector with a matrix. The vector is the first input. In 8-bit layers with a fixed scale, scale
-# and zero point are the second and the third.
+# Layers that multiply a vector by a matrix. The vector is the first input. In 8-bit layers with a fixed scale, scale
+# and zero point are the second and third inputs.
 _CLASSIFIERS = frozenset(
     "Gemm MatMul MatMulInteger QLinearMatMul QGemm FusedGemm FusedMatMul MatMulNBits DynamicQuantizeMatMul "
     "MatMulIntegerToFloat Conv FusedConv QLinearConv".split()
 )
-# What may stand between the classifier and the logits.
+# Operators allowed between the classifier and the logits.
 _AFTER = frozenset(
     "Softmax LogSoftmax Sigmoid Relu Identity Cast Add Mul Div Reshape Flatten Squeeze QuantizeLinear "
     "DequantizeLinear QLinearAdd QLinearSoftmax QLinearSigmoid".split()
 )
 _POOLS = frozenset(("GlobalAveragePool", "QLinearGlobalAveragePool", "ReduceMean"))
-# What may stand between the pool and the classifier: these change the shape, or round.
+# Operators allowed between the pool and the classifier: they change the shape, or round.
 _BETWEEN = frozenset(
     "Flatten Squeeze Reshape Identity Dropout Cast QuantizeLinear DequantizeLinear DynamicQuantizeLinear".split()
 )
 _MAP_RANK, _VECTOR_RANK = 4, 2
-# Pixels, where the model leaves height and width free.
+# Pixels, if the model has dynamic height and width.
 _USUAL_SIZE = 224
 _NUMPY = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 _STATED_SHA256 = re.compile(r"^(model_sha256: *[\"']?)[0-9a-fA-F]{64}", re.MULTILINE)
 
 
 def features(bundle: Path, out: Path | None = None) -> None:
-    """Add the output to the model of `bundle`, in place or in a copy at `out`, and set the hash in its card.
+    """Adds the output to the model of `bundle`, in place or in a copy at `out`, and sets the hash in its card.
 
-    Nothing is written unless the new graph loads, answers a picture with the same logits, and has the features.
-    Prints what was found. Raises `ExportError`.
+    Nothing is written unless the new graph loads, gives the same logits for a picture, and has the features. Prints the
+    results. Raises `ExportError`.
     """
     path = find_model(bundle)
     if out is not None and (out.exists() and any(out.iterdir())):
@@ -67,9 +67,9 @@ def features(bundle: Path, out: Path | None = None) -> None:
 
 
 def add_features(model: onnx.ModelProto, folder: Path | None = None) -> str:
-    """Add the output to `model`, whose weights may lie in `folder`; returns its type, its shape and what it is.
+    """Adds the output to `model`, whose weights may be in `folder`. Returns its type, its shape and what it is.
 
-    Raises `ExportError` with the reason where the layer before the classifier is not found; `model` is unchanged then.
+    Raises `ExportError` with the reason if the layer before the classifier is not found; then `model` is unchanged.
     """
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
@@ -89,7 +89,7 @@ def add_features(model: onnx.ModelProto, folder: Path | None = None) -> str:
 
 
 def drop_features(model: onnx.ModelProto) -> None:
-    """Undo `add_features` in a float graph of `ic_tools`, whose tensors have the names of their nodes."""
+    """Reverts `add_features` in a float graph of `ic_tools`, whose tensors have the names of their nodes."""
     graph = model.graph
     kept = [item for item in graph.output if item.name != FEATURES]
     if len(kept) == len(graph.output):
@@ -103,7 +103,7 @@ def drop_features(model: onnx.ModelProto) -> None:
 
 
 class _Walk:
-    """The way from the logits of a graph back to the features."""
+    """Follows a graph from the logits back to the features."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self._graph = graph
@@ -114,9 +114,9 @@ class _Walk:
                 self._constants |= {node.output[0]: attributes(node).get("value")}
 
     def features(self) -> str | onnx.NodeProto:
-        """The tensor of the features. Where it is quantised, a node that makes it float."""
+        """Returns the tensor of the features, or, if it is quantised, a node that converts it to float."""
         classifier, pool = self._classifier()
-        # A pool behind the classifier means that its input is the map itself.
+        # If the pool is after the classifier, the classifier's input is the map itself.
         user = (None if pool else self._pool(classifier.input[0])) or classifier
         name = user.input[0]
         if name in {item.name for item in self._graph.input}:
@@ -125,7 +125,7 @@ class _Walk:
         if maker.op_type == "DynamicQuantizeLinear":
             return maker.input[0]
         if maker.op_type == "DequantizeLinear":
-            # A second node, since ONNX Runtime fuses the first one with the layers around it.
+            # Add a second node, because ONNX Runtime fuses the first one with the layers around it.
             copy = onnx.NodeProto()
             copy.CopyFrom(maker)
             copy.name, copy.output[:] = FEATURES, [FEATURES]
@@ -135,7 +135,7 @@ class _Walk:
         return name
 
     def _classifier(self) -> tuple[onnx.NodeProto, onnx.NodeProto | None]:
-        """The layer that the logits come from, and the pool between it and them where there is one."""
+        """Returns the layer that computes the logits, and the pool between it and the logits, if there is one."""
         outputs = [item.name for item in self._graph.output]
         logits = "logits" if "logits" in outputs else outputs[0]
         found: dict[str, tuple[onnx.NodeProto, onnx.NodeProto | None]] = {}
@@ -170,7 +170,7 @@ class _Walk:
         return node, pool
 
     def _pool(self, vector: str) -> onnx.NodeProto | None:
-        """The mean over height and width that a vector comes from, if it is only reshaped and rounded after that."""
+        """Returns the mean over height and width that makes a vector, if only reshaping and rounding follow it."""
         while (node := self._made_by.get(vector)) is not None and node.op_type in _BETWEEN:
             vector = node.input[0]
         if node is None or node.op_type not in _POOLS or attributes(node).get("channels_last"):
@@ -180,7 +180,7 @@ class _Walk:
         return node
 
     def _axes(self, node: onnx.NodeProto) -> list[int]:
-        """The axes of a ReduceMean over four: an attribute, or from opset 18 on an input."""
+        """Returns the axes of a ReduceMean over four axes: an attribute, or from opset 18 on an input."""
         axes = attributes(node).get("axes", ())
         if len(node.input) > 1 and (constant := self._constants.get(node.input[1])) is not None:
             axes = numpy_helper.to_array(constant).tolist()
@@ -188,7 +188,7 @@ class _Walk:
 
 
 def _put_out(graph: onnx.GraphProto, found: str | onnx.NodeProto) -> None:
-    """Make an output of what was found. A tensor is renamed, since a copy would cost time in every run."""
+    """Makes `found` an output. A tensor is renamed, because a copy would cost time in every run."""
     if isinstance(found, str):
         kept = {item.name for item in graph.output} | {item.name for item in graph.value_info}
         used = {name for node in graph.node for name in (*node.input, *node.output)}
@@ -216,7 +216,8 @@ def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
 def _try(
     model: onnx.ModelProto, changed: onnx.ModelProto, folder: Path | None
 ) -> tuple[list[int | str], int]:
-    """Run both on noise; returns shape and element type of the features, a free height or width as a name."""
+    """Runs both models on noise. Returns shape (a dynamic height or width as a name) and element type of the
+    features."""
     old, new = (_session(each, folder) for each in (model, changed))
     (source, *more) = new.get_inputs()
     if more or len(source.shape) != _MAP_RANK or source.type not in _NUMPY:
@@ -257,7 +258,7 @@ def _session(model: onnx.ModelProto, folder: Path | None) -> onnxruntime.Inferen
 
 
 def _set_hash(card: Path, sha256: str) -> None:
-    """The hash in a card that states one."""
+    """Sets the hash in a card that has one."""
     if card.exists():
         text = card.read_text(encoding="utf-8", errors="surrogateescape")
         changed = _STATED_SHA256.sub(rf"\g<1>{sha256}", text)

@@ -1,8 +1,8 @@
-"""Lets PyTorch 1.13 read checkpoints that hold floating point numbers beside the tensors.
+"""Lets PyTorch 1.13 read checkpoints that contain floating point numbers besides the tensors.
 
-Its unpickler for `weights_only=True` knows no such numbers (opcode BINFLOAT), and nearly every
-training script saves some: a loss, the optimizer's learning rate. Nothing here needs them, so
-each becomes None in a copy of the file. Tensors lie in other members of the archive.
+Its unpickler for `weights_only=True` does not support such numbers (opcode BINFLOAT), and nearly every training script
+saves some: a loss, the optimizer's learning rate. The tools do not need them, so each is replaced by None in a copy of
+the file. Tensors are in other members of the archive.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import pickle
 import pickletools
 import zipfile
 
-# None in the nine bytes of BINFLOAT: PROTO with its argument is read over wherever it stands.
+# None in the nine bytes of BINFLOAT. Unpicklers ignore PROTO and its argument at any position.
 _NONE = pickle.NONE + 4 * (pickle.PROTO + b"\x02")
 
 
 def without_floats(content: bytes) -> bytes:
-    """A copy of a PyTorch file; one that is no zip archive, as before 1.6, is left as it is."""
+    """Returns a copy of a PyTorch file. A file that is not a zip archive, as before 1.6, is returned unchanged."""
     if not zipfile.is_zipfile(io.BytesIO(content)):
         return content
     copy = io.BytesIO()

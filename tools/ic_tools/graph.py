@@ -1,4 +1,4 @@
-"""A small writer of ONNX graphs: the operators that EfficientNet-Lite needs, and no others."""
+"""A small writer of ONNX graphs, with only the operators that EfficientNet-Lite needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IR_VERSION = 8
 
 
 class Graph:
-    """Collects nodes in topological order; a tensor is known by the name of the node it leaves."""
+    """Collects nodes in topological order. A tensor has the name of the node that produces it."""
 
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
@@ -33,9 +33,9 @@ class Graph:
         stride: int,
         padding: tuple[int, int],
     ) -> str:
-        """Square convolution; `weight` is `[out, in / groups, kernel, kernel]`, `bias` `[out]`.
+        """Adds a square convolution; `weight` is `[out, in / groups, kernel, kernel]`, `bias` `[out]`.
 
-        One input channel a filter means depthwise. `padding` is (before, after) on both axes.
+        One input channel per filter means depthwise. `padding` is (before, after) on both axes.
         """
         out_channels, in_per_group, kernel, _ = weight.shape
         before, after = padding
@@ -54,7 +54,7 @@ class Graph:
         return self._node("Clip", name, [x, "relu6.min", "relu6.max"])
 
     def add(self, name: str, x: str, y: str) -> str:
-        """Element-wise sum of two tensors of one shape."""
+        """Adds two tensors of the same shape element-wise."""
         return self._node("Add", name, [x, y])
 
     def global_average_pool(self, name: str, x: str) -> str:
@@ -70,10 +70,10 @@ class Graph:
         return self._node("Gemm", name, inputs, transB=1)
 
     def to_model(self, name: str, image_size: int, classes: int) -> onnx.ModelProto:
-        """Close the graph; the tensor named `OUTPUT` must have been made.
+        """Completes the graph; the tensor named `OUTPUT` must exist.
 
-        Input `pixel_values` is f32 `[batch, 3, image_size, image_size]`, output `logits` f32
-        `[batch, classes]`; `batch` is free. The model is checked and its shapes are inferred.
+        Input `pixel_values` is f32 `[batch, 3, image_size, image_size]`, output `logits` f32 `[batch, classes]`;
+        `batch` is dynamic. The model is checked and its shapes are inferred.
         """
         pixels = ["batch", 3, image_size, image_size]
         graph = helper.make_graph(

@@ -1,4 +1,4 @@
-"""A model repository of the Hugging Face hub as a bundle that the program was seen to serve."""
+"""Makes a bundle from a Hugging Face repository, after the program has served it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .hub_files import Repository
 from .program import REPOSITORY, classify, find_program
 from .verify import weights_beside
 
-# What the program reads beside the graph.
+# Files that the program reads besides the graph.
 _BESIDE = (
     "config.json",
     "preprocessor_config.json",
@@ -31,11 +31,10 @@ def hub(
     revision: str | None = None,
     program: Path | None = None,
 ) -> None:
-    """Fetch the repository `name`, have the program classify a photo with it, and only then write `out`.
+    """Downloads the repository `name`, classifies a photo with the program, and only then writes `out`.
 
-    `out` is `models/NAME` of this project unless given, `file` the path of the graph in the
-    repository. The graph is called model.onnx in the bundle. Prints what was found.
-    Raises `ExportError`.
+    `out` defaults to `models/NAME` of this project. `file` is the path of the graph in the repository; in the bundle
+    the graph is named model.onnx. Prints the results. Raises `ExportError`.
     """
     program = program or find_program()
     repository = Repository(name, revision)
@@ -45,7 +44,7 @@ def hub(
     graph = pick(repository, file)
     print(f"{name} at {repository.commit[:12]}: {graph}, {_megabytes(repository.size(graph))}")
     out.parent.mkdir(parents=True, exist_ok=True)
-    # In the same folder, so that the bundle is renamed and not copied when it is whole.
+    # In the same folder, so that the complete bundle is renamed, not copied.
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
         bundle = Path(work) / "bundle"
         bundle.mkdir()
@@ -60,7 +59,7 @@ def hub(
 
 
 def pick(repository: Repository, file: str | None) -> str:
-    """The graph: `file`; the only one; else model.onnx in the root or in onnx/. Raises `ExportError`."""
+    """Selects the graph: `file`; the only one; or model.onnx in the root or in onnx/. Raises `ExportError`."""
     graphs = sorted(path for path in repository.files if path.endswith(".onnx"))
     if not graphs:
         raise ExportError(
@@ -77,12 +76,12 @@ def pick(repository: Repository, file: str | None) -> str:
 
 
 def card_lines(card: Path) -> list[str]:
-    """What the model card's header says of licence and accuracy."""
+    """Returns licence and accuracy from the header of the model card."""
     if not card.exists():
         return ["licence: not stated, there is no README.md", "accuracy: not stated"]
     try:
         data = ModelCard.load(card, ignore_metadata_errors=True).data
-    except Exception as error:  # The header is anyone's YAML, and its reader raises many kinds.
+    except Exception as error:  # Anyone may write the YAML of a header, and the parser raises many kinds of errors.
         return [f"licence and accuracy: the header of README.md cannot be read: {_line(error)}"]
     licence = data.get("license") or "not stated by its card"
     if licence == "other" and data.get("license_name"):
@@ -97,7 +96,7 @@ def card_lines(card: Path) -> list[str]:
 
 
 def _fetch(repository: Repository, graph: str, bundle: Path) -> None:
-    """The graph, the weights that it keeps beside it, and the files that the program reads."""
+    """Downloads the graph, its weight files, and the files that the program reads."""
     repository.fetch(graph, bundle / GRAPH)
     for path in _BESIDE:
         if path in repository.files:

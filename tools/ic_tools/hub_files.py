@@ -1,4 +1,4 @@
-"""Files of a model repository on the Hugging Face hub: listed, fetched and checked."""
+"""Lists, downloads and checks files of a model repository on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from huggingface_hub.hf_api import RepoSibling
 
 from .errors import ExportError
 
-# Plain HTTP serves every file; the second protocol of the hub needs one more binary package.
+# Plain HTTP serves every file. The hub's second protocol needs an additional binary package.
 constants.HF_HUB_DISABLE_XET = True
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -29,7 +29,7 @@ _CHUNK = 1 << 20
 
 
 class Repository:
-    """One commit of a model repository. `HF_ENDPOINT` says where the hub is, `HF_TOKEN` who asks.
+    """One commit of a model repository. `HF_ENDPOINT` selects the hub, and `HF_TOKEN` authenticates.
 
     `files` maps each path in the repository to its size and hash, `commit` is the full hash.
     """
@@ -46,19 +46,19 @@ class Repository:
         self.files = {file.rfilename: file for file in info.siblings or []}
 
     def size(self, path: str) -> int:
-        """Bytes of a file, 0 where the hub does not say."""
+        """Returns the size of a file in bytes, 0 if the hub does not state it."""
         return self.files[path].size or 0
 
     def fetch(self, path: str, target: Path) -> None:
-        """Copy a file to `target`. A file that an earlier run fetched is taken from the hub's cache.
+        """Copies a file to `target`, from the hub's cache if an earlier run downloaded it.
 
-        Raises `ExportError` unless size and hash are those that the hub lists.
+        Raises `ExportError` if size or hash differ from the hub's list.
         """
         with _told(self.name, self.commit):
             cached = Path(hf_hub_download(self.name, path, revision=self.commit))
         fault = _fault(cached, self.files[path])
         if fault:
-            # Without this, the next run would take the same damaged file from the cache.
+            # Remove the damaged file from the cache, or the next run would use it again.
             cached.resolve().unlink()
             cached.unlink(missing_ok=True)
             raise ExportError(f"{self.name}: {path} arrived damaged: {fault}; run it again")
@@ -66,14 +66,14 @@ class Repository:
 
 
 def _fault(file: Path, listed: RepoSibling) -> str | None:
-    """What differs between a file and its entry in the hub's list."""
+    """Returns the difference between a file and its entry in the hub's list."""
     size = file.stat().st_size
     if listed.size is not None and size != listed.size:
         return f"it has {size} bytes, the hub lists {listed.size}"
     if listed.lfs is not None:
         kind, expected, digest = "sha256", listed.lfs.sha256, hashlib.sha256()
     elif listed.blob_id is not None:
-        # Git names a file by the SHA-1 of a header and the content.
+        # Git's hash of a file is the SHA-1 of a header and the content.
         kind, expected, digest = "git hash", listed.blob_id, hashlib.sha1(b"blob %d\0" % size)
     else:
         return None
@@ -86,7 +86,7 @@ def _fault(file: Path, listed: RepoSibling) -> str | None:
 
 @contextmanager
 def _told(name: str, revision: str | None) -> Iterator[None]:
-    """Turns the errors of the hub's library into one line that says what to do."""
+    """Turns errors of the hub's library into one line that says what to do."""
     page = f"{constants.ENDPOINT}/{name}"
     try:
         yield

@@ -1,4 +1,4 @@
-"""Class labels: the thousand of ImageNet-1k, or those that a user's model was trained with."""
+"""Class labels: the thousand of ImageNet-1k, or those of a user's model."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from .errors import ExportError
 
-# Columns class_id (0...999, the network's output), wnid (WordNet 3.0 id, "n" and 8 digits), en
-# (English name, unique), zh (simplified Chinese, unique), and parents and parents_zh (categories, the nearest first, with
-# | between them; make_parents.py writes these two): the form of a bundle's labels.tsv.
+# The columns of a bundle's labels.tsv: class_id (0...999, the index in the network's output), wnid (WordNet 3.0 id, "n"
+# and 8 digits), en (English name, unique), zh (simplified Chinese, unique), parents and parents_zh (categories
+# separated by |, the nearest first; make_parents.py writes these two).
 IMAGENET = Path(__file__).with_name("imagenet1k.tsv")
 
 
 class Label(NamedTuple):
-    """One class; its position in the list is its class id. What is not known is empty."""
+    """One class; its position in the list is its class id. Unknown values are empty."""
 
     wnid: str
     en: str
@@ -30,12 +30,12 @@ def imagenet_labels() -> list[Label]:
 
 
 def read_labels(path: Path) -> list[Label]:
-    """Labels in the order of class ids, from one of three forms, told apart by the file's name.
+    """Reads labels in the order of class ids. The file's extension selects one of three formats.
 
-    `.tsv`: a table with the columns class_id and en, and perhaps the others of a label. `.json`: a list of
-    names, or a map from class id to name, on its own or as `id2label`. Any other: a name a line.
+    `.tsv`: a table with the columns class_id and en, and optionally the other columns. `.json`: a list of names, or a
+    map from class id to name, alone or as `id2label`. Any other: one name per line.
 
-    Raises `ExportError` if a class id is missing, or a name is missing or stands twice.
+    Raises `ExportError` if a class id or a name is missing, or a name occurs twice.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -51,7 +51,7 @@ def read_labels(path: Path) -> list[Label]:
 
 
 def write_table(labels: list[Label]) -> str:
-    """The text of labels.tsv: class_id and en, and the others where a label has them."""
+    """Returns the text of labels.tsv: class_id and en, and the other columns if any label has them."""
     columns = [
         column
         for column in Label._fields
@@ -69,7 +69,7 @@ def _from_table(text: str) -> dict[int, Label]:
         raise ExportError("the first line must name the columns class_id and en, tabs between")
     labels: dict[int, Label] = {}
     for row in rows:
-        # A row may end early, or hold more than the header names.
+        # A row may have fewer or more cells than the header.
         fields = dict(zip(header, map(str.strip, row), strict=False))
         class_id = int(fields.get("class_id", ""))
         if class_id in labels:

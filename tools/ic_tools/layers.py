@@ -1,4 +1,4 @@
-"""Arithmetic that turns a trained layer into the plain convolution ONNX gets."""
+"""Arithmetic that converts a trained layer to the plain convolution in the ONNX graph."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ class BatchNorm(NamedTuple):
 
 
 def fold_batch_norm(weight: np.ndarray, norm: BatchNorm) -> tuple[np.ndarray, np.ndarray]:
-    """Merge a BatchNorm into the bias-free convolution before it.
+    """Merges a BatchNorm into the bias-free convolution before it.
 
-    `weight` is `[out, in / groups, kernel, kernel]`; the answer is the new weight, of that shape,
-    and the bias `[out]`, both f32. With scale = gamma / sqrt(variance + epsilon), the convolution
-    is linear, so scale * (W x - mean) + beta = (scale * W) x + (beta - scale * mean). Computed in
-    f64, so that folding rounds once.
+    `weight` is `[out, in / groups, kernel, kernel]`. Returns the new weight, of that shape, and the bias `[out]`, both
+    f32. With scale = gamma / sqrt(variance + epsilon), the convolution is linear, so scale * (W x - mean) + beta =
+    (scale * W) x + (beta - scale * mean). Computed in f64, so that folding rounds only once.
     """
     gamma, beta, mean, variance = (a.astype(np.float64) for a in norm[:4])
     scale = gamma / np.sqrt(variance + norm.epsilon)
@@ -32,10 +31,10 @@ def fold_batch_norm(weight: np.ndarray, norm: BatchNorm) -> tuple[np.ndarray, np
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's "SAME" padding of one axis of `size` pixels: (before, after).
+    """Returns TensorFlow's "SAME" padding of one axis of `size` pixels: (before, after).
 
-    The output is ceil(size / stride) pixels; an odd total puts the extra pixel after, so a
-    stride-2 layer on an even size is padded asymmetrically.
+    The output has ceil(size / stride) pixels. If the total is odd, the extra pixel is after, so a stride-2 layer on an
+    even size is padded asymmetrically.
     """
     output = -(-size // stride)
     total = max((output - 1) * stride + kernel - size, 0)

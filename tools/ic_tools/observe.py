@@ -1,4 +1,4 @@
-"""What flows through a float network on real pictures: ranges, and what filters are laid on."""
+"""Collects statistics of a float network on real pictures: value ranges, and the inputs of filters."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-# Places of a feature map that are looked at, a picture; enough, as neighbours are alike.
+# The number of positions of a feature map to sample per picture. This is enough, because neighbours are similar.
 _PLACES = 100
 
 
 def is_depthwise(weight: np.ndarray) -> bool:
-    """One input channel a filter: `[channels, 1, kernel, kernel]`."""
+    """Whether each filter has one input channel: `[channels, 1, kernel, kernel]`."""
     return weight.ndim == 4 and weight.shape[1] == 1
 
 
@@ -26,9 +26,8 @@ def attributes(node: onnx.NodeProto) -> dict[str, object]:
 
 @dataclass
 class Moments:
-    """Sums over patches `[groups, samples, taps]` that a layer's filters are laid on; a depthwise
-    convolution has a group a channel, others have one. Taps are in the order row, column, channel.
-    """
+    """Sums over the patches `[groups, samples, taps]` to which a layer's filters are applied. A depthwise convolution
+    has one group per channel, others have one group. Taps are in the order row, column, channel."""
 
     count: int = 0
     total: np.ndarray | float = 0.0
@@ -51,13 +50,13 @@ class Moments:
 
 @dataclass
 class Statistics:
-    """Ranges of tensors and moments of the inputs of Conv and Gemm, by tensor and node name."""
+    """Ranges of tensors, by tensor name, and moments of the inputs of Conv and Gemm, by node name."""
 
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     moments: dict[str, Moments] = field(default_factory=dict)
 
     def __add__(self, other: Statistics) -> Statistics:
-        """What was seen in both, of one network."""
+        """Combines two statistics of the same network."""
         both = Statistics()
         for name, (low, high) in self.ranges.items():
             both.ranges[name] = (min(low, other.ranges[name][0]), max(high, other.ranges[name][1]))
@@ -72,7 +71,7 @@ class Statistics:
 
 
 def observe(model: onnx.ModelProto, pictures: Iterable[np.ndarray]) -> Statistics:
-    """Run `model` on `pictures`, each `[3, S, S]`, and look at every tensor in it."""
+    """Runs `model` on `pictures`, each `[3, S, S]`, and observes every tensor in it."""
     nodes = list(model.graph.node)
     weights = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     probe = onnx.ModelProto()
@@ -103,7 +102,7 @@ def observe(model: onnx.ModelProto, pictures: Iterable[np.ndarray]) -> Statistic
 def _patches(
     node: onnx.NodeProto, value: np.ndarray, weight: np.ndarray, random: np.random.Generator
 ) -> np.ndarray:
-    """`[groups, samples, taps]` of one picture, at random places."""
+    """Returns patches `[groups, samples, taps]` of one picture, at random positions."""
     if node.op_type == "Gemm":
         return value[None]
     found = attributes(node)

@@ -1,4 +1,4 @@
-"""A graph that ONNX Runtime has optimised already, so that a start does not do it again."""
+"""Optimises a graph with ONNX Runtime ahead of time, so that a start does not do it again."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import onnxruntime
 
 
 def optimise(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model with its operators fused, such as `QLinearConv` for a quantised convolution.
+    """Returns the same model with fused operators, such as `QLinearConv` for a quantised convolution.
 
-    The level is "extended": the next one lays weights out for the instructions of this machine, and such a
-    file gives wrong answers on others.
+    The level is "extended". The next level arranges weights for the instructions of this machine, and such a file gives
+    wrong results on others.
     """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    # It warns that the file may hold optimisations for this machine; at this level it holds none.
+    # ONNX Runtime warns that the file may contain optimisations for this machine. At this level it does not.
     options.log_severity_level = 3
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "optimised.onnx")

@@ -1,4 +1,4 @@
-"""Accuracy on a folder of photos, and agreement with predictions that were stored for them."""
+"""Measures accuracy on a folder of photos, and agreement with stored predictions for them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .labels import Label
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
 _WNID = re.compile(r"n\d{8}")
 
-# Optional, beside the photos: {"name": {"top5": [[class_id, probability], ...]}}.
+# Optional, next to the photos: {"name": {"top5": [[class_id, probability], ...]}}.
 _REFERENCE = "reference.json"
 
 
 @dataclass
 class Accuracy:
-    """Counts over photos. `labelled` are those whose file name starts with a known WordNet id,
-    `referenced` those with a stored prediction."""
+    """Counts over photos. `labelled` are those whose file name starts with a known WordNet id, `referenced` those with
+    a stored prediction."""
 
     photos: int = 0
     labelled: int = 0
@@ -35,13 +35,13 @@ class Accuracy:
     worst_probability: float = 0.0
 
     def count_label(self, class_id: int, best: np.ndarray) -> None:
-        """`best` holds class ids, the most probable first."""
+        """Counts a photo; `best` holds class ids, the most probable first."""
         self.labelled += 1
         self.top1 += int(class_id == best[0])
         self.top5 += int(class_id in best[:5])
 
     def count_reference(self, top5: list[tuple[int, float]], probabilities: np.ndarray) -> None:
-        """Agreement is about the first class; `worst_probability` is about all five."""
+        """Compares with a stored prediction: agreement is about the first class, `worst_probability` about all five."""
         self.referenced += 1
         self.agreeing += int(top5[0][0] == probabilities.argmax())
         differences = [abs(probabilities[class_id] - score) for class_id, score in top5]
@@ -49,7 +49,7 @@ class Accuracy:
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """The image files in `folder`, in the order of their names. Raises `ExportError` if none."""
+    """Returns the image files in `folder`, sorted by name. Raises `ExportError` if there are none."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
     if not files:
         raise ExportError(f"{folder} holds no photos ({', '.join(sorted(_SUFFIXES))})")
@@ -59,7 +59,7 @@ def find_photos(folder: Path) -> list[Path]:
 def measure(
     folder: Path, labels: list[Label], classify: Callable[[Image.Image], np.ndarray]
 ) -> Accuracy:
-    """Run `classify`, picture to logits `[classes]`, on every image file in `folder`."""
+    """Runs `classify`, which maps a picture to logits `[classes]`, on every image file in `folder`."""
     files = find_photos(folder)
 
     def probabilities() -> Iterator[np.ndarray]:
@@ -71,7 +71,7 @@ def measure(
 
 
 def count(files: list[Path], labels: list[Label], probabilities: Iterable[np.ndarray]) -> Accuracy:
-    """How right `probabilities` are, an array `[classes]` for each of `files`, which lie in one folder."""
+    """Measures `probabilities`, an array `[classes]` for each of `files`, which are in one folder."""
     class_ids = {label.wnid: class_id for class_id, label in enumerate(labels) if label.wnid}
     reference = files[0].parent / _REFERENCE
     stored = json.loads(reference.read_text()) if reference.exists() else {}
@@ -87,6 +87,6 @@ def count(files: list[Path], labels: list[Label], probabilities: Iterable[np.nda
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities from logits, in f64; the maximum is subtracted so that exp cannot overflow."""
+    """Converts logits to probabilities, in f64. The maximum is subtracted so that exp cannot overflow."""
     exponentials = np.exp(logits.astype(np.float64) - logits.max())
     return exponentials / exponentials.sum()

@@ -1,4 +1,4 @@
-"""From a picture to what the network takes, in Pillow: the reference for the Rust program."""
+"""Converts a picture to the network's input, with Pillow. This is the reference for the Rust program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors import ExportError
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resize the short side to `shortest_edge`, crop the centre, scale to 0...1, normalise.
+    """Resizes the short side to `shortest_edge`, crops the centre, scales to 0...1 and normalises.
 
     `mean` and `std` are per channel, red first, on the scale 0...1.
     """
@@ -24,11 +24,11 @@ class Preprocessing:
     resample: Image.Resampling = Image.Resampling.BICUBIC
 
     def apply(self, image: Image.Image) -> np.ndarray:
-        """`[3, crop, crop]`, f32, from a picture of any mode; transparency is not handled.
+        """Returns `[3, crop, crop]`, f32, from a picture of any mode. Transparency is not handled.
 
-        Rounding is torchvision's (`Resize` and `CenterCrop`): the long side is cut off to whole
-        pixels, the crop's offset is rounded half to even. A crop that starts one pixel off moves
-        the best score of a typical photo by up to 0.1.
+        Rounding is torchvision's (`Resize` and `CenterCrop`): the long side is truncated to whole pixels, and the
+        crop's offset is rounded half to even. A crop that starts one pixel off changes the best score of a typical
+        photo by up to 0.1.
         """
         image = ImageOps.exif_transpose(image).convert("RGB")
         short = min(image.size)
@@ -42,7 +42,7 @@ class Preprocessing:
 
     @classmethod
     def from_config(cls, config: dict) -> Preprocessing:
-        """Back from `to_config`. Raises `ExportError` for what this class cannot do."""
+        """Reverses `to_config`. Raises `ExportError` for settings that this class does not support."""
         processor = config.get("image_processor_type") or config.get("feature_extractor_type")
         if processor:
             raise ExportError(f"{processor} has rules of its own, which are not known here")
@@ -68,7 +68,7 @@ class Preprocessing:
             raise ExportError(f"missing or not understood: {error}") from None
 
     def to_config(self) -> dict[str, object]:
-        """The same in the words of Hugging Face's `preprocessor_config.json`."""
+        """Returns the same settings as a Hugging Face `preprocessor_config.json`."""
         return {
             "do_resize": True,
             "size": {"shortest_edge": self.shortest_edge},

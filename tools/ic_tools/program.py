@@ -1,4 +1,4 @@
-"""The program itself, which is the judge of what it serves."""
+"""Runs the program itself, which decides whether it can serve a bundle."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 _PICTURE = REPOSITORY / "tests" / "fixtures" / "coffee.png"
 _PROFILES = ("release", "debug")
-# A model of some GB takes its time to load from a slow disk.
+# A model of several GB takes time to load from a slow disk.
 _SECONDS = 600
 
 
 def find_program() -> Path:
-    """What cargo has built. Raises `ExportError` if it has not."""
+    """Returns the program that cargo has built. Raises `ExportError` if it is missing."""
     candidates = [REPOSITORY / "target" / profile / "image-classifier" for profile in _PROFILES]
     program = next(filter(Path.is_file, candidates), None)
     if program is None:
@@ -30,9 +30,9 @@ def find_program() -> Path:
 
 
 def classify(program: Path, bundle: Path, name: str, photos: Sequence[Path] = ()) -> str:
-    """What `program` prints of photos with this bundle, of one of its own unless there are any.
+    """Returns the output of `program` for photos with this bundle, or for a built-in photo if there are none.
 
-    Raises `ExportError` with the reason that the program gives; `name` stands there for the bundle.
+    Raises `ExportError` with the program's error, in which `name` replaces the path of the bundle.
     """
     bundle = bundle.resolve()
     try:

@@ -1,7 +1,7 @@
-"""torchvision's published weights: what its own enums say of them, and how they are fetched.
+"""torchvision's published weights: their metadata from torchvision's enums, and how to download them.
 
-`torchvision.models.get_model_weights` needs torchvision 0.14 (2022). No address is written down
-here: it, the preprocessing and the accuracy are those of the installed torchvision.
+`torchvision.models.get_model_weights` needs torchvision 0.14 (2022). Addresses, preprocessing and accuracy come from
+the installed torchvision; none is written down here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .errors import ExportError
 from .preprocess import Preprocessing
 from .weights import check_sha256
 
-# As in torch.hub: at least 8 hexadecimal digits of the sha256 end the file's name.
+# As in torch.hub: at least 8 hexadecimal digits of the sha256 at the end of the file name.
 _SHA256_PREFIX = re.compile(r"-([0-9a-f]{8,64})")
 
 _TIMEOUT_SECONDS = 60
@@ -34,7 +34,7 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Published:
-    """One file of weights that torchvision publishes."""
+    """A file of weights published by torchvision."""
 
     name: str
     url: str
@@ -48,7 +48,7 @@ class Published:
 
     @property
     def sha256_prefix(self) -> str:
-        """Raises `ExportError` where the name holds none: such a file cannot be checked."""
+        """Raises `ExportError` if the name contains no hash, because such a file cannot be checked."""
         found = _SHA256_PREFIX.search(self.file_name)
         if not found:
             raise ExportError(f"{self.file_name} does not have its sha256 in its name")
@@ -56,16 +56,16 @@ class Published:
 
 
 def published_weights(architecture: str) -> list[Published]:
-    """All files for one of torchvision's architectures; the one it recommends comes first."""
+    """Returns all files for one of torchvision's architectures; the recommended one is first."""
     enum = torchvision.models.get_model_weights(architecture)
     members = sorted(enum, key=lambda member: member is not enum.DEFAULT)
     return [_published(member) for member in members]
 
 
 def find_published(architecture: str, file_name: str) -> Published:
-    """The entry whose hash the name of a local file holds, as in `resnet18-f37072fd.pth`.
+    """Returns the entry whose hash is in the name of a local file, as in `resnet18-f37072fd.pth`.
 
-    Raises `ExportError`, naming the files that there are.
+    Raises `ExportError` with the names of the existing files.
     """
     entries = published_weights(architecture)
     found = _SHA256_PREFIX.search(file_name)
@@ -81,10 +81,10 @@ def find_published(architecture: str, file_name: str) -> Published:
 
 
 def download(entry: Published, folder: Path | None = None) -> Path:
-    """Fetch the file into `folder`, by default torch.hub's cache, unless it is there already.
+    """Downloads the file to `folder`, by default torch.hub's cache, unless it is already there.
 
-    It appears under its name only when it is whole and has its hash, and replaces one that has
-    not. Raises `ExportError`.
+    The file gets its name only when it is complete and its hash is right; a file with a wrong hash is replaced. Raises
+    `ExportError`.
     """
     folder = folder or Path(torch.hub.get_dir()) / "checkpoints"
     path = folder / entry.file_name
@@ -104,7 +104,7 @@ def download(entry: Published, folder: Path | None = None) -> Path:
 
 
 def _fetch(url: str, file: BinaryIO) -> str:
-    """Copies what `url` answers to `file`; the answer is its sha256."""
+    """Copies the response of `url` to `file`, and returns its sha256."""
     digest = hashlib.sha256()
     received = 0
     try:

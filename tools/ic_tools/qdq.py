@@ -1,4 +1,4 @@
-"""The graph of a float network rewritten for 8-bit integers, in ONNX's QDQ form."""
+"""Rewrites the graph of a float network for 8-bit integers, in ONNX's QDQ form."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .rounding import from_rows, round_rows, scales, to_rows
 
 _KNOWN = ("Conv", "Clip", "Add", "GlobalAveragePool", "Flatten", "Gemm")
 _LEVELS = 255
-# A bias is an i32 at the scale of weight times input; half of its range is left free.
+# A bias is an i32 at the scale of weight times input; half of its range is kept free.
 _BIAS_LIMIT = 2**30
 
 
 def to_qdq(
     model: onnx.ModelProto, statistics: Statistics, input_range: tuple[float, float]
 ) -> onnx.ModelProto:
-    """Weights in s8 with a scale a filter, activations in u8, biases in i32; the answer stays f32.
+    """Returns the graph with s8 weights (one scale per filter), u8 activations and i32 biases. The output stays f32.
 
-    `statistics` were taken of `model`; `input_range` is what preprocessing can make. Raises
-    `ExportError` for a graph with more than EfficientNet-Lite has.
+    `statistics` belong to `model`; `input_range` is the range that preprocessing can produce. Raises `ExportError` for
+    a graph with operators that EfficientNet-Lite does not have.
     """
     unknown = sorted({node.op_type for node in model.graph.node} - set(_KNOWN))
     if unknown:
@@ -64,7 +64,7 @@ class _Rewriter:
                 self._constant(name, self._weights[name])
             self._nodes.append(copy)
             (name,) = node.output
-            # ONNX Runtime makes one integer operator of a convolution and the Clip behind it.
+            # ONNX Runtime merges a convolution and the Clip after it into one integer operator.
             if name not in outputs | self._clipped:
                 self._quantize(name, self._range(node))
         rewritten = helper.make_graph(
@@ -80,24 +80,24 @@ class _Rewriter:
         return result
 
     def _range(self, node: onnx.NodeProto) -> tuple[float, float]:
-        """Of a node's output: what Clip says, else what was seen."""
+        """Returns the range of a node's output: Clip's limits, or the observed range."""
         if node.op_type == "Clip":
             low, high = (float(self._weights[name]) for name in node.input[1:])
             return low, high
         return self._statistics.ranges[node.output[0]]
 
     def _layer(self, node: onnx.NodeProto) -> None:
-        """The weight and the bias of a Conv or Gemm."""
+        """Quantises the weight and the bias of a Conv or Gemm."""
         if len(node.input) != 3:
             raise ExportError(f"{node.op_type} {node.name} has no bias; only layers with one are known")
         x, weight_name, bias_name = node.input
         weight, bias = self._weights[weight_name], self._weights[bias_name]
         rows = to_rows(weight)
-        # Kernels for depthwise convolutions add each product by itself.
+        # Kernels for depthwise convolutions add each product separately.
         in_pairs = not is_depthwise(weight)
         moments = self._statistics.moments[node.name]
         scale = scales(rows, in_pairs)
-        # A filter of zeros still has a bias.
+        # A filter of zeros can still have a bias.
         least = np.abs(bias) / self._scales[x] / _BIAS_LIMIT
         scale = np.maximum(scale, np.maximum(least, 1e-12)).astype(np.float32)
         rounded, shift = round_rows(rows, scale, moments, in_pairs)
@@ -107,7 +107,7 @@ class _Rewriter:
         self._dequantize(bias_name, whole, bias_scale)
 
     def _dequantize(self, name: str, whole: np.ndarray, scale: np.ndarray) -> None:
-        """A constant that is stored in whole numbers, with a scale for each entry of axis 0."""
+        """Adds a constant stored as integers, with one scale per entry of axis 0."""
         inputs = [
             self._constant(f"{name}.quantized", whole),
             self._constant(f"{name}.scale", scale),
@@ -118,7 +118,7 @@ class _Rewriter:
         )
 
     def _quantize(self, name: str, seen: tuple[float, float]) -> None:
-        """Round the tensor `name` to whole numbers and back, 0 being one of them."""
+        """Rounds the tensor `name` to integers and back; 0 is representable."""
         low, high = min(seen[0], 0.0), max(seen[1], 0.0)
         scale = np.float32(max(high - low, 1e-6) / _LEVELS)
         self._scales[name] = scale

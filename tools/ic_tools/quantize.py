@@ -1,4 +1,4 @@
-"""A bundle whose model computes in 8-bit integers, made from a bundle with a float model."""
+"""Makes a bundle with an 8-bit integer model from a bundle with a float model."""
 
 from __future__ import annotations
 
@@ -25,18 +25,17 @@ from .preprocess import Preprocessing
 from .qdq import to_qdq
 from .verify import find_model, read_bundle_labels, read_preprocessing, sha256_of, verify
 
-# Photos whose best class is still the same, of all.
+# The minimum fraction of photos whose best class must stay the same.
 _LEAST_AGREEMENT = 0.98
 _FEWEST_PHOTOS = 2
-# Between the first two lines of dashes.
+# The text between the first two lines of dashes.
 _HEADER = re.compile(r"---\n.*?---\n", re.DOTALL)
 _COPIED = ("config.json", "preprocessor_config.json", "labels.tsv")
 
 
 @dataclass
 class Agreement:
-    """The integer model against the float one; `drift` is the mean |Δ| of the float model's best
-    probability."""
+    """Compares the integer model with the float one; `drift` is the mean |Δ| of the float model's best probability."""
 
     photos: int
     same: int
@@ -47,10 +46,10 @@ class Agreement:
 
 
 def quantize(bundle: Path, photos: Path, out: Path) -> None:
-    """Calibrate with `photos`, measure on them, and write `out` if both models agree.
+    """Calibrates with `photos`, measures on them, and writes `out` if both models agree.
 
-    Agreement is measured on each half of the photos, with a model that was calibrated with the other
-    half. The model that is written was calibrated with both halves. Raises `ExportError`.
+    Each half of the photos is measured with a model that was calibrated with the other half. The written model is
+    calibrated with both halves. Raises `ExportError`.
     """
     verify(bundle)
     if out.resolve() == bundle.resolve():
@@ -94,8 +93,8 @@ def quantize(bundle: Path, photos: Path, out: Path) -> None:
 
 
 def _read(files: list[Path], preprocessing: Preprocessing) -> tuple[str, list[np.ndarray]]:
-    """One hash for a set of photos, that of their sha256 sums in the order of the files' names, and what the model
-    takes of each."""
+    """Returns one hash for a set of photos, over their sha256 sums in the order of the file names, and the model's
+    inputs."""
     sums, pictures = hashlib.sha256(), []
     for path in files:
         content = path.read_bytes()
@@ -106,7 +105,7 @@ def _read(files: list[Path], preprocessing: Preprocessing) -> tuple[str, list[np
 
 
 def _input_range(preprocessing: Preprocessing) -> tuple[float, float]:
-    """What black and white become."""
+    """Returns the values of black and white after preprocessing."""
     levels = [
         (level - mean) / std
         for mean, std in zip(preprocessing.mean, preprocessing.std, strict=True)
@@ -142,7 +141,7 @@ def _card(
     accuracies: Sequence[Accuracy],
     calibration_sha256: str,
 ) -> str:
-    """The card of the float model, with what differs in 8 bits."""
+    """Returns the card of the float model, changed for 8 bits."""
     path = bundle / "README.md"
     text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
     _, front, body = text.split("---\n", 2) if _HEADER.match(text) else ("", "", text)
@@ -150,7 +149,7 @@ def _card(
     name = stated[1] if stated else bundle.resolve().name
     kept = re.sub(r"^(model_name|model_sha256|precision):.*\n", "", front, flags=re.MULTILINE)
     limits = body[body.find("## Limits") :] if "## Limits" in body else ""
-    # What the float card says of source, licence, input and published accuracy holds here, too.
+    # Source, licence, input and published accuracy in the float card are valid here, too.
     inherited = "".join(
         line + "\n" for line in body.splitlines() if line.startswith(_INHERITED)
     )
@@ -189,7 +188,7 @@ otherwise, and so a few weights.
 {limits}"""
 
 
-# Rows of the float model's card that are true of the quantised model.
+# Rows of the float model's card that also apply to the quantised model.
 _INHERITED = tuple(
     f"| {row} |"
     for row in (
@@ -200,7 +199,7 @@ _INHERITED = tuple(
 
 
 def _rows(accuracies: Sequence[Accuracy]) -> str:
-    """One row for each precision; none where no photo has a known class."""
+    """Returns one row per precision; none if no photo has a known class."""
     return "".join(
         f"| right of {accuracy.labelled} labelled photos, {precision} | top-1 {accuracy.top1} "
         f"({100 * accuracy.top1 / accuracy.labelled:.1f} %), top-5 {accuracy.top5} "

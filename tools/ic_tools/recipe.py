@@ -1,4 +1,4 @@
-"""What an exportable model is made of, where its weights come from and what is known of it."""
+"""What an exportable model is made of: where its weights come from, and its properties."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .weights import StateDict, Weights
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that `export` needs to make a bundle, and what its model card says.
+    """Everything that `export` needs to make a bundle, and what its model card says.
 
-    `load` verifies and reads the weights; `build` makes the ONNX model of them and `reference`
-    the network in PyTorch. `making` says in the card how the graph came
-    about, `command` is the one that made it; neither holds a path.
+    `load` verifies and reads the weights. `build` makes the ONNX model from them, and `reference` the network in
+    PyTorch. In the card, `making` describes how the graph was made and `command` is the command that made it; neither
+    contains a path.
     """
 
     name: str

@@ -1,12 +1,12 @@
-"""Weights of one layer in 8 bits: a scale a filter, and which way to round.
+"""Quantises the weights of one layer to 8 bits: one scale per filter, and the rounding direction of each weight.
 
-Two things make 8 bits as good here as they can be, on every CPU:
+Two methods make 8 bits as accurate as possible, on every CPU:
 
-- Without VNNI, x86 adds products in pairs in 16 bits, and sums beyond 32,767 saturate in silence.
-  An activation is at most 255, so a filter is scaled until no two neighbours with one sign exceed
-  `_PAIR` together. That costs less than 7-bit weights, which are the usual way out.
-- What rounding a weight does to the output is made good by those that come after it, which see
-  much the same pixels (Frantar et al., GPTQ, 2022), and by the bias (Nagel et al., 2019).
+- Without VNNI, x86 adds products in pairs in 16 bits, and sums above 32,767 saturate silently. An activation is at
+  most 255, so a filter is scaled until no two neighbours with the same sign exceed `_PAIR` together. That costs less
+  accuracy than 7-bit weights, the usual solution.
+- The error from rounding a weight is compensated by later weights, which see similar pixels (Frantar et al., GPTQ,
+  2022), and by the bias (Nagel et al., 2019).
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from .observe import Moments
 _MOST = 127
 # 255 * 128 = 32,640.
 _PAIR = 128
-# Of the mean variance, added to each variance: what was not seen may still come.
+# This fraction of the mean variance is added to each variance, because unobserved inputs may still occur.
 _DAMPING = 0.01
 
 
 def to_rows(weight: np.ndarray) -> np.ndarray:
-    """`[filters, taps]`, taps in the order row, column, channel, as the kernels add them."""
+    """Returns `[filters, taps]`, with taps in the order row, column, channel, as the kernels add them."""
     if weight.ndim == 4:
         weight = weight.transpose(0, 2, 3, 1)
     return weight.reshape(len(weight), -1)
 
 
 def from_rows(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Back to a weight of `shape`."""
+    """Converts rows back to a weight of `shape`."""
     if len(shape) == 2:
         return rows
     filters, channels, height, width = shape
@@ -38,13 +38,13 @@ def from_rows(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def scales(rows: np.ndarray, in_pairs: bool) -> np.ndarray:
-    """The scale of each filter, `[filters]`."""
+    """Returns the scale of each filter, `[filters]`."""
     largest = np.abs(rows).max(1)
     if in_pairs:
         even = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2))).reshape(len(rows), -1, 2)
         for sign in (1, -1):
             sums = np.maximum(sign * even, 0).sum(2).max(1)
-            # Both of a pair may be rounded up, by a half each.
+            # Both values of a pair may be rounded up, by a half each.
             largest = np.maximum(largest, sums * _MOST / (_PAIR - 1))
     return largest / _MOST
 
@@ -52,7 +52,7 @@ def scales(rows: np.ndarray, in_pairs: bool) -> np.ndarray:
 def round_rows(
     rows: np.ndarray, scale: np.ndarray, moments: Moments, in_pairs: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Whole numbers `[filters, taps]`, and what to add to the biases, `[filters]`."""
+    """Returns integers `[filters, taps]`, and corrections to add to the biases, `[filters]`."""
     inverse = _inverse_root(moments.covariance())
     left = rows.astype(np.float64)
     rounded = np.zeros_like(left)
@@ -72,7 +72,7 @@ def round_rows(
 
 
 def _inverse_root(covariance: np.ndarray) -> np.ndarray:
-    """Upper triangular U, UᵀU the inverse of the damped covariance, `[groups, taps, taps]`."""
+    """Returns upper triangular U, where UᵀU is the inverse of the damped covariance, `[groups, taps, taps]`."""
     taps = covariance.shape[-1]
     damping = _DAMPING * np.trace(covariance, axis1=1, axis2=2) / taps + 1e-10
     damped = covariance + damping[:, None, None] * np.eye(taps)

@@ -1,4 +1,4 @@
-"""A PyTorch network as an ONNX model, by PyTorch's own exporter."""
+"""Exports a PyTorch network to an ONNX model, with PyTorch's own exporter."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import torch
 from .errors import ExportError
 from .graph import INPUT, OPSET, OUTPUT
 
-# What one protocol buffer holds, in bytes.
+# The maximum size of a protocol buffer, in bytes.
 _MOST_BYTES = 2**31 - 1
 
 # The exporter has no rule for `zero_`, which the attention of Swin Transformer V2 calls.
 torch.onnx.register_custom_op_symbolic("aten::zero", lambda graph, x: graph.op("Sub", x, x), OPSET)
 
-# Two images: a tracer takes a batch of one for a constant more easily.
+# Two images, because a tracer is more likely to treat a batch of one as a constant.
 _TRACED_BATCH = 2
 
 
 def export_torch(network: torch.nn.Module, name: str, image_size: int) -> onnx.ModelProto:
-    """The network in evaluation mode, from pixels `[batch, 3, S, S]`, S = `image_size`, to logits.
+    """Returns the network in evaluation mode, from pixels `[batch, 3, S, S]`, S = `image_size`, to logits.
 
-    Names, types and the free batch are those of `Graph.to_model`. What the exporter notes of the
-    machine (paths of source files, stack traces) is removed, so that one version of PyTorch gives
-    the same bytes everywhere. Raises `ExportError` if the exporter cannot express the network.
+    Names, types and the dynamic batch are those of `Graph.to_model`. Information about the machine (paths of source
+    files, stack traces) is removed, so the same version of PyTorch gives the same bytes everywhere. Raises
+    `ExportError` if the exporter does not support the network.
     """
     size = sum(p.numel() * p.element_size() for p in network.parameters())
     if size > _MOST_BYTES:
@@ -37,7 +37,7 @@ def export_torch(network: torch.nn.Module, name: str, image_size: int) -> onnx.M
     pixels = torch.zeros(_TRACED_BATCH, 3, image_size, image_size)
     axes = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
     options: dict[str, object] = {}
-    # From 2.9 on the default is an exporter that needs another package.
+    # From 2.9 on, the default exporter needs another package.
     if "dynamo" in inspect.signature(torch.onnx.export).parameters:
         options["dynamo"] = False
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""torchvision's classification architectures: its own weights, or a user's checkpoint."""
+"""torchvision's classification architectures, with published weights or a user's checkpoint."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from .torch_onnx import export_torch
 from .weights import StateDict, Weights, load_checkpoint, load_verified
 
 
-# The largest side that the program takes, in pixels.
+# The largest side that the program accepts, in pixels.
 _MAX_SIDE = 4096
 
 
 def published_recipe(architecture: str, weights: Path | None) -> Recipe:
-    """torchvision's own model, from the local file `weights`, or downloaded if that is None.
+    """Returns torchvision's own model, from the local file `weights`, or downloaded if that is None.
 
-    Raises `ExportError` if the file is not one that torchvision publishes for it.
+    Raises `ExportError` if torchvision publishes no such file for it.
     """
     check_architecture(architecture)
     if weights is None:
@@ -82,13 +82,12 @@ def checkpoint_recipe(
     crop: int | None = None,
     transform_input: bool = True,
 ) -> Recipe:
-    """A user's model: a torchvision architecture with as many classes as the checkpoint has.
+    """Returns a user's model: a torchvision architecture with the checkpoint's number of classes.
 
-    Preprocessing is that of torchvision's first weights for the architecture, for ResNet-18
-    short side 256 and crop 224, but for what is given. A checkpoint does not say whether its
-    network had torchvision's `transform_input`: inception_v3 and googlenet get it, as torchvision's
-    published weights need it, unless `transform_input` is false. Raises `ExportError` if the file
-    has another number of classes than `labels`.
+    Preprocessing is that of torchvision's first weights for the architecture (for ResNet-18, short side 256 and crop
+    224), except for given settings. A checkpoint does not say whether its network had torchvision's `transform_input`.
+    inception_v3 and googlenet get it, as torchvision's published weights need it, unless `transform_input` is false.
+    Raises `ExportError` if the number of classes differs from `labels`.
     """
     check_architecture(architecture)
     if architecture not in PORTED and not transform_input:
@@ -135,7 +134,7 @@ def checkpoint_recipe(
 
 
 def _check_given(classes: int, given: dict[str, object]) -> None:
-    """Raises `ExportError` for what the program or the comparison would refuse."""
+    """Raises `ExportError` for settings that the program or the comparison would refuse."""
     if classes < 2:
         raise ExportError(
             "the checkpoint has one class; two are the fewest that this command exports"
@@ -154,7 +153,7 @@ def _check_given(classes: int, given: dict[str, object]) -> None:
 def _network(
     architecture: str, classes: int, image_size: int, transform_input: bool = True
 ) -> dict:
-    """The fields of a recipe that are about the network."""
+    """Returns the recipe fields that describe the network."""
 
     def reference(state: StateDict) -> torch.nn.Module:
         network = build_network(architecture, classes, image_size, transform_input)
@@ -165,7 +164,7 @@ def _network(
 
     version = torch.__version__.split("a0")[0].split("+")[0]
     return {
-        # Not the bare family: Hugging Face's `resnet` has rules of its own for preprocessing.
+        # Not the bare family name: Hugging Face's `resnet` has its own preprocessing rules.
         "model_type": f"torchvision-{architecture}",
         "build": build,
         "reference": reference,
@@ -182,7 +181,7 @@ def _first_preprocessing(architecture: str) -> Preprocessing:
 
 
 def _options(given: dict[str, object]) -> str:
-    """The options of the command line that were given, as they are typed."""
+    """Returns the given command line options, as typed."""
     flags = {"shortest_edge": "--resize", "crop": "--crop", "mean": "--mean", "std": "--std"}
     text = ""
     for field, value in given.items():

@@ -1,6 +1,6 @@
-"""Bundles as `export` writes them: what the Rust program checks when it starts, and a top-5.
+"""Checks bundles made by `export` like the Rust program does at startup, and prints a top-5.
 
-Other bundles are run through the program, which alone knows what it serves.
+Other bundles are run through the program, which alone knows what it can serve.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from .program import classify, find_program
 
 _TOP = 5
 _GREY = 127
-# Sums of probabilities are this near to 1.
+# The tolerance for sums of probabilities to be 1.
 _NEARLY = 1e-2
 
-# What `export` calls the types of its models.
+# The model types that `export` writes.
 _OWN_TYPES = ("torchvision-", "efficientnet-lite")
 
 _STATED_SHA256 = re.compile(r"^model_sha256: *[\"']?([0-9a-fA-F]{64})", re.MULTILINE)
 
 
 def verify(bundle: Path, photos: Sequence[Path] = ()) -> None:
-    """Check `bundle`, then classify `photos`; prints what was found.
+    """Checks `bundle`, then classifies `photos`. Prints the results.
 
-    Raises `ExportError`, naming the file that is at fault and both sides of a mismatch.
+    Raises `ExportError` with the name of the wrong file and both sides of a mismatch.
     """
     if not bundle.is_dir():
         raise ExportError(f"there is no directory {bundle}")
@@ -79,7 +79,7 @@ class _Model:
             )
 
     def run(self, pixels: np.ndarray) -> np.ndarray:
-        """Logits `[classes]` of one image `[3, S, S]`."""
+        """Returns the logits `[classes]` of one image `[3, S, S]`."""
         try:
             outputs = self._session.run(None, {self._input.name: pixels[None]})
         except Exception as error:  # As above.
@@ -88,7 +88,7 @@ class _Model:
 
 
 def read_preprocessing(bundle: Path) -> Preprocessing:
-    """What preprocessor_config.json says. Raises `ExportError`."""
+    """Reads preprocessor_config.json. Raises `ExportError`."""
     path = bundle / "preprocessor_config.json"
     config = _read_json(path)
     try:
@@ -98,7 +98,7 @@ def read_preprocessing(bundle: Path) -> Preprocessing:
 
 
 def find_model(bundle: Path) -> Path:
-    """model.onnx of a bundle, in one of two places. Raises `ExportError`."""
+    """Finds model.onnx in one of two places of a bundle. Raises `ExportError`."""
     candidates = (bundle / "model.onnx", bundle / "onnx" / "model.onnx")
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
@@ -113,7 +113,7 @@ def find_model(bundle: Path) -> Path:
 
 
 def read_bundle_labels(bundle: Path) -> list[Label]:
-    """labels.tsv if it is there, else `id2label`; where there are both, their names are equal."""
+    """Reads labels.tsv if it exists, otherwise `id2label`. If both exist, their names must be equal."""
     table, config = bundle / "labels.tsv", bundle / "config.json"
     labels = read_labels(table) if table.exists() else None
     id2label = _read_json(config).get("id2label") if config.exists() or labels is None else None
@@ -156,7 +156,7 @@ def _check_sha256(path: Path, card: Path) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """The hash that names a model: of the graph and the weights beside it, as if they were one file."""
+    """Returns the hash that identifies a model: over the graph and its weights, as if they were one file."""
     files = [path, *(path.parent / name for name in sorted(weights_beside(path)))]
     return hashlib.sha256(
         b"".join(file.read_bytes() for file in files if file.is_file())
@@ -164,7 +164,7 @@ def sha256_of(path: Path) -> str:
 
 
 def weights_beside(path: Path) -> set[str]:
-    """The files of weights that a graph names."""
+    """Returns the names of the weight files of a graph."""
     try:
         graph = onnx.load(path, load_external_data=False).graph
     except Exception:  # What is no graph is told by ONNX Runtime.
@@ -174,7 +174,7 @@ def weights_beside(path: Path) -> set[str]:
 
 
 def _is_own(config: Path) -> bool:
-    """Whether a bundle is like those of `export`: logits of one right class, and torchvision's transforms."""
+    """Whether a bundle is like those of `export`: logits for one right class, and torchvision's transforms."""
     values = _read_json(config) if config.exists() else {}
     model_type = values.get("model_type")
     is_foreign = isinstance(model_type, str) and not model_type.startswith(_OWN_TYPES)
@@ -183,7 +183,7 @@ def _is_own(config: Path) -> bool:
 
 
 def _check_grey(model: _Model, preprocessing: Preprocessing, labels: list[Label]) -> None:
-    """One run on a grey picture."""
+    """Runs the model once on a grey picture."""
     side = preprocessing.shortest_edge
     logits = model.run(preprocessing.apply(Image.new("L", (side, side), _GREY)))
     if logits.shape != (len(labels),):

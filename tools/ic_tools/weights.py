@@ -1,4 +1,4 @@
-"""Files of weights: a published one is opened only after its sha256 is the one that was pinned."""
+"""Files of weights. A published file is opened only if it has the pinned sha256."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .float_free import without_floats
 
 StateDict = dict[str, torch.Tensor]
 
-# Where training scripts put the state dict beside epoch, optimizer and the like.
+# Keys under which training scripts store the state dict, next to epoch, optimizer and the like.
 _CONTAINERS = ("state_dict", "model_state_dict", "model")
 
-# What wrappers put before every name: DataParallel, torch.compile and Lightning.
+# Prefixes that wrappers add to every name: DataParallel, torch.compile and Lightning.
 _PREFIXES = ("module.", "_orig_mod.", "model.")
 
 _KNOWS_NO_FLOATS = torch.__version__.startswith("1.")
 
 
 class Weights(NamedTuple):
-    """Parameters by name, and the file that they come from."""
+    """Parameters by name, and their source file."""
 
     state: StateDict
     file_name: str
@@ -33,11 +33,11 @@ class Weights(NamedTuple):
 
 
 def load_verified(path: Path, expected_sha256: str) -> Weights:
-    """Read a PyTorch state dict from `path`, a published file.
+    """Reads a PyTorch state dict from `path`, a published file.
 
-    `expected_sha256` may be the first digits of it. Raises `ExportError`, naming both hashes,
-    before the file is unpickled if it is another one. What is unpickled are the bytes that were
-    hashed; `weights_only` keeps the unpickler from running code in any case.
+    `expected_sha256` may be a prefix of the hash. If the hash differs, raises `ExportError` with both hashes before the
+    file is unpickled. The unpickled bytes are the hashed bytes; `weights_only` prevents the unpickler from running code
+    in any case.
     """
     content = path.read_bytes()
     actual = hashlib.sha256(content).hexdigest()
@@ -46,10 +46,10 @@ def load_verified(path: Path, expected_sha256: str) -> Weights:
 
 
 def load_checkpoint(path: Path) -> Weights:
-    """Read a user's checkpoint: a state dict, or one in a dict of the usual names.
+    """Reads a user's checkpoint: a state dict, or a dict with the state dict under a common name.
 
-    A prefix that all names share because of a wrapper is taken off, and half precision becomes
-    single. Raises `ExportError` if there is no state dict, or the file holds more than data.
+    A wrapper's prefix that all names share is removed, and half precision becomes single. Raises `ExportError` if there
+    is no state dict, or the file contains more than data.
     """
     content = path.read_bytes()
     state = _unpickle(path.name, content)
@@ -84,13 +84,13 @@ def check_sha256(name: str, actual: str, expected: str) -> None:
 
 
 def some(names: list[str], limit: int = 4) -> str:
-    """The first few names and how many there are besides."""
+    """Returns the first few names and the number of the others."""
     rest = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(map(str, names[:limit])) + rest
 
 
 def count_parameters(state: StateDict) -> int:
-    """Learned values only: BatchNorm's running statistics and counters are left out."""
+    """Counts learned values only, without BatchNorm's running statistics and counters."""
     statistics = ("running_mean", "running_var", "num_batches_tracked")
     return sum(tensor.numel() for name, tensor in state.items() if not name.endswith(statistics))
 
@@ -111,6 +111,6 @@ def _unpickle(name: str, content: bytes) -> dict:
 
 
 def _reason(error: Exception) -> str:
-    """What PyTorch found, without its advice to load the file unsafely."""
+    """Returns PyTorch's error without its advice to load the file unsafely."""
     found = re.search(r"WeightsUnpickler error: .*", str(error))
     return found[0] if found else f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,6 +1,6 @@
-"""AVIF stills, and all that can be wrong with one.
+"""AVIF stills, valid and broken.
 
-Pillow writes most of them. What it cannot write, other depths and grids, `avifenc` does (`apt-get install libavif-bin`).
+Pillow writes most of them. `avifenc` (`apt-get install libavif-bin`) writes the others: other depths, and grids.
 """
 
 import io
@@ -30,18 +30,18 @@ def avifenc(pixels, *options):
 
 
 def patched(data, old, new, count=1):
-    """The same file with other bytes of the same length; those that are to be replaced must be there."""
+    """Returns the file with some bytes replaced by others of the same length; `old` must occur in it."""
     assert len(old) == len(new) and data.count(old) >= count, old
     return data.replace(old, new, count)
 
 
 def without(data, kind):
-    """The same file with a box that nobody knows in place of the first one of this kind."""
+    """Returns the file with the first box of this kind renamed to an unknown one."""
     return patched(data, kind, b"skip")
 
 
 def nclx(data, matrix, full):
-    """The same samples, said to mean other colours."""
+    """Returns the same samples, declared to have another colour encoding."""
     at = data.index(b"colrnclx") + 8
     return data[: at + 4] + struct.pack(">HB", matrix, 0x80 if full else 0) + data[at + 7 :]
 
@@ -64,7 +64,7 @@ def colors():
         write(f"matrix_{matrix}.avif", nclx(full, matrix, True))
     write("matrix_14.avif", nclx(full, 14, True))
     write("identity.avif", avifenc(RGB, "-y", "444", "--cicp", "1/13/0"))
-    # BT.601 only: with the limited range of BT.709 and BT.2020 the libyuv in Pillow has too little blue.
+    # BT.601 only: with the limited range of BT.709 and BT.2020, the libyuv in Pillow makes too little blue.
     write("no_colr.avif", without(avifenc(RGB, "-y", "420", "--cicp", "1/13/6", "-r", "limited"), b"colr"))
     for codec in ("rav1e", "svt"):
         write(f"{codec}.avif", avifenc(picture(70, 66), "-y", "420", "-c", codec))
@@ -114,14 +114,14 @@ def broken():
     write("zeros_for_pixels.avif", good[:at] + bytes(len(good) - at))
     write("noise_for_pixels.avif", good[: at + 20] + bytes((byte * 7 + 99) % 256 for byte in good[at + 20 :]))
     frame = good[at:]
-    # The item ends with the file, so that a second frame is one length more.
+    # The item ends at the end of the file, so a second frame only adds a length.
     place = good.index(b"iloc")
     length = struct.pack(">I", len(frame))
     assert good[place : place + 60].count(length) == 1
     header = 2 if frame[:2] == b"\x12\0" else 0
     doubled = frame + frame[header:]
     write("layers.avif", good[: at - 8].replace(length, struct.pack(">I", len(doubled))) + struct.pack(">I", len(doubled) + 8) + b"mdat" + doubled)
-    # Metadata (ITU-T T.35) of a length that makes a decoder panic.
+    # Metadata (ITU-T T.35) with a length that makes a decoder panic.
     metadata = bytes([0x2F, 0x2F, 5, 4, 0x80, 0, 0, 0])
     more = metadata + frame
     write("metadata_t35.avif", good[: at - 8].replace(length, struct.pack(">I", len(more))) + struct.pack(">I", len(more) + 8) + b"mdat" + more)

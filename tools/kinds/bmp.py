@@ -1,4 +1,4 @@
-"""BMP of every depth and header, and all that can be wrong with one."""
+"""BMP of every depth and header, valid and broken."""
 
 import struct
 
@@ -29,7 +29,7 @@ def bmp(data, bits, width=WIDTH, height=HEIGHT, palette=b"", header=40, compress
 
 
 def runs():
-    """Run-length codes as encoders write them, on 6 x 3 pixels of 4 colours; rows go from bottom to top."""
+    """Run-length codes as encoders write them, for 6 x 3 pixels of 4 colours; rows are stored from bottom to top."""
     colors = bytes([0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0, 255, 255, 255, 0])
 
     def rle(name, data, bits=8):
@@ -50,7 +50,7 @@ def runs():
 
 
 def odd_headers(rgb24, quads, indices):
-    """Fields that writers fill carelessly."""
+    """Header fields that some writers fill in carelessly."""
     plain = bytearray(bmp(rgb24, 24))
     for planes in (0, 2):
         plain[26] = planes
@@ -83,7 +83,7 @@ def odd_headers(rgb24, quads, indices):
 
 
 def alpha_0():
-    """An alpha channel that is 0 everywhere, in every header that can name one: it means nothing."""
+    """An alpha channel of 0 everywhere, in every header that can declare one: decoders ignore such a channel."""
     bgra = bmp_rows(np.dstack([RGB[..., ::-1], np.zeros_like(GREY)]), 32)
     masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
     for header in (56, 108, 124):

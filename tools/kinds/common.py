@@ -1,4 +1,4 @@
-"""What the kinds have in common: the picture, EXIF, and how a file is written."""
+"""Shared by all kinds: the picture, EXIF, and writing files."""
 
 import io
 import struct
@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 61, 43
 
 
 def picture(width=WIDTH, height=HEIGHT):
-    """Smooth colours with a disc in a corner, so that no rotation and no flip of it looks like another."""
+    """Draws smooth colours with a disc in a corner, so that all rotations and flips differ."""
     y, x = np.mgrid[0:height, 0:width].astype(float)
     rgb = np.stack([255 * x / max(width - 1, 1), 255 * y / max(height - 1, 1), 128 + 90 * np.sin((x + 2 * y) / 17)], -1)
     rgb[(x - width * 0.75) ** 2 + (y - height * 0.3) ** 2 < (min(width, height) * 0.2) ** 2] = (230, 40, 40)
@@ -36,9 +36,9 @@ def pillow(name, image, format=None, **options):
 
 
 def exif(orientation, order="<", kind=3, magic=None, values=None):
-    """An EXIF block with an orientation of this type of TIFF: BYTE (1), SHORT (3), LONG (4), or signed (6, 8, 9).
+    """Returns an EXIF block with an orientation of this TIFF type: BYTE (1), SHORT (3), LONG (4), or signed (6, 8, 9).
 
-    `magic` stands in for the number after the letters of the byte order. With several `values`, which then lie behind the
+    `magic` replaces the number after the byte order letters. With several `values`, which are then stored after the
     directory, the first is the orientation.
     """
     letter = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}[kind]
@@ -54,7 +54,7 @@ def exif(orientation, order="<", kind=3, magic=None, values=None):
 
 
 def odd_exif():
-    """EXIF that asks for a quarter turn in ways that only some readers understand, by name."""
+    """Returns EXIF blocks by name that ask for a quarter turn in ways that only some readers understand."""
     plain = exif(6)
     return {
         "swapped_magic_mm": exif(6, ">", magic=b"\x2a\0"),

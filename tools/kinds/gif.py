@@ -1,4 +1,4 @@
-"""GIF frames anywhere on the canvas, and all that can be wrong with one."""
+"""GIF frames anywhere on the canvas, valid and broken."""
 
 import struct
 
@@ -8,7 +8,7 @@ from PIL import Image
 from kinds.common import GREY, HEIGHT, RGB, WIDTH, picture, pillow, write
 
 def lzw(indices, size=8):
-    """LZW without compression: a clear code before the codes would grow."""
+    """LZW without compression: writes a clear code before the code size would grow."""
     bits, count, out = 0, 0, bytearray()
     codes = []
     for number, index in enumerate(indices):
@@ -28,7 +28,7 @@ def lzw(indices, size=8):
 
 
 def gif(canvas, frames, palette=None, background=0):
-    """Frames are (left, top, indices, palette, transparent index, interlaced)."""
+    """Returns a GIF. Frames are (left, top, indices, palette, transparent index, interlaced)."""
     flags = 0xF7 if palette is not None else 0
     out = b"GIF89a" + struct.pack("<HHBBB", *canvas, flags, background, 0) + (bytes(palette) if palette is not None else b"")
     for left, top, indices, local, transparent, interlaced in frames:

@@ -1,4 +1,4 @@
-"""JPEG with any sampling and any scans, and all that can be wrong with one."""
+"""JPEG with any sampling and any scans, valid and broken."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ QUANTUM = 4
 
 
 def standard_tables():
-    """The DHT segments of a Pillow file (ITU-T T.81, K.3), and for each table its codes by symbol."""
+    """Returns the DHT segments of a Pillow file (ITU-T T.81, K.3), and the codes of each table by symbol."""
     buffer = io.BytesIO()
     Image.new("RGB", (16, 16)).save(buffer, "JPEG")
     data, at, segments, codes = buffer.getvalue(), 2, b"", {}
@@ -86,7 +86,7 @@ def segment(marker, data):
 
 
 def jpeg(planes, sampling, scans=None, head=b"", ids=None, restart=0, tables=True, sof=0xC0):
-    """A sequential JPEG of full-size planes, each averaged down to its sampling factors."""
+    """Returns a sequential JPEG of full-size planes, each averaged down to its sampling factors."""
     height, width = planes[0].shape
     ids = ids or list(range(1, len(planes) + 1))
     scans = scans or [list(range(len(planes)))]
@@ -185,7 +185,7 @@ def jpegs():
     jfif = segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")
     write("jfif_and_adobe_rgb.jpg", jpeg(ycbcr, [(1, 1)] * 3, head=jfif + adobe(0)))
     write("mjpeg.jpg", jpeg(ycbcr, [(2, 1), (1, 1), (1, 1)], head=segment(0xE0, b"AVI1\0" + bytes(9)), tables=False))
-    # Inverted, as Adobe writes it. In YCCK the first three are the YCbCr of the inverse of CMY.
+    # Inverted, as Adobe writes it. In YCCK, the first three components are the YCbCr of the inverse of CMY.
     inverted = 255 - np.asarray(cmyk)
     ycck = np.asarray(Image.fromarray(255 - inverted[..., :3]).convert("YCbCr"))
     key = inverted[..., 3]
@@ -220,7 +220,7 @@ def jpegs():
         write(f"{name}.jpg", plain[: sof + 1] + bytes([marker]) + plain[sof + 2 :])
     write("extended_12_bit.jpg", plain[: sof + 1] + b"\xc1" + plain[sof + 2 : sof + 4] + b"\x0c" + plain[sof + 5 :])
     write("fractional_sampling.jpg", jpeg(ycbcr, [(1, 1)] * 3).replace(b"\1\x11\0\2\x11\0\3\x11\0", b"\1\x31\0\2\x21\0\3\x11\0"))
-    # A missing restart interval, and one whose marker came too early.
+    # A missing restart interval, and one whose marker comes too early.
     restart = (OUT / "restart.jpg").read_bytes()
     first, second = restart.index(b"\xff\xd0"), restart.index(b"\xff\xd1")
     write("lost_interval.jpg", restart[:first] + restart[second:])
@@ -230,7 +230,7 @@ def jpegs():
     scans = [at for at in range(len(progressive) - 1) if progressive[at : at + 2] == b"\xff\xda"]
     write("dc_only_progressive.jpg", progressive[: progressive.index(b"\xff\xc4", scans[0])] + b"\xff\xd9")
     write("dc_only_progressive_open.jpg", progressive[: progressive.index(b"\xff\xc4", scans[0])])
-    # Metadata count only before the first scan.
+    # Metadata counts only before the first scan.
     second = progressive.index(b"\xff\xc4", scans[0])
     late = adobe(0) + segment(0xE1, exif(6))
     write("late_metadata.jpg", progressive[:2] + progressive[20:second] + late + progressive[second:])

@@ -1,4 +1,4 @@
-"""PNG of every colour type and depth, and all that can be wrong with one."""
+"""PNG of every colour type and depth, valid and broken."""
 
 import struct
 import zlib
@@ -18,7 +18,7 @@ def chunk(kind, data, crc=None):
 
 
 def png_rows(samples, depth):
-    """Filter type 0, then the samples of each row packed to bytes."""
+    """Returns rows with filter type 0 and samples packed into bytes."""
     out = b""
     for row in samples.reshape(samples.shape[0], -1):
         if depth == 16:
@@ -43,7 +43,7 @@ def png(samples, color, depth=8, interlace=False, before=b"", after=b"", idat=No
 
 
 def raw_profile(name, data):
-    """A text chunk's text as ImageMagick writes metadata that it does not understand."""
+    """Returns the text of a text chunk in which ImageMagick writes metadata that it does not understand."""
     digits = data.hex()
     lines = "".join(digits[at : at + 72] + "\n" for at in range(0, len(digits), 72))
     return f"\n{name}\n{len(data):8d}\n{lines}".encode()

@@ -1,4 +1,4 @@
-"""TIFF of every depth, colour, compression and layout, and all that can be wrong with one."""
+"""TIFF of every depth, colour, compression and layout, valid and broken."""
 
 import io
 import struct
@@ -10,14 +10,14 @@ from PIL import Image
 from kinds.common import ALPHA, GREY, HEIGHT, RGB, WIDTH, picture, write
 
 BYTE, SHORT, LONG, LONG8, UNDEFINED = 1, 3, 4, 16, 7
-# Each byte with its bits in reverse.
+# Each byte with its bits reversed.
 MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 LETTERS = {BYTE: "B", SHORT: "H", LONG: "I", LONG8: "Q", UNDEFINED: "B"}
 NONE, GROUP3, GROUP4, LZW, OLD_JPEG, JPEG, DEFLATE, PACKBITS = 1, 3, 4, 5, 6, 7, 8, 32773
 
 
 def tiff(tags, parts, order="<", big=False, tiles=False, magic=None):
-    """A file of one page: `tags` are (number, type, values); the places and lengths of the parts are added."""
+    """Returns a one-page file. `tags` are (number, type, values); offsets and lengths of the parts are added."""
     offset = "Q" if big else "I"
     head = 16 if big else 8
     places, at = [], head
@@ -43,7 +43,7 @@ def tiff(tags, parts, order="<", big=False, tiles=False, magic=None):
 
 
 def packed(samples, bits, order="<"):
-    """Rows of samples as bytes, each row padded to whole bytes."""
+    """Packs rows of samples into bytes, each row padded to whole bytes."""
     rows = []
     for row in samples.reshape(samples.shape[0], -1):
         if bits == 16:
@@ -54,7 +54,7 @@ def packed(samples, bits, order="<"):
 
 
 def lzw(data, old=False):
-    """LZW without compression: a clear code before the codes would grow. Writers of old began with the lowest bit."""
+    """LZW without compression: a clear code comes before codes would grow. Old writers start with the lowest bit."""
     codes = []
     for number, byte in enumerate(data):
         if number % 250 == 0:
@@ -85,7 +85,7 @@ PACK = {NONE: bytes, LZW: lzw, DEFLATE: lambda data: zlib.compress(data, 9), PAC
 
 
 def page(samples, color, bits=8, compression=NONE, rows=16, tile=None, planar=False, predictor=False, order="<", big=False, extra=(), mirror=False, **options):
-    """A page of these samples, [height, width] or [height, width, channels]."""
+    """Returns a page with these samples, [height, width] or [height, width, channels]."""
     samples = samples if samples.ndim == 3 else samples[..., None]
     height, width, channels = samples.shape
     planes = [samples[..., [c]] for c in range(channels)] if planar else [samples]
@@ -184,7 +184,7 @@ def layouts():
 
 
 def old_lzw():
-    """LZW as writers before TIFF 5.0 wrote it."""
+    """LZW in the variant before TIFF 5.0."""
     parts = [lzw(b"".join(packed(RGB[top : top + 16], 8)), old=True) for top in range(0, HEIGHT, 16)]
     tags = [(256, LONG, [WIDTH]), (257, LONG, [HEIGHT]), (258, SHORT, [8, 8, 8]), (259, SHORT, [LZW]), (262, SHORT, [2]),
             (277, SHORT, [3]), (278, LONG, [16])]

@@ -1,4 +1,4 @@
-"""WebP stills and animations, and all that can be wrong with one."""
+"""WebP stills and animations, valid and broken."""
 
 import struct
 
@@ -63,8 +63,8 @@ def webps():
     write("bomb_canvas.webp", riff((b"VP8X", b"\x02\0\0\0" + u24(0xFFFFFE, 0xFFFFFE)), (b"ANIM", bytes(6)), (b"ANMF", u24(0, 0, WIDTH - 1, HEIGHT - 1, 100) + b"\0" + riff(vp8)[12:])))
     write("orientation_cut.webp", (OUT / "orientation_6.webp").read_bytes()[:-10])
     write("flags_lie_cut.webp", riff((b"VP8X", b"\x2c" + header[1:]), vp8, (b"XMP ", bytes(99)))[:-50])
-    # An entropy image whose one value is 65535: that many groups of codes would follow. First no transform and no
-    # colour cache, then blocks of 4 x 4, no cache, and five codes of one symbol each.
+    # An entropy image whose only value is 65535, so that many groups of codes would follow. The file has no transform
+    # and no colour cache, then blocks of 4 x 4, no cache, and five codes of one symbol each.
     bits, count = 0, 0
     for value, size in [(0, 1), (0, 1), (1, 1), (0, 3), (0, 1)] + [f for s in (255, 255, 0, 0, 0) for f in ((1, 1), (0, 1), (1, 1), (s, 8))]:
         bits, count = bits | value << count, count + size

@@ -1,4 +1,4 @@
-"""Networks are built once for all tests: Lite0 from the pinned package, ResNet-18 from a seed."""
+"""Builds networks once for all tests: Lite0 from the pinned package, ResNet-18 from a seed."""
 
 import hashlib
 from pathlib import Path
@@ -24,14 +24,14 @@ def model(weights: StateDict) -> onnx.ModelProto:
 
 @pytest.fixture(scope="session")
 def resnet18() -> torch.nn.Module:
-    """ResNet-18 with random weights: a file of the published ones is not at hand in a test."""
+    """ResNet-18 with random weights, because tests do not have the published file."""
     torch.manual_seed(0)
     return torchvision.models.resnet18(weights=None).eval()
 
 
 @pytest.fixture(scope="session")
 def resnet18_file(resnet18, tmp_path_factory) -> Path:
-    """Its weights in a file that is named as torchvision names its own, by the hash."""
+    """A file of its weights, named like torchvision's files, with the hash."""
     folder = tmp_path_factory.mktemp("weights")
     torch.save(resnet18.state_dict(), folder / "weights.pth")
     sha256 = hashlib.sha256((folder / "weights.pth").read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""A stand-in for the Hugging Face hub on the loopback interface, with a second host as its CDN."""
+"""A local stand-in for the Hugging Face hub, with a second host as its CDN."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from urllib.parse import unquote, urlsplit
 
 
 class Hub:
-    """Serves `files` as every repository; large ones by a redirect to another host, as the hub does.
+    """Serves `files` as every repository; large files by a redirect to another host, like the hub.
 
-    `status` and `error_code` make it refuse, `token` lets only its bearer in, `cut` breaks off the
-    first answers with a file after so many bytes, `damaged` changes the content of one file.
+    `status` and `error_code` make it refuse. With `token`, only requests with this token are allowed. `cut` interrupts
+    the first responses with a file after this many bytes. `damaged` changes the content of one file.
     """
 
     def __init__(self, files: dict[str, bytes]) -> None:
@@ -30,7 +30,7 @@ class Hub:
         for server in self._servers:
             threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         ports = [server.server_port for server in self._servers]
-        # Two names of one machine are two hosts, as the hub's and its CDN's are.
+        # Two names of one machine act as two hosts, like the hub and its CDN.
         self.url, self.cdn = f"http://127.0.0.1:{ports[0]}", f"http://localhost:{ports[1]}"
 
     def close(self) -> None:
@@ -39,7 +39,7 @@ class Hub:
             server.server_close()
 
     def fetched(self) -> list[str]:
-        """The files whose content was asked for, each as often as it was."""
+        """The files whose content was requested, once per request."""
         return [
             target.split(f"/{self.commit}/")[1]
             for method, target, _ in self.requests
@@ -48,7 +48,7 @@ class Hub:
 
     @property
     def commit(self) -> str:
-        """Another one whenever a file changes, as in Git."""
+        """A hash that changes with any file, as in Git."""
         digest = hashlib.sha1()
         for name, content in sorted(self.files.items()):
             digest.update(name.encode() + hashlib.sha1(content).digest())
@@ -133,5 +133,5 @@ class Hub:
 
 
 def is_large(name: str) -> bool:
-    """The hub keeps such files in Git LFS, and serves them from another host."""
+    """Whether the hub would keep this file in Git LFS, which is served from another host."""
     return ".onnx" in name or name.endswith((".bin", ".safetensors"))

@@ -17,7 +17,7 @@ from ic_tools.torch_onnx import export_torch
 
 
 def test_mnasnet_is_loaded_from_a_plain_dict_of_tensors():
-    """Such a dict does not state the version without which torchvision refuses it."""
+    """Such a dict does not state the version, which torchvision requires."""
     torch.manual_seed(0)
     network = torchvision.models.mnasnet0_5(weights=None).eval()
     state = dict(network.state_dict())
@@ -52,7 +52,7 @@ def test_weights_that_no_onnx_file_can_hold_are_refused_with_their_size():
 
 
 def test_attention_of_swin_transformer_v2_is_exported_without_the_biases_of_the_keys():
-    """A checkpoint may hold such biases. The network sets them to zero on each run."""
+    """A checkpoint may contain such biases. The network sets them to zero on each run."""
 
     class Attention(torch.nn.Module):
         def __init__(self):
@@ -77,7 +77,7 @@ def test_attention_of_swin_transformer_v2_is_exported_without_the_biases_of_the_
 
 
 def graph_of(factor: float) -> bytes:
-    """A graph that answers `factor` times its input's first four values."""
+    """A graph that outputs `factor` times its input's first four values."""
     graph = helper.make_graph(
         [
             helper.make_node("Reshape", [INPUT, "shape"], ["flat"]),
@@ -115,7 +115,7 @@ def test_rounding_is_allowed_in_proportion_to_the_range_of_the_logits(factor):
         comparison.run(np.linspace(-1, 1, 192, dtype=np.float32).reshape(1, 3, 8, 8))
         return comparison
 
-    # The first four values range over 0.03: what is allowed of 0.03 is less than `TOLERANCE`.
+    # The first four values range over 0.03; the allowed fraction of that is less than `TOLERANCE`.
     allowed = max(TOLERANCE, RELATIVE_TOLERANCE * 0.0314 * factor)
     assert difference(0.9 * allowed / factor).worst <= allowed
     with pytest.raises(ExportError, match="logits range over"):

@@ -11,7 +11,7 @@ from ic_tools.labels import imagenet_labels
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """The bundle as the command makes it, with one photo that has no known class."""
+    """The bundle that the command makes, with one photo without a known class."""
     photos = tmp_path_factory.mktemp("photos")
     Image.new("L", (300, 260), 119).save(photos / "grey.png")
     out = tmp_path_factory.mktemp("bundle")

@@ -1,4 +1,4 @@
-"""`--download` against a server on the loopback interface."""
+"""Tests `--download` with a local server."""
 
 import hashlib
 import threading
@@ -16,7 +16,7 @@ PREFIX = hashlib.sha256(CONTENT).hexdigest()[:8]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers by the folder of the address: whole, missing, cut."""
+    """Answers according to the folder in the address: complete, missing, or cut off."""
 
     def do_GET(self):
         self.server.requests.append(self.path)
@@ -89,7 +89,7 @@ def test_server_that_does_not_answer_is_an_error(server, tmp_path):
 def test_export_takes_the_weights_from_the_address(
     damaged, monkeypatch, resnet18_file, tmp_path, capsys
 ):
-    """The whole command: address from the enum, cache, hash, bundle."""
+    """Tests the whole command: address from the enum, cache, hash, bundle."""
     content = resnet18_file.read_bytes()
     monkeypatch.setattr(f"{__name__}.CONTENT", content[:-1] + b"!" if damaged else content)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -32,7 +32,7 @@ def noise(*shape: int) -> np.ndarray:
 
 
 def network(nodes: list[onnx.NodeProto], **constants: np.ndarray) -> onnx.ModelProto:
-    """A picture of eight by eight pixels, a convolution `map` of six channels, and then `nodes` to `logits`."""
+    """A picture of eight by eight pixels, a convolution `map` with six channels, then `nodes` to `logits`."""
     first = helper.make_node("Conv", ["image", "filters"], ["conv"], kernel_shape=[2, 2], strides=[2, 2])
     relu = helper.make_node("Relu", ["conv"], ["map"])
     constants = {"filters": noise(CHANNELS, 3, 2, 2), "weight": noise(CHANNELS, CLASSES), **constants}
@@ -78,7 +78,7 @@ STEPS = ("scale", "zero")
             ],
             {"bias": noise(CLASSES)},
         ),
-        # The classifier is a convolution, before the pool or behind it.
+        # The classifier is a convolution, before or after the pool.
         (
             MAP,
             [
@@ -93,11 +93,11 @@ STEPS = ("scale", "zero")
             [POOL, node("Conv", "pool", "columns", to="one", kernel_shape=[1, 1]), node("Flatten", "one", to="logits")],
             {"columns": noise(CLASSES, CHANNELS, 1, 1)},
         ),
-        # What is between pool and classifier changes the values: the mean over the map is not what it sees.
+        # An operator between pool and classifier changes the values: the classifier does not see the mean over the map.
         (VECTOR, [POOL, FLATTEN, node("Tanh", "flat", to="bent"), node("Gemm", "bent", "weight", to="logits")], {}),
-        # Maxima are no means.
+        # A maximum is not a mean.
         (VECTOR, [node("ReduceMax", "map", to="flat", axes=[2, 3], keepdims=0), GEMM], {}),
-        # Whole numbers in between, as quantisers write them.
+        # Integers in between, as quantisers write them.
         (
             MAP,
             [
@@ -199,7 +199,7 @@ def test_features_of_torchvision_are_those_of_its_own_layers(name, shape):
 
 
 def test_committed_graph_is_made_again_from_itself_without_the_output(tmp_path):
-    """And so the weights are the same bytes, with and without it."""
+    """So the weights have the same bytes, with and without the output."""
     bundle, out = tmp_path / "bundle", tmp_path / "out"
     shutil.copytree(COMMITTED, bundle)
     model = onnx.load(bundle / GRAPH, load_external_data=False)

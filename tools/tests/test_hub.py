@@ -1,4 +1,4 @@
-"""`ic_tools hub` against a stand-in for the hub, up to what the program answers."""
+"""Tests `ic_tools hub` with a stand-in for the hub, up to the program's answer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def files_of(model: str) -> dict[str, bytes]:
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    """A repository as people have them: weights of PyTorch beside what is wanted."""
+    """A typical repository, with PyTorch weights besides the files that are needed."""
     files = files_of("nchw-f32") | {
         "README.md": CARD.encode(),
         "pytorch_model.bin": b"weights of PyTorch",
@@ -59,9 +59,9 @@ class Result:
         self.status, self.printed, self.said, self.out = status, printed, said, out
 
     def refused(self) -> str:
-        """The one line of a run that left nothing behind."""
+        """Returns the error line of a run, and checks that the run left nothing behind."""
         assert self.status == 1, self.printed
-        # Warnings of the hub's library and its progress bars come before it.
+        # Warnings and progress bars of the hub's library come before it.
         line = self.said.strip().splitlines()[-1]
         assert line.startswith("ic_tools: "), self.said
         assert not self.out.exists()
@@ -75,7 +75,7 @@ def fetch(hub: Hub, tmp_path: Path, monkeypatch, capfd):
     for variable in [*os.environ]:
         if variable.startswith(("HF_", "MODEL_")):
             monkeypatch.delenv(variable)
-    # The library reads its variables when it is imported, except for the token.
+    # The library reads its variables at import, except for the token.
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
     template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
@@ -120,7 +120,7 @@ def test_a_repository_becomes_a_bundle_that_the_program_serves(hub, fetch):
     assert "licence: apache-2.0" in result.printed
     assert "accuracy: 0.761 (Accuracy on ImageNet-1k, as its card says)" in result.printed
     assert "1.2" not in result.printed
-    # What the program answered for the photo.
+    # The program's answer for the photo.
     assert "coffee.png  (PNG, 600 x 400" in result.printed and "class " in result.printed
     assert not {"pytorch_model.bin", "model.safetensors"} & {*hub.fetched()}
     assert [*result.out.parent.iterdir()] == [result.out]

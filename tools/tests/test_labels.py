@@ -7,7 +7,7 @@ from ic_tools.errors import ExportError
 from ic_tools.labels import IMAGENET, Label, imagenet_labels, read_labels, write_table
 
 MODEL = Path(__file__).resolve().parents[2] / "model"
-# Chinese writes these with Latin letters; every other term does without.
+# Chinese writes these with Latin letters; all other terms have none.
 LATIN = {"CD player": "CD播放器", "iPod": "iPod播放器", "jersey": "T恤", "Model T": "福特T型车"}
 
 

@@ -97,7 +97,7 @@ def test_larger_variants_agree_with_pytorch_too(recipe, size, parameters):
 
 
 def test_committed_card_names_the_float_model_that_the_recipe_makes(model):
-    """That model can be made again, byte by byte."""
+    """So that model can be reproduced, byte by byte."""
     exported = onnx.ModelProto()
     exported.CopyFrom(model)
     add_features(exported)
@@ -107,7 +107,7 @@ def test_committed_card_names_the_float_model_that_the_recipe_makes(model):
 
 @pytest.mark.skipif(not PHOTOS, reason="PHOTOS names no folder to calibrate with")
 def test_committed_bundle_is_what_the_documented_command_makes(tmp_path):
-    """Up to the rounding of the float activations, which differs between kinds of processors."""
+    """Except for rounding of float activations, which differs between kinds of processors."""
     command = ["export", "efficientnet-lite0", "--precision", "int8", "--photos", PHOTOS]
     assert main([*command, "--out", str(tmp_path)]) == 0
     for name in ("config.json", "preprocessor_config.json", "labels.tsv"):
@@ -118,7 +118,7 @@ def test_committed_bundle_is_what_the_documented_command_makes(tmp_path):
         ours, theirs = numpy_helper.to_array(ours), numpy_helper.to_array(theirs)
         assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
         difference = np.abs(ours.astype(float) - theirs)
-        # A weight of 8 bits may be rounded the other way, and the error passed on to its neighbours.
+        # An 8-bit weight may round the other way and pass the error to its neighbours.
         assert difference.mean() <= 0.01 * np.abs(theirs.astype(float)).mean(), ours.shape
 
 

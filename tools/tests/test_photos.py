@@ -9,12 +9,12 @@ from ic_tools.labels import imagenet_labels
 from ic_tools.photos import measure, softmax
 from ic_tools.preprocess import Preprocessing
 
-# Leaves pixel values as they are.
+# Leaves pixel values unchanged.
 PLAIN = Preprocessing(shortest_edge=256, crop=224, mean=(0, 0, 0), std=(1 / 255,) * 3)
 
 
 def columns(width, height):
-    """Grey that rises by one a column, from 0."""
+    """Grey that increases by one per column, from 0."""
     row = np.arange(width, dtype=np.uint16) % 256
     return Image.fromarray(np.tile(row.astype(np.uint8), (height, 1)))
 

@@ -19,7 +19,7 @@ CLASSES = 4
 
 
 def small_network():
-    """As EfficientNet-Lite is made: dense, depthwise and pointwise convolutions, and a sum."""
+    """A network like EfficientNet-Lite: dense, depthwise and pointwise convolutions, and a sum."""
     random = np.random.default_rng(5)
 
     def weight(*shape):
@@ -31,7 +31,7 @@ def small_network():
     graph = Graph()
     x = graph.conv("stem", "pixel_values", weight(8, 3, 3, 3), bias(8), stride=2, padding=(0, 1))
     x = kept = graph.relu6("stem.relu6", x)
-    # A filter of zeros, as the published weights have some.
+    # A filter of zeros, as in the published weights.
     depthwise = weight(8, 1, 3, 3)
     depthwise[2] = 0
     x = graph.conv("depthwise", x, depthwise, bias(8), stride=1, padding=(1, 1))
@@ -43,7 +43,7 @@ def small_network():
 
 
 def pictures(count, seed=0):
-    """Smooth ones, since neighbouring pixels of photos are alike."""
+    """Smooth pictures, because neighbouring pixels of photos are similar."""
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
     return [Image.fromarray(x).resize((20, 18), Image.Resampling.BICUBIC) for x in coarse]
@@ -103,7 +103,7 @@ def test_each_photo_is_opened_once(bundle, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "open", lambda file, _open=Image.open: opened.append(file) or _open(file))
     out = tmp_path / "int8"
     assert main(["quantize", str(bundle), "--photos", str(photos), "--out", str(out)]) == 0
-    # Once from the disk, and once as a picture; all other paths are of the bundle.
+    # Once from disk, and once as a picture; all other paths belong to the bundle.
     assert sorted(path for path in opened if photos in Path(str(path)).parents) == sorted(photos.iterdir())
 
 
@@ -134,7 +134,7 @@ def correlated(taps, samples=500):
 
 
 def test_what_rounding_does_to_the_output_is_made_good():
-    """Against rounding each weight to the nearest, on inputs that are alike as pixels are."""
+    """Compared with rounding to nearest, on inputs that are correlated like pixels."""
     patches = correlated(9)
     moments = Moments()
     moments.add(patches)
@@ -197,7 +197,7 @@ def no_photo(bundle, photos):
 
 
 def two_classes_alike(bundle, photos):
-    """Two classes that lead by turns, by less than 8 bits can tell."""
+    """Two classes that alternate in the lead, by less than 8 bits can distinguish."""
     model = onnx.load(bundle / "model.onnx")
     random = np.random.default_rng(9)
     for item in model.graph.initializer:

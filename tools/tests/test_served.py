@@ -1,4 +1,4 @@
-"""From a checkpoint to the scores that the server answers, against PyTorch and Pillow."""
+"""From a checkpoint to the server's scores, compared with PyTorch and Pillow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IMAGENET = REPOSITORY / "model" / "labels.tsv"
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Five photos of `PHOTOS`, or five pictures by formula where it names no folder."""
+    """Five photos from `PHOTOS`, or five generated pictures if it names no folder."""
     if folder := os.environ.get("PHOTOS"):
         return sorted(
             path
@@ -46,7 +46,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def random_resnet18(classes: int) -> torch.nn.Module:
-    """Seeded weights, the last layer steep enough that the scores of the classes differ."""
+    """Seeded weights, with a last layer steep enough that the scores of the classes differ."""
     torch.manual_seed(classes)
     model = models.resnet18(weights=None, num_classes=classes)
     with torch.no_grad():
@@ -91,7 +91,7 @@ def test_the_servers_top_5_are_those_of_pytorch_and_pillow(classes, photos, tmp_
     model = random_resnet18(classes)
     checkpoint, bundle = tmp_path / "my.pth", tmp_path / "bundle"
     state = model.state_dict()
-    # As a training script with DataParallel leaves it.
+    # As a training script with DataParallel saves it.
     torch.save(
         state
         if classes == 1000
@@ -141,7 +141,7 @@ def test_the_servers_top_5_are_those_of_pytorch_and_pillow(classes, photos, tmp_
 
 
 def test_the_client_of_the_hugging_face_hub_gets_its_labels():
-    """The recipe of docs/api.md, and parameters of the same interface."""
+    """The example of docs/api.md, and parameters of the same interface."""
     text = (REPOSITORY / "docs" / "api.md").read_text()
     recipe = text.split("```py\n")[1].split("```")[0]
     with served(REPOSITORY / "model") as server:

@@ -29,7 +29,7 @@ class Poison:
 
 @pytest.fixture
 def as_published(monkeypatch, resnet18_file):
-    """Makes torchvision's entry for ResNet-18 one for the file of this test."""
+    """Makes torchvision's entry for ResNet-18 refer to this test's file."""
     (entry,) = published_weights("resnet18")
     address = entry.url.rsplit("/", 1)[0]
     ours = type(entry)(**{**vars(entry), "url": f"{address}/{resnet18_file.name}"})
@@ -39,7 +39,7 @@ def as_published(monkeypatch, resnet18_file):
 
 
 def pictures():
-    """A wide and a tall one, with edges; torchvision's preset is applied to them as well."""
+    """A wide and a tall picture, with edges; torchvision's preset is applied to them, too."""
     y, x = np.mgrid[:300, :420]
     wide = np.dstack([x % 256, y % 256, 255 * ((x // 9 + y // 7) % 2)]).astype(np.uint8)
     return [Image.fromarray(wide), Image.fromarray(wide.transpose(1, 0, 2)[:, :231].copy())]
@@ -58,7 +58,7 @@ def test_resnet18_bundle_gives_the_logits_of_torchvision(
     assert main(["verify", str(out), str(photos / "0.png")]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2 + 1 + 5
 
-    # torchvision's own preset, from picture to pixels: nothing here is shared with ic_tools.
+    # torchvision's own preset, from picture to pixels; it shares no code with ic_tools.
     preset = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
     pixels = torch.stack([preset(picture) for picture in pictures()])
     session = onnxruntime.InferenceSession(out / "model.onnx", providers=["CPUExecutionProvider"])

@@ -12,7 +12,7 @@ from ic_tools.preprocess import Preprocessing
 
 
 def tiny_model(bias):
-    """Global average pooling and one layer: 3 channels to a class for each number in `bias`."""
+    """Global average pooling and one layer: 3 channels to one class for each number in `bias`."""
     graph = Graph()
     pooled = graph.global_average_pool("pool", "pixel_values")
     bias = np.float32(bias)
@@ -60,7 +60,7 @@ def test_model_in_the_folder_onnx_is_found(bundle):
 
 
 def edit(name, **changes):
-    """Change keys of a JSON file; None takes the key out."""
+    """Changes keys of a JSON file; None removes the key."""
 
     def change(bundle):
         value = json.loads((bundle / name).read_text()) | changes
@@ -72,7 +72,7 @@ def edit(name, **changes):
 
 @pytest.fixture
 def program(tmp_path, monkeypatch):
-    """In place of the program, a script that writes its arguments and MODEL_DIR."""
+    """Replaces the program by a script that writes its arguments and MODEL_DIR."""
     path = tmp_path / "program"
     path.write_text('#!/bin/sh\necho "$MODEL_DIR" "$@"\n')
     path.chmod(0o755)
@@ -164,7 +164,7 @@ def test_what_is_no_image_is_refused(bundle, tmp_path, capsys):
 
 
 def test_grey_image_checks_width_before_values(bundle, capsys):
-    """A model with one class too many is told as such, whatever it answers."""
+    """A model with one class too many is reported as such, whatever it outputs."""
     model = onnx.load_from_string(tiny_model([np.nan] * 4))
     (bundle / "model.onnx").write_bytes(model.SerializeToString())
     assert main(["verify", str(bundle)]) == 1
