@@ -1,4 +1,4 @@
-"""The service under test: what `cargo build` has left in target/debug."""
+"""Fixtures with the service under test: the program that `cargo build` made in target/debug."""
 
 import collections.abc
 
@@ -11,7 +11,7 @@ from service import Service
 
 @pytest.fixture(scope="session")
 def service() -> collections.abc.Iterator[Service]:
-    """As it is without settings."""
+    """A service with default settings."""
     service = Service()
     yield service
     service.close()
@@ -24,7 +24,7 @@ def document(service: Service) -> Document:
 
 @pytest.fixture(scope="session")
 def strict() -> collections.abc.Iterator[Service]:
-    """With a token, and with limits that are soon reached."""
+    """A service with a token and low limits."""
     service = Service(**VARIABLES)
     yield service
     service.close()

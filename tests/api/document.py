@@ -1,4 +1,4 @@
-"""The OpenAPI document, and what it says of an answer."""
+"""The OpenAPI document, and checks of answers against it."""
 
 import typing
 
@@ -12,7 +12,7 @@ BASE = "urn:document"
 
 
 class Case(typing.NamedTuple):
-    """What an operation may answer; `code` only where that is an error with a body."""
+    """A documented answer of an operation; `code` is set only for errors with a body."""
 
     method: str
     path: str
@@ -27,7 +27,7 @@ class Document:
         self.registry = referencing.Registry().with_resource(BASE, resource)
 
     def follow(self, pointer: str) -> tuple[str, typing.Any]:
-        """What a JSON pointer leads to, with the pointer to it once all references on its end are followed."""
+        """Resolves a JSON pointer and follows references at its end. Returns the final pointer and the value."""
         value = self.content
         for token in pointer.removeprefix("#/").split("/"):
             value = value[token.replace("~1", "/").replace("~0", "~")]
@@ -43,7 +43,7 @@ class Document:
         return self.follow(f"#/paths/{escaped(path)}/{method}/responses/{status}")
 
     def cases(self) -> list[Case]:
-        """Everything that an operation may answer."""
+        """Returns all documented answers of all operations."""
         cases = []
         for method, path in self.operations():
             _, operation = self.follow(f"#/paths/{escaped(path)}/{method}")
@@ -53,7 +53,7 @@ class Document:
         return cases
 
     def check(self, method: str, path: str, answer: requests.Response) -> None:
-        """Asserts that an answer is as the document says; the path is that of the document."""
+        """Asserts that an answer conforms to the document; `path` is the path in the document."""
         self.check_as(*self.response(method.lower(), path, answer.status_code), method, answer)
 
     def check_as(self, pointer: str, response: dict, method: str, answer: requests.Response) -> None:
@@ -74,18 +74,18 @@ class Document:
 
 
 def codes(response: dict) -> list[str]:
-    """The error codes of a response."""
+    """Returns the error codes of a response."""
     problem = response.get("content", {}).get("application/problem+json")
     return problem["schema"]["allOf"][1]["properties"]["code"]["enum"] if problem else []
 
 
 def escaped(token: str) -> str:
-    """As JSON pointers have it."""
+    """Escapes a token of a JSON pointer."""
     return token.replace("~", "~0").replace("/", "~1")
 
 
 def alike(shown: typing.Any, real: typing.Any) -> bool:
-    """The same apart from what differs from request to request, with scores as near as processors differ."""
+    """Compares two answers without what varies between requests; scores may differ as between processors."""
     varying = ("request_id", "timing_ms", "cached")
     match shown, real:
         case dict(), dict():

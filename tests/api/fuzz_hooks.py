@@ -1,4 +1,4 @@
-"""What schemathesis sends where the document leaves the bytes open: pictures, good and bad, whole and cut off."""
+"""Bodies for schemathesis where the document does not define the bytes: good and bad pictures, complete or cut off."""
 
 import pathlib
 
@@ -16,6 +16,6 @@ def pictures(draw: strategies.DrawFn) -> bytes:
     return picture[:end] + draw(strategies.binary(max_size=16))
 
 
-# JPEG stands for all of `image/*`: the service looks at the bytes.
+# The service detects the format from the bytes, so the same pictures serve for all of `image/*`.
 schemathesis.openapi.media_type("image/*", pictures())
 schemathesis.openapi.media_type("application/octet-stream", pictures())

@@ -1,4 +1,4 @@
-"""How each error is brought about."""
+"""Requests that cause each error."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from service import fixture
 
 TOKEN = "s3cret"
 
-# What the server is started with, so that all errors can be brought about in little time.
+# The server's settings. With these, every error can be caused quickly.
 VARIABLES = {"API_TOKEN": TOKEN, "MAX_BODY_BYTES": "500000"}
 
 
@@ -15,7 +15,7 @@ def _json(value: object) -> dict:
     return {"data": json.dumps(value), "headers": {"content-type": "application/json"}}
 
 
-# The requests of the document's examples, as arguments of `Service.send` to any operation that takes an image.
+# Requests for the document's examples, as arguments of `Service.send` to any operation that takes an image.
 OF_IMAGES = {
     "empty_body": {"data": b""},
     "missing_image": _json({"top_k": 5}),
@@ -33,10 +33,10 @@ OF_IMAGES = {
     "truncated_image": {"data": fixture("coffee.jpg")[:9000]},
 }
 
-# The same for operations that take none: their bodies are taken in, too, whatever for.
+# The same for operations that take no image. Their bodies are read, too.
 OF_READS = {"body_too_large": {"data": bytes(1_700_000)}}
 
-# Errors that no request to the local server brings about, and why.
+# Errors that no request to the local server can cause, with the reason.
 UNPROVOKED = {
     "no_features": "takes a model without the output features; tests/integration/embed.rs has one",
     "invalid_event": "only an event of Lambda can be one; tests/integration/openapi.rs provokes it there",

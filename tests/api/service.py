@@ -1,4 +1,4 @@
-"""A server of the test's own."""
+"""Starts a server for the tests."""
 
 import os
 import pathlib
@@ -29,7 +29,7 @@ class Service:
         )
         self.log: list[str] = []
         threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True).start()
-        # An empty line means that it ended.
+        # An empty line means that the process has ended.
         line = self.process.stdout.readline()
         match = re.match(r"Serving (http://\S+)\. ", line)
         if match is None:

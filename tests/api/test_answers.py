@@ -1,4 +1,4 @@
-"""What the service answers, against its document."""
+"""Checks the service's answers against its document."""
 
 import base64
 import json
@@ -19,7 +19,7 @@ def _typed(content_type: str, data: bytes | str) -> dict:
     return {"data": data, "headers": {"content-type": content_type}}
 
 
-# Every form of a body, by the content type that the document lists it under.
+# All body formats, by the content type under which the document lists them.
 FORMS = {
     "image/*": [_typed("image/jpeg", PHOTO), _typed("image/png", PHOTO), {"data": PHOTO}],
     "application/octet-stream": [_typed("application/octet-stream", PHOTO)],
@@ -71,7 +71,7 @@ def test_every_picture_of_the_fixtures_is_answered_as_documented(service: Servic
 
 
 def test_everything_that_is_documented_happens(strict: Service, strict_document: Document):
-    """Each status and code of each operation is brought about, or there is a reason why not."""
+    """Causes each status and code of each operation, except those with a documented reason."""
     unprovoked = set()
     for case in strict_document.cases():
         if case.status in recipes.NOT_LOCAL:
@@ -97,7 +97,7 @@ def _recipe(document: Document, case) -> dict | None:
     if case.status == 304:
         return {"headers": {"if-none-match": "*"}}
     if case.method == "head":
-        # Its answers have no code. That of a read with this status tells which it would be.
+        # Answers to HEAD have no code. The code of the GET answer with this status is used.
         _, response = document.response("get", case.path, case.status)
         codes = response["content"]["application/problem+json"]["examples"]
         return next((recipes.OF_READS[code] for code in codes if code in recipes.OF_READS), None)
@@ -133,7 +133,7 @@ def test_a_request_id_comes_back(service: Service):
 
 
 def test_a_wrong_answer_would_be_found(document: Document, service: Service):
-    """The check itself: what the document does not say is no answer."""
+    """Tests the check itself: undocumented answers must fail."""
     answer = service.send("POST", "/predict", data=PHOTO)
     for broken in ([{"label": "espresso", "score": "2"}], [{"label": "espresso"}], {"error": {}}, [{"error": {}}]):
         answer._content = json.dumps(broken).encode()

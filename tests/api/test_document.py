@@ -1,4 +1,4 @@
-"""The document by itself, and its examples."""
+"""Checks the document itself and its examples."""
 
 import re
 

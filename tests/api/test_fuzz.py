@@ -1,4 +1,4 @@
-"""Schemathesis makes thousands of requests of the document, good and bad ones, and checks the answers against it."""
+"""Schemathesis generates thousands of good and bad requests from the document, and checks the answers against it."""
 
 import collections
 import os
@@ -10,8 +10,8 @@ import sys
 from document import Document
 from service import ROOT, Service
 
-# `positive_data_acceptance` and `negative_data_rejection` are not among them: a body that is a string may or may not be
-# an image, and the service takes more than it asks for, such as an empty parameter.
+# `positive_data_acceptance` and `negative_data_rejection` are left out: a string body may or may not be an image, and
+# the service accepts more than the document requires, such as an empty parameter.
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -25,7 +25,7 @@ CHECKS = (
 
 
 def _fuzz(service: Service, document: Document, examples: int, folder: pathlib.Path) -> list[str]:
-    """The lines of the log that the requests have left."""
+    """Runs schemathesis, and returns the log lines of its requests."""
     command = [
         pathlib.Path(sys.executable).with_name("schemathesis"),
         "--config-file=/dev/null",
@@ -56,7 +56,7 @@ def _fuzz(service: Service, document: Document, examples: int, folder: pathlib.P
 
 def test_thousands_of_requests_are_answered_as_documented(service: Service, document: Document, tmp_path: pathlib.Path):
     log = _fuzz(service, document, 60, tmp_path)
-    # Not only refusals: pictures were classified, too.
+    # Not only errors: pictures were classified, too.
     assert len([line for line in log if 'method="POST"' in line and "status=200" in line]) > 100
 
 

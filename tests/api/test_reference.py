@@ -1,4 +1,4 @@
-"""docs/api.md: its examples run as they stand, and its tables say what the document says."""
+"""Checks docs/api.md: its examples run unchanged, and its tables agree with the OpenAPI document."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def _blocks(language: str) -> list[str]:
 
 
 def _run(command: list[str | pathlib.Path], script: str, service: Service) -> str:
-    """What a script prints that is run from the checkout, against the test's own server."""
+    """Runs a script from the checkout against the test's own server, and returns its output."""
     run = subprocess.run(
         command,
         input=script.replace(ADDRESS, service.url),
@@ -47,7 +47,7 @@ def _program(name: str) -> str:
 
 
 def test_every_block_is_of_a_language_that_is_run():
-    # tools/tests/test_served.py runs what needs the hub's client.
+    # tools/tests/test_served.py runs the block that needs the hub's client.
     assert {language for language, _ in BLOCKS} == {"sh", "json", "python", "py", "js", "csharp"}
 
 
@@ -91,8 +91,8 @@ def test_dotnet_runs(service: Service, tmp_path: pathlib.Path):
 
 
 def test_what_dotnet_would_send_is_accepted(service: Service):
-    """The example's request, byte for byte as `MultipartFormDataContent` writes it: the boundary quoted, the names not,
-    and the file's name twice."""
+    """Sends the example's request exactly as `MultipartFormDataContent` writes it: the boundary quoted, the names
+    unquoted, and the file name twice."""
     boundary = "0e2c2a5e-9f5a-4b62-8f0f-4f2c6f0a1b11"
     body = b"\r\n".join(
         [

@@ -1,13 +1,13 @@
-"""Compares answers of two programs: everything must be the same but for times, ids and the last digits of numbers."""
+"""Compares answers of two programs: everything must be equal, except times, ids and the last digits of numbers."""
 
 import json
 
-# They are another each time.
+# These values differ each time.
 PASSING = {"timing_ms", "timestamp", "request_id", "server-timing", "x-request-id", "content-length", "date"}
 
 
 class Comparison:
-    """Collects what differs, and the largest difference of two numbers for each name that numbers have."""
+    """Collects differences, and the largest difference between two numbers for each name of a number."""
 
     def __init__(self) -> None:
         self.different: list[str] = []
@@ -28,7 +28,7 @@ class Comparison:
 
 
 def opened(value):
-    """The value that a text holds, if it is JSON: the body of an answer of a function."""
+    """Parses a text, if it is JSON: the body of a function's answer."""
     if isinstance(value, str) and value.startswith(("{", "[")):
         try:
             return json.loads(value)

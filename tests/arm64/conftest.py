@@ -1,4 +1,4 @@
-"""The package for arm64, emulated, and that for x86_64, of which it must give the answers."""
+"""The emulated package for arm64, and the package for x86_64, whose answers it must give."""
 
 import os
 import pathlib
@@ -24,6 +24,6 @@ def arm64() -> Program:
 
 @pytest.fixture(scope="session")
 def without_sys() -> list[str]:
-    """Starts a command where /sys is empty, as it is in Lambda. The command keeps the process id."""
+    """Starts a command with an empty /sys, as in Lambda. The command keeps the process id."""
     own = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
     return [*own, "sh", "-euc", 'mount -t tmpfs none /sys; exec "$@"', "sh"]

@@ -1,4 +1,4 @@
-"""The program of a package: as a server, as a function, and at the command line."""
+"""Runs the program of a package: as a server, as a function, and on the command line."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import requests
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Both get the same, whatever model the packages were made with.
+# Both get the same model, whatever model the packages were made with.
 MODEL = ROOT / "model"
 
 
@@ -27,9 +27,9 @@ class Program:
         return subprocess.run(command, cwd=ROOT, env=variables, input=stdin, capture_output=True, timeout=300)
 
     def function(self, events: list[pathlib.Path], before: list[str] | None = None) -> dict:
-        """What tests/artifact/runtime_api.py tells of a function that is handed these events, one after the other."""
+        """Returns the report of tests/artifact/runtime_api.py about a function that gets these events in turn."""
         api = [sys.executable, ROOT / "tests/artifact/runtime_api.py", "--label", "", "--event", *events, "--"]
-        # What the Runtime API sets is all that a function sees.
+        # A function sees only the variables that the Runtime API sets.
         command = [*(before or []), "env", f"MODEL_DIR={MODEL}", *self.command]
         done = subprocess.run([*api, *command], cwd=ROOT, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
@@ -60,7 +60,7 @@ class Server:
         self.log: list[str] = []
         self._reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr), daemon=True)
         self._reader.start()
-        # An empty line means that it ended.
+        # An empty line means that the process has ended.
         line = self.process.stdout.readline()
         match = re.match(r"Serving (http://\S+)\. ", line)
         assert match, f"it did not start: {line!r} {''.join(self.log)}"

@@ -1,4 +1,4 @@
-"""The package for arm64 gives the answers of that for x86_64, with the log and the end that Lambda wants."""
+"""The arm64 package gives the same answers as the x86_64 package, and its log and its end are what Lambda expects."""
 
 import json
 import time
@@ -14,7 +14,7 @@ EVENTS = [*(ROOT / "events").glob("*.json"), *(FIXTURES / "events").glob("*.json
 
 # The kernels for the two processors add the same products in another order. Sums of 8-bit integers are exact.
 TOLERANCE = 1e-6
-# Half a precision's last digit at 1, where a model computes in 16 bits: arm64 has instructions for that, x86_64 has not.
+# Half of f16's last digit at 1, for models that compute in 16 bits: arm64 has instructions for that, x86_64 does not.
 TOLERANCE_16_BITS = 2**-11
 
 
@@ -23,7 +23,7 @@ def pictures() -> list:
 
 
 def by_class(answer: dict) -> dict:
-    """An answer with its scores by class: two that are almost the same may change places."""
+    """Returns an answer with its scores by class, because two nearly equal scores may change places."""
     if "predictions" in answer:
         answer["best"] = answer["predictions"][0]["label"]
         answer["predictions"] = {each["class_id"]: each for each in answer["predictions"]}
@@ -91,7 +91,7 @@ def test_every_shape_of_model_gives_the_same_scores(arm64, x86_64):
         comparison.add(ours.stdout.decode(), theirs.stdout.decode(), model.name)
         comparison.add(ours.stderr.decode().splitlines(), theirs.stderr.decode().splitlines(), model.name)
         assert comparison.different == []
-        # A model that is refused has no scores.
+        # A refused model has no scores.
         largest[model.name] = comparison.largest.get("score", 0.0)
         assert largest[model.name] <= (TOLERANCE_16_BITS if "f16" in model.name else TOLERANCE), model.name
     print(f"{len(models)} models; differences: {({name: by for name, by in largest.items() if by})}")

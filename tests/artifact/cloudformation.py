@@ -1,4 +1,4 @@
-"""What CloudFormation makes of a translated template: conditions, references and substitutions, without AWS."""
+"""Evaluates a translated template like CloudFormation, without AWS: conditions, references and substitutions."""
 
 import re
 
@@ -16,7 +16,8 @@ PSEUDO = {
 class Deployed:
     """The resources and outputs of a translated template with these parameters.
 
-    An attribute of a resource becomes `<Name.Attribute>`. A reference to what is not there is a `KeyError`.
+    An attribute of a resource becomes `<Name.Attribute>`. A reference to something that does not exist raises
+    `KeyError`.
     """
 
     def __init__(self, template: dict, parameters: dict[str, str]) -> None:

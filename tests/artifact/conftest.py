@@ -1,6 +1,6 @@
-"""The package under test: what `make package` has left in .build.
+"""The package under test, which `make package` made in .build.
 
-ARCH names its processor, where it is not this machine's. Then RUNNER is the command that emulates it.
+ARCH names its architecture, if it is not this machine's. Then RUNNER is the command that emulates it.
 """
 
 import os
@@ -16,13 +16,13 @@ ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 
 @pytest.fixture(scope="session")
 def arch() -> str:
-    """The package's processor, as Lambda names it."""
+    """The package's architecture, as Lambda names it."""
     return os.environ.get("ARCH") or ARCHITECTURES[platform.machine()]
 
 
 @pytest.fixture(scope="session")
 def runner() -> list[str]:
-    """What stands before a program of the package in a command."""
+    """The command prefix for programs in the package."""
     return [os.environ["RUNNER"]] if "RUNNER" in os.environ else []
 
 
@@ -38,7 +38,7 @@ def archive(arch: str) -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def libraries() -> dict[str, pathlib.Path]:
-    """ONNX Runtime for both architectures, fetched if need be."""
+    """ONNX Runtime for both architectures, downloaded if needed."""
     folders = {arch: ROOT / ".build" / arch / "runtime" for arch in ARCHITECTURES.values()}
     for arch, folder in folders.items():
         subprocess.run([ROOT / "scripts/fetch-onnxruntime", arch, folder], check=True)

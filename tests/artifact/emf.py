@@ -1,7 +1,7 @@
 """CloudWatch's Embedded Metric Format, as a JSON Schema.
 
-By its specification in the Amazon CloudWatch User Guide, "Specification: Embedded metric format": the members, their
-types, and the bounds of names, dimensions and metrics. What a schema cannot say is in `check`.
+It follows the specification in the Amazon CloudWatch User Guide, "Specification: Embedded metric format": the members,
+their types, and the limits of names, dimensions and metrics. `check` has what a schema cannot express.
 """
 
 import jsonschema
@@ -39,7 +39,7 @@ SCHEMA = {"type": "object", "required": ["_aws"], "properties": {"_aws": METADAT
 
 
 def check(line: dict) -> None:
-    """Asserts that a line is in the format, and that what it refers to is there."""
+    """Asserts that a line has the right format, and that everything it refers to exists."""
     jsonschema.Draft202012Validator(SCHEMA).validate(line)
     for directive in line["_aws"]["CloudWatchMetrics"]:
         for metric in directive["Metrics"]:
@@ -48,5 +48,5 @@ def check(line: dict) -> None:
                 assert isinstance(number, (int, float)) and not isinstance(number, bool), metric
         for dimension in sum(directive["Dimensions"], []):
             value = line[dimension]
-            # CloudWatch takes 1 to 1024 characters of ASCII, not blank.
+            # CloudWatch accepts 1 to 1024 ASCII characters, not only blanks.
             assert isinstance(value, str) and value.strip() and value.isascii() and len(value) <= 1024, dimension

@@ -1,4 +1,4 @@
-"""The parameters of template.yaml that create something, by what they create."""
+"""The parameters of template.yaml that create resources, and these resources."""
 
 import pathlib
 import re
@@ -11,7 +11,7 @@ TEMPLATE = ROOT / "template.yaml"
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:people"
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/0b6c"
 
-# What there is in any case.
+# Resources that always exist.
 ALWAYS = {
     "ClassifierFunction": "AWS::Lambda::Function",
     "ClassifierLogs": "AWS::Logs::LogGroup",
@@ -64,7 +64,7 @@ WARM_UP = {"WarmUp": "AWS::Events::Rule", "WarmUpPermission": "AWS::Lambda::Perm
 GRADUAL = {"Deployment": "Canary10Percent10Minutes", "Release": "v1.2.0"}
 OF_DOMAIN = {"DomainName": "labels.example.com", "CertificateArn": CERTIFICATE}
 
-# What each set of parameters creates beside the front door. Those of a gateway are not for a Function URL.
+# What each set of parameters creates besides the front door. A gateway's parameters do not apply to a Function URL.
 OPTIONS = {
     "nothing": ({}, {}),
     "a release that is named": ({"Release": "v1.2.0"}, {}),
@@ -107,7 +107,7 @@ COMBINATIONS = {
 
 
 def with_defaults(parameters: dict[str, str]) -> str:
-    """The template with other defaults: SAM sees the values of some parameters, CloudFormation of all."""
+    """Returns the template with other defaults. SAM sees the values of some parameters, CloudFormation of all."""
     text = TEMPLATE.read_text()
     for name, value in parameters.items():
         default = rf"(\n  {name}:\n(?:    (?!Default:).*\n)*?    Default: ).*"
@@ -117,19 +117,19 @@ def with_defaults(parameters: dict[str, str]) -> str:
 
 
 def translated(folder: pathlib.Path, parameters: dict[str, str]) -> dict:
-    """What SAM makes of the template with these parameters."""
+    """Returns SAM's translation of the template with these parameters."""
     template = folder / "template.yaml"
     template.write_text(with_defaults(parameters))
     return translate(template)
 
 
 def stable(name: str) -> str:
-    """The name of a resource without the hash that SAM gives a deployment of a REST API."""
+    """Returns a resource name without the hash that SAM adds to a deployment of a REST API."""
     return re.sub(r"(?<=Deployment)[0-9a-f]{10}$", "", name)
 
 
 class Kept(Deployed):
-    """A translated template without conditions and parameters, but with its references to resources: for the linter."""
+    """A translated template without conditions and parameters, but with references to resources, for the linter."""
 
     def __init__(self, template: dict) -> None:
         self._resource_names = set(template["Resources"])
@@ -158,7 +158,7 @@ class Kept(Deployed):
         return super().resolve(value)
 
     def _holds(self, condition: object) -> bool:
-        # Conditions have no references to resources.
+        # Conditions do not reference resources.
         return self._resolved._holds(condition)
 
     def _stays(self, name: str) -> bool:

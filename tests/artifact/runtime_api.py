@@ -1,9 +1,10 @@
 """A stand-in for Lambda's Runtime API: `runtime_api.py [options] -- COMMAND…`.
 
-Starts the command as a function, hands it the events, all of them a number of times, checks that every answer names the
-expected label, ends it with SIGTERM, and prints one JSON object: milliseconds from the start of the process to its first
-request and its first answer, its memory, its exit status, its log, the lines of its metrics, and with an empty label the
-answers. Uses the part of the API that a function needs (AWS Lambda Developer Guide, "Using the Lambda runtime API").
+Starts the command as a function and sends it the events, all of them a number of times. Checks that every answer has
+the expected label, and ends the function with SIGTERM. Prints one JSON object: milliseconds from the start of the
+process to its first request and its first answer, its memory, its exit status, its log, its metric lines, and with an
+empty label the answers. Implements the part of the API that a function needs (AWS Lambda Developer Guide, "Using the
+Lambda runtime API").
 """
 
 import argparse
@@ -36,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         now = time.monotonic()
         self.server.first_next = self.server.first_next or now
         if not self.server.left:
-            # Lambda freezes a function that has nothing to do: the call does not return.
+            # Lambda freezes an idle function, so the call does not return.
             time.sleep(3600)
         number, event = self.server.left.pop(0)
         self.hand_out(event, number)
@@ -75,7 +76,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def environment(api: str) -> dict[str, str]:
-    """What Lambda sets, and nothing of this machine: no HOME, above all."""
+    """The variables that Lambda sets, and none of this machine's, in particular no HOME."""
     return {
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
         "AWS_LAMBDA_FUNCTION_NAME": "classifier",
@@ -98,7 +99,7 @@ def memory_kb(pid: int) -> int:
 
 
 def best_label(outcome: bytes) -> str:
-    """The best label of an answer, or the code of an error."""
+    """Returns the best label of an answer, or the code of an error."""
     answer = json.loads(outcome)
     body = json.loads(answer["body"])
     return body["predictions"][0]["label"] if answer["statusCode"] == 200 else body["code"]

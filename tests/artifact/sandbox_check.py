@@ -1,4 +1,4 @@
-"""Judges a run in the sandbox: `sandbox_check.py OUTCOME TRACE`."""
+"""Checks a run in the sandbox: `sandbox_check.py OUTCOME TRACE`."""
 
 import json
 import pathlib
@@ -7,16 +7,16 @@ import sys
 
 
 def faults(outcome: dict, trace: str) -> list[str]:
-    """What the function did that it must not do. `trace` holds its calls of the network and of `execve`."""
+    """Returns the forbidden actions of the function. `trace` has its network and `execve` calls."""
     api = f'sa_family=AF_INET, sin_port=htons({outcome["api_port"]}), sin_addr=inet_addr("127.0.0.1")'
     allowed = (
-        # The way to the Runtime API, and what is done with it once it is there.
+        # Allowed: connecting to the Runtime API, and calls on that connection.
         r"socket\(AF_INET, SOCK_STREAM\|",
         rf"connect\(\d+, \{{{re.escape(api)}\}}",
         r"(recvfrom|getsockopt|setsockopt|getsockname|getpeername|shutdown)\(\d+, ",
-        # Sent on a connection, to nobody else: there is no address.
+        # Allowed: sending on a connected socket, without an address.
         r"sendto\(\d+, .*, NULL, 0(\)| <unfinished)",
-        # A pair that wakes the program at a signal, within the process.
+        # Allowed: a socket pair within the process, which wakes the program on a signal.
         r"socketpair\(AF_UNIX, ",
     )
     wrong = []
@@ -29,7 +29,7 @@ def faults(outcome: dict, trace: str) -> list[str]:
 
 def main(outcome_file: str, trace_file: str) -> None:
     outcome = json.loads(pathlib.Path(outcome_file).read_text())
-    # What comes before is the chain of commands that starts the function.
+    # The entries before are the chain of commands that starts the function.
     trace = pathlib.Path(trace_file).read_text().partition('execve("/var/task/bootstrap"')[2].partition("\n")[2]
     connections = len(re.findall(r"\bconnect\(", trace))
     wrong = faults(outcome, trace)

@@ -10,12 +10,12 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Read by glibc and by ONNX Runtime, before the program begins.
+# Variables read by glibc and ONNX Runtime before the program starts.
 NOT_OURS = {"MIMALLOC_PURGE_DELAY", "ORT_DISABLE_TELEMETRY"}
 
 
 class Loader(yaml.SafeLoader):
-    """Takes CloudFormation's short forms, `!Ref X` and the like, as {"!Ref": X}."""
+    """Loads CloudFormation's short forms, such as `!Ref X`, as {"!Ref": X}."""
 
 
 def short_form(loader: Loader, tag: str, node: yaml.Node):
@@ -32,7 +32,7 @@ def load(template: pathlib.Path) -> dict:
 
 
 def sam(*arguments: str) -> str:
-    # SAM asks for a region even where it calls nobody.
+    # SAM requires a region, even if it calls no service.
     variables = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-central-1"}
     command = [pathlib.Path(sys.executable).with_name("sam"), *arguments]
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
@@ -41,7 +41,7 @@ def sam(*arguments: str) -> str:
 
 
 def translate(template: pathlib.Path) -> dict:
-    """What SAM makes of a template: CloudFormation's, in long forms."""
+    """Returns SAM's translation of a template: CloudFormation's format, in long forms."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
     from samcli.yamlhelper import yaml_parse
     from samtranslator.translator.transform import transform
@@ -50,13 +50,13 @@ def translate(template: pathlib.Path) -> dict:
         def load(self) -> dict:
             return {}
 
-    # The translator changes what it is given, and parts that stand there once may be used twice.
+    # The translator modifies its input, and YAML anchors make parts shared.
     document = json.loads(json.dumps(yaml_parse(template.read_text())))
-    # `sam deploy` puts the package into a bucket.
+    # `sam deploy` uploads the package to a bucket.
     document["Resources"]["ClassifierFunction"]["Properties"]["CodeUri"] = "s3://packages/package.zip"
     return transform(document, {}, NoPolicies())
 
 
 def told_variables(program: pathlib.Path) -> str:
-    """What the program says of its variables."""
+    """Returns the program's help text about its variables."""
     return subprocess.run([program, "--help"], check=True, capture_output=True, text=True).stdout

@@ -1,4 +1,4 @@
-"""deploy/bulk.yaml fits the program, and gives each part what it needs and nothing more, whatever the parameters."""
+"""deploy/bulk.yaml matches the program, and grants each part only the permissions it needs, for all parameters."""
 
 import itertools
 import json
@@ -41,7 +41,7 @@ def deployed(translated: dict, **parameters: str) -> Deployed:
 
 
 def run(translated: dict) -> dict:
-    """The definition of the state machine."""
+    """Returns the definition of the state machine."""
     properties = deployed(translated).resources["Run"]["Properties"]
     known = properties["DefinitionSubstitutions"]
     return json.loads(re.sub(r"\$\{(\w+)\}", lambda match: str(known[match[1]]), properties["DefinitionString"]))
@@ -51,10 +51,10 @@ def test_every_variable_is_one_that_the_program_reads(template, package):
     known = set(re.findall(r"\[env: (\w+)", told_variables(package / "bootstrap")))
     variables = set(template["Resources"]["ClassifierFunction"]["Properties"]["Environment"]["Variables"])
     assert variables - NOT_OURS <= known
-    # Requests over HTTP do not come to this function.
+    # This function gets no HTTP requests.
     of_requests = {"API_TOKEN", "CORS_ALLOW_ORIGINS", "MAX_BODY_BYTES", "MAX_IMAGES", "UPLOAD_BUCKET", "WEB_UI"}
     of_the_server = {"HOST", "PORT", "MAX_CONNECTIONS", "MAX_QUEUE", "REQUEST_TIMEOUT_MS", "RUST_LOG"}
-    # One more than the processors is right: an object is read while another is worked on.
+    # One more than the processors is right: one object is read while another is classified.
     of_the_server |= {"MAX_CONCURRENCY"}
     of_the_package = {"MODEL_DIR", "MODEL_FILE", "ORT_DYLIB_PATH"}
     assert known - of_requests - of_the_server - of_the_package == variables - NOT_OURS, "a variable is left out"
@@ -89,7 +89,7 @@ def test_sam_finds_nothing_wrong_with_the_template():
     ],
 )
 def test_sam_finds_what_is_wrong_with_a_template(tmp_path, right, wrong, told):
-    """The check above could fail."""
+    """Checks that the test above can fail."""
     broken = tmp_path / "template.yaml"
     broken.write_text(TEMPLATE.read_text().replace(right, wrong))
     with pytest.raises(AssertionError, match=told):
@@ -97,7 +97,7 @@ def test_sam_finds_what_is_wrong_with_a_template(tmp_path, right, wrong, told):
 
 
 def lint_run(folder: pathlib.Path, definition: dict) -> str:
-    """Has the state machine checked, which lies in the translated template as text."""
+    """Lints the state machine, which the translated template contains as text."""
     role = "arn:aws:iam::123456789012:role/run"
     properties = {"RoleArn": role, "Definition": definition}
     resources = {"Run": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}
@@ -111,7 +111,7 @@ def test_the_state_machine_is_valid(translated, tmp_path):
 
 
 def test_what_is_wrong_with_the_state_machine_is_found(translated, tmp_path):
-    """The check above could fail."""
+    """Checks that the test above can fail."""
     definition = run(translated)
     definition["States"]["Prefix"]["ItemProcessor"]["States"]["Classify"].pop("Resource")
     with pytest.raises(AssertionError, match="Resource"):
@@ -133,7 +133,7 @@ def test_each_combination_of_parameters_has_its_parts_and_no_others(translated, 
 
 
 def allowed(role: dict, *policies: dict) -> set[tuple[str, str]]:
-    """The actions that a role may take, each with what it may take it on."""
+    """Returns the actions that a role may perform, each with its resource."""
     documents = [each["PolicyDocument"] for each in role["Properties"]["Policies"]]
     documents += [each["Properties"]["PolicyDocument"] for each in policies]
     assert "ManagedPolicyArns" not in role["Properties"]
@@ -212,9 +212,9 @@ def test_a_message_that_fails_comes_back_alone_and_ends_in_the_dead_letter_queue
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["EventSourceArn"] == "<Photos.Arn>"
     assert queue["RedrivePolicy"] == {"deadLetterTargetArn": "<DeadPhotos.Arn>", "maxReceiveCount": 5}
-    # Six times the function's timeout, as Lambda's documentation asks for.
+    # Six times the function's timeout, as Lambda's documentation requires.
     assert queue["VisibilityTimeout"] >= 6 * resources["ClassifierFunction"]["Properties"]["Timeout"]
-    # A message keeps its age when it moves: a dead one must not be gone sooner than a waiting one.
+    # A message keeps its age when it moves, so a dead one must not expire sooner than a waiting one.
     dead = resources["DeadPhotos"]["Properties"]
     assert dead["MessageRetentionPeriod"] >= queue["MessageRetentionPeriod"]
 
@@ -230,7 +230,7 @@ def test_all_retries_of_a_batch_fit_into_the_five_minutes_of_an_express_workflow
         processor = state["ItemProcessor"]
         assert processor["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
         throttled, failed = processor["States"]["Classify"]["Retry"]
-        # A batch that is throttled is not run, and takes no time.
+        # A throttled batch does not run, and takes no time.
         assert timeout * (1 + failed["MaxAttempts"]) + longest_wait(throttled) + longest_wait(failed) < 300
 
 
@@ -250,7 +250,7 @@ def test_settings_reach_the_run_as_numbers(translated):
 
 
 def test_the_largest_batch_fits_into_what_step_functions_takes(template):
-    """256 KiB of answers: each has some 1,000 bytes, with a key of 200 bytes and the default number of labels."""
+    """256 KiB of answers: each has about 1,000 bytes, with a key of 200 bytes and the default number of labels."""
     assert template["Parameters"]["PhotosPerBatch"]["MaxValue"] * 1000 < 256 * 1024
 
 

@@ -1,4 +1,4 @@
-"""A package that is broken says so: one line in the log, and a status other than zero, in less than a second."""
+"""A broken package says so: one line in the log and a non-zero status, in less than a second."""
 
 import json
 import pathlib
@@ -26,7 +26,7 @@ def cut(name, keep):
 
 
 def write(path: pathlib.Path, content: bytes) -> None:
-    # The copy shares its files with the package.
+    # The copy hard-links the files of the package.
     path.unlink()
     path.write_bytes(content)
 
@@ -96,7 +96,7 @@ def test_a_fault_is_one_clear_line_and_an_exit_in_less_than_a_second(fault, pack
     task = tmp_path / "task"
     subprocess.run(["cp", "--recursive", "--link", package, task], check=True)
     break_it(task, libraries)
-    # Nothing listens there: a program that gets as far as to ask for work would fail in another way.
+    # Nothing listens on this port: a program that gets as far as asking for work would fail in another way.
     variables = environment("127.0.0.1:9")
     start = time.monotonic()
     command = [*runner, task / "bootstrap"]
@@ -111,7 +111,7 @@ def test_a_fault_is_one_clear_line_and_an_exit_in_less_than_a_second(fault, pack
     assert line["level"] == "ERROR"
     for text in expected:
         assert text in line["message"], line
-    # An emulator takes longer, which says nothing of the program.
+    # An emulator takes longer, so its time is not checked.
     assert runner or seconds < 1
 
 

@@ -1,4 +1,4 @@
-"""The lines that CloudWatch makes metrics of."""
+"""The lines from which CloudWatch makes metrics."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ RUNTIME_API = ROOT / "tests/artifact/runtime_api.py"
 
 
 def lines(command, event, label: str, invocations: int = 1) -> list[dict]:
-    """What the packaged function writes about an event, of which `label` is the answer."""
+    """Returns the metric lines that the packaged function writes for an event with the answer `label`."""
     api = [sys.executable, RUNTIME_API, "--event", event, "--label", label, "--invocations", str(invocations), "--"]
     done = subprocess.run([*api, *command], cwd=ROOT, check=True, capture_output=True, text=True)
     return [json.loads(line) for line in json.loads(done.stdout)["metrics"]]

@@ -1,4 +1,4 @@
-"""`sam build` makes the package for the processor of its parameter, and refuses another one."""
+"""`sam build` makes the package for the architecture in its parameter, and refuses another one."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pytest
 
 from conftest import ROOT
 
-# As SAM writes it before it calls `make`.
+# The file that SAM writes before it calls `make`.
 LIST = """
 [function_build_definitions.8f6f0f3c]
 codeuri = "/project"

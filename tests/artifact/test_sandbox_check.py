@@ -1,4 +1,4 @@
-"""The judge of the sandbox finds what it is there for."""
+"""Tests that the sandbox check finds violations."""
 
 import pytest
 from sandbox_check import faults

@@ -1,4 +1,4 @@
-"""Nothing needs a newer C or C++ library than Lambda's provided.al2023 has, and one allocator serves all."""
+"""No file needs a newer C or C++ library than Lambda's provided.al2023 has, and all use the same allocator."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ import pytest
 
 # glibc 2.34 and the libstdc++ of GCC 11.
 CEILINGS = {"GLIBC": (2, 34), "GLIBCXX": (3, 4, 29), "CXXABI": (1, 3, 13)}
-# What provided.al2023 has; the loader has a name for each processor.
+# Libraries in provided.al2023; the loader has a name per architecture.
 LIBRARIES = {
     *("libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libgcc_s.so.1", "libstdc++.so.6"),
     *("ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"),
@@ -15,13 +15,13 @@ LIBRARIES = {
 
 
 def readelf(option: str, path) -> str:
-    # A line of any width, in English.
+    # Lines of any width, in English.
     command = ["readelf", "--wide", option, path]
     return subprocess.run(command, check=True, capture_output=True, text=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}).stdout
 
 
 def needed_versions(path) -> dict[str, tuple[int, ...]]:
-    """The highest version of each library that the symbols of a file ask for."""
+    """Returns the highest version of each library that the symbols of a file require."""
     section = readelf("--version-info", path).split("Version needs section", 1)[1]
     highest: dict[str, tuple[int, ...]] = {}
     for name, version in re.findall(r"Name: (GLIBC|GLIBCXX|CXXABI)_([0-9.]+)", section):
@@ -47,7 +47,7 @@ def test_no_other_library_is_needed(which, package, libraries):
     needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))
     assert needed and needed <= LIBRARIES
     assert "RPATH" not in dynamic
-    # The library looks beside itself, no further.
+    # The library searches only its own folder.
     assert set(re.findall(r"\(RUNPATH\).*\[(.*)\]", dynamic)) <= {"$ORIGIN"}
 
 
@@ -55,7 +55,7 @@ ALLOCATION = {"malloc", "calloc", "realloc", "free", "posix_memalign"}
 
 
 def symbols(path) -> tuple[set[str], set[str]]:
-    """The dynamic symbols that a file exports, and those that it imports."""
+    """Returns the dynamic symbols that a file exports, and those that it imports."""
     exported, imported = set(), set()
     for line in readelf("--dyn-syms", path).splitlines():
         fields = line.split()
@@ -68,5 +68,5 @@ def test_onnx_runtime_allocates_from_the_programs_allocator(package, libraries, 
     exported, _ = symbols(package / "bootstrap")
     _, imported = symbols(libraries[arch])
     assert ALLOCATION <= imported, "ONNX Runtime allocates otherwise, so this proves nothing"
-    # The dynamic linker looks in the program first.
+    # The dynamic linker searches the program first.
     assert ALLOCATION <= exported

@@ -1,4 +1,4 @@
-"""template.yaml fits the program, and what SAM builds of it is the package."""
+"""template.yaml matches the program, and `sam build` makes the package from it."""
 
 import hashlib
 import pathlib
@@ -24,10 +24,10 @@ def test_every_variable_is_one_that_the_program_reads(template, package):
     known = set(re.findall(r"\[env: (\w+)", told))
     variables = set(function(template)["Environment"]["Variables"])
     assert variables - NOT_OURS <= known
-    # Where the server listens is the local server's own business, and where the files are is the package's.
+    # The address is only for the local server, and the paths are fixed by the package.
     local = {"HOST", "PORT", "MAX_CONNECTIONS", "MAX_QUEUE", "REQUEST_TIMEOUT_MS", "RUST_LOG"}
     local |= {"MODEL_DIR", "MODEL_FILE", "ORT_DYLIB_PATH"}
-    # Under Lambda this is a matter of its memory alone: requests come one at a time.
+    # Under Lambda this depends only on memory: requests come one at a time.
     local |= {"MAX_CONCURRENCY"}
     assert known - local == variables - NOT_OURS, "a variable has no parameter"
 
@@ -54,7 +54,7 @@ def test_the_defaults_are_those_of_the_program(template, package):
 def test_the_token_is_never_shown_and_may_be_left_out(template):
     token = template["Parameters"]["ApiToken"]
     assert token["NoEcho"] is True
-    # SAM takes no empty answer for what it does not show.
+    # SAM accepts no empty answer for hidden parameters.
     assert token["Default"] == "none"
 
 
@@ -102,7 +102,7 @@ def test_what_sam_makes_of_the_rest_api_has_one_stage():
 
 
 def test_a_rest_api_is_deployed_anew_where_only_a_parameter_changes(monkeypatch):
-    """SAM deploys it where its text has changed, and `Auth: AWS_IAM` is not in the text."""
+    """SAM deploys a REST API if its text has changed, and `Auth: AWS_IAM` is not in the text."""
 
     def deployment(seconds: int) -> str:
         monkeypatch.setattr("samtranslator.model.apigateway.time.time", lambda: seconds)
@@ -123,7 +123,7 @@ def test_sam_finds_nothing_wrong_with_the_template():
 
 
 def test_sam_finds_what_is_wrong_with_a_template(tmp_path):
-    """The check above could fail."""
+    """Checks that the test above can fail."""
     broken = tmp_path / "template.yaml"
     broken.write_text((ROOT / "template.yaml").read_text().replace("Timeout: !Ref Timeout", "Timout: !Ref Timeout"))
     with pytest.raises(AssertionError, match="Timout"):

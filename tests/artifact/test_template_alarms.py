@@ -1,4 +1,4 @@
-"""The alarms and the dashboard of template.yaml read metrics that are there, and are those of docs/operations.md."""
+"""The alarms and the dashboard in template.yaml use existing metrics, and match docs/operations.md."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from conftest import ROOT
 from options import ALARMS, GRADUAL, TEMPLATE, TOPIC, translated
 from templates import translate
 
-# Namespace, metric, statistic, seconds, how many of how many periods, threshold. None: an expression.
+# Namespace, metric, statistic, seconds, (datapoints, periods), threshold. None: an expression.
 EXPECTED = {
     "FaultsAlarm": ("ImageClassifier", "Faults", "Sum", 300, (1, 1), ">= 1"),
     "FunctionErrorsAlarm": ("AWS/Lambda", "Errors", "Sum", 300, (1, 1), ">= 1"),
@@ -20,7 +20,7 @@ EXPECTED = {
     "MemoryAlarm": (None, None, None, None, (1, 1), "> 80"),
 }
 SIGNS = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">="}
-# Lambda's own, by its documentation.
+# Lambda's own metrics, as documented.
 OF_LAMBDA = {"Errors", "Throttles", "ConcurrentExecutions"}
 
 
@@ -35,7 +35,7 @@ def alarms(deployed: Deployed) -> dict[str, dict]:
 
 
 def written() -> set[str]:
-    """The metrics that the program writes for CloudWatch, by its source."""
+    """Returns the metrics that the program writes for CloudWatch, from its source."""
     source = (ROOT / "src/telemetry/embedded.rs").read_text()
     return set(re.findall(r'=> \("(\w+)", "(?:Count|Milliseconds)"\)', source))
 
@@ -73,7 +73,7 @@ def metrics_of_alarms(template: dict) -> list[tuple[str, str, list]]:
 def test_the_alarms_read_metrics_that_are_written(template):
     own = [{"Name": "FunctionName", "Value": "<ClassifierFunction>"}]
     found = metrics_of_alarms(template)
-    # Each is paid for: docs/deploy.md counts them.
+    # Each costs money: docs/deploy.md counts them.
     assert len(found) == 7
     for namespace, name, dimensions in found:
         match namespace:
@@ -84,7 +84,7 @@ def test_the_alarms_read_metrics_that_are_written(template):
                 assert name in OF_LAMBDA
                 assert dimensions == own
             case "ImageClassifier/stack":
-                # That of the filter on the log, which has no dimensions.
+                # The metric of the log filter, which has no dimensions.
                 resources = Deployed(template, {"AlarmTopicArn": TOPIC}).resources
                 (made,) = resources["MemoryUsed"]["Properties"]["MetricTransformations"]
                 assert (made["MetricNamespace"], made["MetricName"], dimensions) == (namespace, name, None)
@@ -108,7 +108,7 @@ def test_expressions_use_their_own_metrics_and_the_memory_of_the_function(tmp_pa
 def test_the_dashboard_is_json_and_shows_metrics_that_are_written(template):
     deployed = Deployed(template, {"Dashboard": "true"})
     dashboard = deployed.resources["ClassifierDashboard"]["Properties"]
-    # Dashboards of all regions share their names.
+    # Dashboard names are shared by all regions.
     assert dashboard["DashboardName"] == "stack-eu-central-1"
     shown, places = set(), set()
     for widget in json.loads(dashboard["DashboardBody"])["widgets"]:
@@ -119,7 +119,7 @@ def test_the_dashboard_is_json_and_shows_metrics_that_are_written(template):
             if isinstance(metric[0], dict):
                 assert 'FunctionName="<ClassifierFunction>"' in metric[0]["expression"]
                 continue
-            # "." is what stands above it, and "..." is all of it.
+            # "." repeats the entry above it, and "..." all of them.
             names = row if metric[0] == "..." else [
                 row[place] if name == "." else name for place, name in enumerate(metric) if isinstance(name, str)
             ]

@@ -1,4 +1,4 @@
-"""Each set of parameters of template.yaml creates its resources and no others, and they are valid."""
+"""Each set of parameters of template.yaml creates exactly its resources, and they are valid."""
 
 import json
 import re
@@ -16,7 +16,7 @@ STAGES = {"HttpApi": "HttpApiApiGatewayDefaultStage", "RestApi": "RestApiProdSta
 
 @pytest.fixture
 def deploy(tmp_path):
-    """Makes what CloudFormation would, of the template with these parameters."""
+    """Returns a function that evaluates the template with these parameters like CloudFormation."""
     return lambda **parameters: Deployed(translated(tmp_path, parameters), {})
 
 
@@ -47,7 +47,7 @@ def test_each_combination_creates_its_resources_and_is_valid(tmp_path, name):
     ],
 )
 def test_what_is_wrong_with_a_combination_is_found(tmp_path, change, told):
-    """The check above could fail."""
+    """Checks that the test above can fail."""
     document = Kept(translated(tmp_path, COMBINATIONS["HttpApi: all"][0])).document()
     change(document["Resources"])
     assert any(told in finding for finding in findings(document)), findings(document)
@@ -88,7 +88,7 @@ def test_a_gradual_release_is_called_through_the_alias(deploy):
 def test_a_new_release_publishes_a_version_and_an_alarm_takes_it_back(deploy):
     deployed = deploy(**GRADUAL)
     version, alias = deployed.resources["ReleasedVersion"], deployed.resources["Live"]
-    # CloudFormation replaces a version whose description changes. Lambda publishes one only if the function changed.
+    # CloudFormation replaces a version if its description changes. Lambda publishes one only if the function changed.
     assert version["Properties"] == {"FunctionName": "<ClassifierFunction>", "Description": "v1.2.0"}
     assert properties(deployed, "ClassifierFunction")["Description"] == "v1.2.0"
     assert version["UpdateReplacePolicy"] == "Retain"
@@ -163,7 +163,7 @@ def test_only_the_rule_may_ping_and_a_missed_ping_is_not_sent_again(deploy):
     rule = properties(deployed, "WarmUp")
     (target,) = rule["Targets"]
     assert target["Arn"] == "<ClassifierFunction.Arn>"
-    # Without an input, EventBridge sends its own event, which is a ping to the program.
+    # Without an input, EventBridge sends its own event, which the program treats as a ping.
     assert not {"Input", "InputPath", "InputTransformer"} & target.keys()
     assert target["RetryPolicy"]["MaximumRetryAttempts"] == 0
     assert properties(deployed, "WarmUpPermission")["SourceArn"] == "<WarmUp.Arn>"

@@ -1,4 +1,4 @@
-"""template.yaml refuses sets of parameters that would do nothing or fail late, and says why."""
+"""template.yaml refuses sets of parameters that would have no effect or fail late, and gives the reason."""
 
 import re
 
@@ -13,13 +13,13 @@ URL = {"FrontDoor": "FunctionUrl"}
 
 
 class Asked(Deployed):
-    """A template that is asked for a stack, of which nothing is there yet."""
+    """A template for a stack that does not exist yet."""
 
     def __init__(self, template: dict, parameters: dict[str, str]) -> None:
         super().__init__(template | {"Resources": {}, "Outputs": {}}, parameters)
 
     def refusals(self, rules: dict) -> list[str]:
-        """What CloudFormation says before it creates anything."""
+        """Returns CloudFormation's errors before it creates anything."""
         held = [rule for rule in rules.values() if self._holds(rule.get("RuleCondition"))]
         assertions = [assertion for rule in held for assertion in rule["Assertions"]]
         return [each["AssertDescription"] for each in assertions if not self._holds(each["Assert"])]
@@ -35,7 +35,7 @@ def refusals(template: dict, parameters: dict[str, str]) -> list[str]:
 
 
 def fits(parameter: dict, value: str) -> bool:
-    """Whether a parameter takes a value. CloudFormation has a pattern match all of it."""
+    """Whether a parameter accepts a value. CloudFormation's patterns must match the whole value."""
     if parameter["Type"] == "Number":
         return parameter.get("MinValue", 0) <= float(value) <= parameter.get("MaxValue", float("inf"))
     pattern, choice = parameter.get("AllowedPattern", ".*"), parameter.get("AllowedValues", [value])
@@ -68,7 +68,7 @@ def test_the_defaults_fit_and_are_not_refused(template):
         ("ProvisionedConcurrency", "-1"),
         ("Release", "a release"),
         ("Release", "v" * 101),
-        # What is left where a shell or SAM divides the text at its blank.
+        # What remains if a shell or SAM splits the text at its blank.
         ("WarmUpSchedule", "rate(5"),
         ("WarmUpSchedule", "5 minutes"),
     ],

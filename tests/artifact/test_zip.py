@@ -1,4 +1,4 @@
-"""The zip holds what Lambda needs and nothing else, and is the same wherever it is made."""
+"""The zip contains exactly what Lambda needs, and has the same bytes wherever it is made."""
 
 import hashlib
 import os
@@ -11,10 +11,10 @@ import zipfile
 from conftest import ROOT
 
 MAX_ZIP = 35_000_000
-# Lambda's own limit on what a package may unpack to.
+# Lambda's limit for an unpacked package.
 MAX_UNPACKED = 250 << 20
 
-# Of the library in the wheel that scripts/requirements-runtime.txt pins.
+# The hash of the library in the wheel that scripts/requirements-runtime.txt pins.
 LIBRARY_SHA256 = {
     "x86_64": "2d518e11c7767f9fdc4413bdbeb45acf30db504ff76a82fc19d9238a3f9f6c24",
     "arm64": "f373ae5fd4d878ed17ebea26e5480bd3d0a15e3bd6bc94b878e6c1b73998d22a",
@@ -102,7 +102,7 @@ def test_the_notices_name_everything_that_is_linked_or_packed(package):
     others = ("ONNX Runtime", "Rust standard library", "LLVM libunwind", "Zig", "The model")
     for name in ("ort ", "tokio ", "axum ", "image-webp ", *others):
         assert f"\n{name}" in notices, name
-    # What only tests and builds use is not in the program.
+    # The program does not contain what only tests and builds use.
     for name in ("tempfile ", "syn "):
         assert f"\n{name}" not in notices, name
     for text in ("Permission is hereby granted", "LLVM Exceptions to the Apache 2.0 License"):

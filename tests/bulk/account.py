@@ -1,4 +1,4 @@
-"""One AWS account on this machine: moto, proxies before it, the deployed template, and the program as its function."""
+"""One AWS account on this machine: moto behind proxies, the deployed template, and the program as its function."""
 
 import pathlib
 import platform
@@ -19,7 +19,7 @@ def free_port() -> int:
 
 
 class Account:
-    """Has three buckets: of the photos, of the answers, and one that no parameter names."""
+    """Has three buckets: for the photos, for the answers, and one that no parameter names."""
 
     def __init__(self, folder: pathlib.Path, port_of_front: int = 0) -> None:
         port = free_port()
@@ -44,7 +44,7 @@ class Account:
         }
         self.function = Function(command, variables, folder / "function.log")
         self.front.function = self.function
-        # Invocations for each key, which faults count.
+        # Invocations per key. Faults use the number.
         self.attempts: Counter[str] = Counter()
 
     def put(self, key: str, body: bytes, bucket: str = PHOTOS) -> None:

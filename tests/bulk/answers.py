@@ -1,13 +1,13 @@
-"""What tests look at in an answer."""
+"""Helpers to examine answers."""
 
 import json
 
-# What changes from run to run, and is not in the answers that lie in a bucket.
+# Fields that change from run to run. Answers stored in a bucket do not have them.
 OF_THE_REQUEST = ("request_id", "timing_ms", "cached")
 
 
 def lasting(answer: dict) -> dict:
-    """An answer without what changes from run to run."""
+    """Returns an answer without the fields that change from run to run."""
     return {name: value for name, value in answer.items() if name not in OF_THE_REQUEST}
 
 
@@ -16,7 +16,7 @@ def key_of(answer: dict) -> str:
 
 
 def told(answer: dict) -> str | None:
-    """The code of an error, `skipped` where nothing was read, or nothing where there are labels."""
+    """Returns the code of an error, `skipped` if nothing was read, or None if there are labels."""
     if "skipped" in answer:
         return "skipped"
     if "predictions" in answer:
@@ -26,12 +26,12 @@ def told(answer: dict) -> str | None:
 
 
 def by_key(answers: list[dict]) -> dict[str, dict]:
-    """Answers by the key of their object, each key once."""
+    """Returns answers by the key of their object, and checks that no key occurs twice."""
     found = {key_of(answer): lasting(answer) for answer in answers}
     assert len(found) == len(answers), "a key is answered more than once"
     return found
 
 
 def batch(bucket: str, keys: list[str]) -> bytes:
-    """The input of a batch, as `ItemBatcher` makes it."""
+    """Returns the input of a batch, as `ItemBatcher` makes it."""
     return json.dumps({"Items": [{"Key": key} for key in keys], "BatchInput": {"bucket": bucket}}).encode()

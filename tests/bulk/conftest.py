@@ -1,4 +1,4 @@
-"""The account that all tests share."""
+"""Fixture with the account that all tests share."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ def whole_account(tmp_path_factory) -> Iterator[Account]:
 
 @pytest.fixture
 def account(whole_account: Account) -> Iterator[Account]:
-    """Without the faults and the counts of the test before."""
+    """Removes the faults and counts of the previous test."""
     whole_account.front.fault = whole_account.storage.fault = None
     whole_account.front.ledger.entries.clear()
     whole_account.storage.requests.clear()

@@ -1,7 +1,8 @@
-"""Lambda's part of a test: environments in which the real program runs, each under a Runtime API of its own.
+"""A stand-in for Lambda: environments that run the real program, each under its own Runtime API.
 
-Like Lambda, a function answers an invocation in an environment that is idle, and replaces an environment whose process
-has ended. Uses the part of the API that a function needs (AWS Lambda Developer Guide, "Using the Lambda runtime API").
+Like Lambda, a function handles an invocation in an idle environment, and replaces an environment whose process has
+ended. Implements the part of the API that a function needs (AWS Lambda Developer Guide, "Using the Lambda runtime
+API").
 """
 
 import atexit
@@ -24,7 +25,7 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:classifier"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What comes back of an invocation: the function's JSON, and whether that is an error."""
+    """The result of an invocation: the function's JSON, and whether it is an error."""
 
     payload: bytes
     is_error: bool = False
@@ -34,7 +35,7 @@ class Outcome:
 
 
 def ended(request_id: str, how: str) -> Outcome:
-    """What Lambda answers when the process ends before it has answered."""
+    """Returns Lambda's response if the process ends before it has answered."""
     message = f"RequestId: {request_id} Error: Runtime exited with error: {how}"
     return Outcome(json.dumps({"errorType": "Runtime.ExitError", "errorMessage": message}).encode(), is_error=True)
 
@@ -64,7 +65,7 @@ class Environment(http.server.ThreadingHTTPServer):
         try:
             return self.outcomes.get(timeout=seconds)
         except queue.Empty:
-            # Lambda ends an environment whose time is over.
+            # Lambda ends an environment that times out.
             self.process.kill()
             message = f"Task timed out after {seconds:.2f} seconds"
             error = {"errorType": "Sandbox.Timedout", "errorMessage": message}
@@ -82,7 +83,7 @@ class Environment(http.server.ThreadingHTTPServer):
 
 class Handler(runtime_api.Handler):
     def do_GET(self) -> None:  # /next
-        # Lambda freezes a function that has nothing to do: the call does not return.
+        # Lambda freezes an idle function, so the call does not return.
         request_id, payload = self.server.work.get()
         self.send_response(200)
         self.send_header("lambda-runtime-aws-request-id", request_id)
@@ -98,7 +99,7 @@ class Handler(runtime_api.Handler):
 
 
 class Function:
-    """A function with so many environments, each for one invocation at a time."""
+    """A function with a number of environments, each for one invocation at a time."""
 
     def __init__(self, command: list, variables: dict[str, str], log_file: pathlib.Path, environments: int = 2) -> None:
         self._command = command
@@ -128,14 +129,14 @@ class Function:
         if not environment.is_alive():
             environment = self._replace(environment)
         outcome = environment.invoke(payload, self.timeout)
-        # A process that was killed is gone some moments later.
+        # A killed process takes a few moments to disappear.
         if json_error(outcome) in {"Runtime.ExitError", "Sandbox.Timedout"} or not environment.is_alive():
             environment = self._replace(environment)
         self._idle.put(environment)
         return outcome
 
     def kill_all(self) -> None:
-        """Ends every process at once, whatever it is doing."""
+        """Kills every process immediately, even a busy one."""
         for environment in list(self._all):
             environment.process.kill()
 
@@ -150,7 +151,7 @@ def json_error(outcome: Outcome) -> str | None:
 
 
 def command_of_program(root: pathlib.Path, arch: str) -> tuple[list, dict[str, str]]:
-    """The package, or the program that BINARY names, which finds model and library beside it or in this folder."""
+    """Returns the command of the package, or of the program in BINARY, with model and library next to it or in `root`."""
     if binary := os.environ.get("BINARY"):
         files = {"MODEL_DIR": str(root / "model"), "ORT_DYLIB_PATH": str(root / "lib/libonnxruntime.so")}
         return [pathlib.Path(binary).resolve()], files

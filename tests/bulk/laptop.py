@@ -1,7 +1,7 @@
-"""A bucket that is labelled on this machine: `make bulk-here`.
+"""Labels a bucket on this machine: `make bulk-here`.
 
-Starts moto, deploys deploy/bulk.yaml into it, and answers for S3, SQS, Step Functions and Lambda at one port until it
-is interrupted. docs/bulk.md says what to do with it. A batch of the run has one photo here: moto knows no other.
+Starts moto, deploys deploy/bulk.yaml into it, and serves S3, SQS, Step Functions and Lambda on one port until it is
+interrupted. docs/bulk.md says how to use it. A batch has a single photo here, because moto does not support others.
 """
 
 import json
@@ -39,7 +39,7 @@ def serve(account: Account) -> None:
     print("export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test")
     print(f"export RUN={machine}\n")
     print("Ctrl-C ends it.", flush=True)
-    # Waits for either signal. The handler must exist, or the signal ends the process at once.
+    # Waits for either signal. The handler must exist, or the signal would end the process at once.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         signal.pause()

@@ -1,4 +1,4 @@
-"""The objects of the bucket: tiny pictures that are unlike each other, broken ones, and keys that are hard to write."""
+"""The objects in the bucket: tiny pictures that all differ, broken ones, and keys that are difficult to encode."""
 
 import pathlib
 import struct
@@ -10,9 +10,9 @@ FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures"
 
 @dataclass(frozen=True)
 class Photo:
-    """An object, and the code of the error that is its answer, or nothing where labels are.
+    """An object, and the code of its error, or None if it gets labels.
 
-    `skipped` is what is no photo, and has no result.
+    `skipped` marks an object that is not a photo, and has no result.
     """
 
     key: str
@@ -21,7 +21,7 @@ class Photo:
 
 
 def png(number: int) -> bytes:
-    """A picture of 8 × 8 pixels, of one colour for each number below 2^24."""
+    """Returns a picture of 8 × 8 pixels, with a different colour for each number below 2^24."""
     colour = (number * 2_654_435_761 % 2**24).to_bytes(3, "big")
 
     def chunk(kind: bytes, data: bytes) -> bytes:
@@ -32,7 +32,7 @@ def png(number: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
-# What S3 takes as a key and a URL, a CSV file, JSON or a shell might not.
+# Keys that are difficult in S3, URLs, CSV files, JSON or shells.
 KEYS = [
     "with space.png",
     "two  spaces and a trailing one ",
@@ -63,7 +63,7 @@ KEYS = [
 
 BROKEN = [
     Photo("broken/empty.png", b"", "empty_body"),
-    # What consoles make to show a folder.
+    # Consoles create these to show a folder.
     Photo("broken/folder/", b"", "skipped"),
     Photo("broken//slashes.png", png(1 << 20), "invalid_parameter"),
     Photo("broken/bomb.png", (FIXTURES / "bomb.png").read_bytes(), "image_too_large"),
@@ -76,7 +76,7 @@ PREFIX = "photos/"
 
 
 def objects(count: int) -> list[Photo]:
-    """So many objects, all below one prefix."""
+    """Returns `count` objects, all below one prefix."""
     real = ["coffee_500x375.jpg", "chelsea.png", "rocket.jpg"]
     photos = [Photo(f"{PREFIX}real/{name}", (FIXTURES / name).read_bytes()) for name in real]
     photos += [Photo(PREFIX + photo.key, photo.body, photo.code) for photo in BROKEN]

@@ -1,4 +1,4 @@
-"""What stands before moto: Lambda for the interpreter of Step Functions, and a storage that has faults."""
+"""Proxies in front of moto: Lambda for the Step Functions interpreter, and a storage with faults."""
 
 import http.client
 import http.server
@@ -16,7 +16,7 @@ HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "host", "expect",
 
 
 class Forwarder(http.server.ThreadingHTTPServer):
-    """Hands every request to the server behind it, byte for byte."""
+    """Forwards every request unchanged to the server behind it."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -34,7 +34,7 @@ class Forwarder(http.server.ThreadingHTTPServer):
         return self
 
     def handle_error(self, *_: object) -> None:
-        """A client that goes away is no trouble of this one."""
+        """Ignores clients that disconnect."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -88,7 +88,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @dataclass
 class Ledger:
-    """What the function was given and what it answered, in the order of the answers."""
+    """Records the function's inputs and answers, in the order of the answers."""
 
     entries: list[tuple[dict, object, bool]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -99,7 +99,7 @@ class Ledger:
 
 
 class FrontHandler(Handler):
-    """`…/functions/NAME/invocations` goes to the function; all else goes to moto."""
+    """Sends `…/functions/NAME/invocations` to the function, and everything else to moto."""
 
     def handle_request(self) -> None:
         body = self.read_body()
@@ -119,19 +119,19 @@ class FrontHandler(Handler):
 
 
 class Front(Forwarder):
-    """What the interpreter of Step Functions takes for all of AWS."""
+    """The endpoint that the Step Functions interpreter uses for all of AWS."""
 
     def __init__(self, upstream: int, port: int = 0) -> None:
         super().__init__(upstream, FrontHandler, port)
         self.function: Function | None = None
         self.ledger = Ledger()
-        # Called with the payload of an invocation: "throttled", or nothing.
+        # Called with the payload of an invocation. Returns "throttled", or nothing.
         self.fault: Callable[[bytes], str | None] | None = None
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request for an object, and how many of its kind have come before."""
+    """A request for an object, and the number of earlier requests of its kind."""
 
     method: str
     bucket: str
@@ -154,7 +154,7 @@ class StorageHandler(Handler):
 
 
 class Storage(Forwarder):
-    """S3 as the function sees it. `fault` says what to do with a request instead of answering it."""
+    """S3 as the function sees it. `fault` decides what happens to a request instead of an answer."""
 
     def __init__(self, upstream: int) -> None:
         super().__init__(upstream, StorageHandler)
@@ -171,17 +171,17 @@ class Storage(Forwarder):
 
 
 def refuse(status: int, code: str) -> Callable[[StorageHandler, bytes], None]:
-    """An error of S3, as XML."""
+    """Returns a fault that answers with an S3 error in XML."""
     return lambda handler, _: handler.refuse(status, code)
 
 
 def redirect(location: str) -> Callable[[StorageHandler, bytes], None]:
-    """Sends the client to another place."""
+    """Returns a fault that redirects the client."""
     return lambda handler, _: handler.reply(307, [("location", location)], b"")
 
 
 class Endless:
-    """An object that says that it has so many bytes, and sends zeros until the client goes away."""
+    """An object that declares a size, and sends zeros until the client disconnects."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -205,7 +205,7 @@ class Endless:
 
 
 def cut_off(after: Callable[[], None]) -> Callable[[StorageHandler, bytes], None]:
-    """Ends the connection in the middle of the body, after something has happened."""
+    """Returns a fault that closes the connection in the middle of the body, after calling `after`."""
 
     def act(handler: StorageHandler, body: bytes) -> None:
         status, headers, content = handler.ask(body)

@@ -1,4 +1,4 @@
-"""Lambda's event source mapping for a queue: takes messages, invokes the function, and deletes those that are done."""
+"""Lambda's event source mapping for a queue: receives messages, invokes the function, and deletes finished messages."""
 
 import json
 import threading
@@ -10,16 +10,16 @@ CAMEL = {"MessageId": "messageId", "ReceiptHandle": "receiptHandle", "Body": "bo
 
 
 class QueueToFunction:
-    """The mapping that the template asks for, with the queue's own visibility time or a shorter one."""
+    """The mapping that the template defines, with the queue's own visibility timeout or a shorter one."""
 
     def __init__(self, sqs, url: str, arn: str, mapping: dict, function: Function, visibility: int) -> None:
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         self._sqs, self._url, self._arn, self._function = sqs, url, arn, function
         self._batch_size, self._visibility = mapping["BatchSize"], visibility
         self._stopped = threading.Event()
-        # How many messages failed in a batch whose others did not.
+        # The number of messages that failed in a batch where others succeeded.
         self.failed_alone = 0
-        # One at a time: moto's queues lose messages when several take from them.
+        # One at a time: moto's queues lose messages with several consumers.
         self._thread = threading.Thread(target=self._poll, daemon=True)
         self._thread.start()
 
@@ -43,7 +43,7 @@ class QueueToFunction:
             for message in messages
         ]
         outcome = self._function.invoke(json.dumps({"Records": records}).encode())
-        # A function that fails, or that answers something else than it should, has done nothing.
+        # If the function fails, or gives an unexpected answer, nothing counts as done.
         failed = {message["MessageId"] for message in messages}
         if not outcome.is_error:
             failed = {failure["itemIdentifier"] for failure in outcome.json()["batchItemFailures"]}
@@ -54,7 +54,7 @@ class QueueToFunction:
             self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
 
     def wait_until_empty(self, seconds: float) -> None:
-        """Returns when no message waits and none is being worked on."""
+        """Waits until no message is waiting or in progress."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

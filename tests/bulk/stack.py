@@ -1,4 +1,4 @@
-"""deploy/bulk.yaml as SAM translates it, deployed by moto, without what moto's interpreter does not know."""
+"""deploy/bulk.yaml, translated by SAM and deployed by moto, without what moto's interpreter does not support."""
 
 import atexit
 import copy
@@ -19,21 +19,21 @@ from botocore.config import Config
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "artifact"))
 from templates import ROOT, translate  # noqa: E402
 
-# Variables of the machine that starts the tests must change nothing.
+# The machine's own variables must not influence the tests.
 KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "aws_session_token": "test"}
 REGION = "us-east-1"
 
 
 class Aws:
-    """A moto server in a process of its own."""
+    """A moto server in a separate process."""
 
     def __init__(self, port: int, front: int, log) -> None:
         self.port = port
         command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
-        # The interpreter of Step Functions calls S3 and Lambda at this port.
+        # The Step Functions interpreter calls S3 and Lambda at this port.
         variables = os.environ | {"MOTO_PORT": str(front), "AWS_DEFAULT_REGION": REGION}
         self.process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
-        # Also where the set-up that follows fails.
+        # Also if the following set-up fails.
         atexit.register(self.process.kill)
 
     def wait(self) -> None:
@@ -84,19 +84,19 @@ class Stack:
         resources = formation.list_stack_resources(StackName=name)["StackResourceSummaries"]
         self.resources = {each["LogicalResourceId"]: each.get("PhysicalResourceId", "") for each in resources}
         self.outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
-        # moto would run the function itself, in Docker. `queue_to_function` does what the mapping says.
+        # moto would run the function itself, in Docker. `queue_to_function` implements the mapping instead.
         functions = self.aws.client("lambda")
         for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
             functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         function = functions.get_function_configuration(FunctionName=self.outputs["Function"])
-        # CloudFormation makes text of numbers.
+        # CloudFormation converts numbers to text.
         self.variables = {key: str(value) for key, value in function["Environment"]["Variables"].items()}
         self.function_arn = function["FunctionArn"]
         defaults = {key: value.get("Default") for key, value in self.template["Parameters"].items()}
         self.parameters = {key: str(value) for key, value in (defaults | parameters).items()}
 
     def definition(self) -> dict:
-        """The state machine, with the substitutions that CloudFormation makes and moto does not."""
+        """Returns the state machine, with the substitutions that CloudFormation makes and moto does not."""
         properties = self.template["Resources"]["Run"]["Properties"]
         separator, lines = properties["DefinitionString"]["Fn::Join"]
         known = self.parameters | {"Partition": "aws", "Function": self.function_arn}
@@ -105,10 +105,11 @@ class Stack:
         return json.loads(re.sub(r"\$\{(\w+)\}", lambda match: known[match[1]], text))
 
     def for_moto(self, concurrency: int, with_writer: bool) -> dict:
-        """The definition without what moto's interpreter does not know: `ItemBatcher`, `WriterConfig`, `EXPRESS`.
+        """Returns the definition without features that moto's interpreter does not support: `ItemBatcher`,
+        `WriterConfig`, `EXPRESS`.
 
-        Each item becomes a batch of one, of the form that `ItemBatcher` gives it. With a writer moto writes a manifest
-        and forgets the answers, so that one run is without.
+        Each item becomes a batch of one, in the format of `ItemBatcher`. With a writer, moto writes a manifest and
+        drops the answers, so one run has no writer.
         """
         definition = copy.deepcopy(self.definition())
         for state in definition["States"].values():
@@ -120,13 +121,13 @@ class Stack:
             if with_writer:
                 state["ResultWriter"] = {key: writer[key] for key in writer if key != "WriterConfig"}
             state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = "STANDARD"
-            # Each worker of the interpreter calls itself for its next item, as deep as Python goes.
+            # Each worker of the interpreter recurses for its next item, so Python's recursion depth limits it.
             del state["MaxConcurrencyPath"]
             state["MaxConcurrency"] = concurrency
         return definition
 
     def create_machine(self, name: str, concurrency: int = 8, with_writer: bool = False) -> str:
-        """Makes the state machine again: the interpreter does not know those that moto's CloudFormation has made."""
+        """Creates the state machine again: the interpreter does not know those from moto's CloudFormation."""
         definition, role = json.dumps(self.for_moto(concurrency, with_writer)), "arn:aws:iam::123456789012:role/run"
         states = self.aws.client("stepfunctions")
         return states.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]

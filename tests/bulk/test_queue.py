@@ -1,4 +1,4 @@
-"""What is put into the bucket comes out as one `<key>.json` each, through the queue that the template makes."""
+"""Each object in the bucket gets one `<key>.json`, through the queue that the template creates."""
 
 import json
 import shlex
@@ -14,9 +14,9 @@ from proxies import Request, refuse
 from queue_to_function import QueueToFunction
 
 PREFIX = "uploads/"
-# Where each answer lies.
+# The location of each answer.
 PLACE = "labels/photos/{}.json"
-# The queue's own is six minutes: how long a test would wait for a message to come back.
+# The queue's own timeout is six minutes, too long for a test to wait for a message.
 VISIBILITY = 3
 
 
@@ -24,7 +24,7 @@ def uploads(name: str, count: int) -> list[Photo]:
     photos = [Photo(f"{PREFIX}{name}/{key}", png(number)) for number, key in enumerate(KEYS)]
     photos += [Photo(f"{PREFIX}{name}/{photo.key}", photo.body, photo.code) for photo in BROKEN]
     photos += [Photo(f"{PREFIX}{name}/{n:04}.png", png(n)) for n in range(len(photos), count)]
-    # A key that cannot be read can have no result, and would lie among the dead.
+    # A key that cannot be read has no result, and would end up in the dead-letter queue.
     return [photo for photo in photos if photo.code != "invalid_parameter"]
 
 
@@ -48,7 +48,7 @@ class Queue:
         return QueueToFunction(self.sqs, self.url, self.arn, self.mapping, account.function, VISIBILITY)
 
     def dead(self) -> list[dict]:
-        """All dead messages. They stay there."""
+        """Returns all messages in the dead-letter queue, and leaves them there."""
         found: dict[str, dict] = {}
         while messages := self.sqs.receive_message(
             QueueUrl=self.dead_url, MaxNumberOfMessages=10, VisibilityTimeout=2
@@ -58,7 +58,7 @@ class Queue:
         return list(found.values())
 
     def redrive(self) -> None:
-        """What `start-message-move-task` does, which moto lacks."""
+        """Does what `start-message-move-task` does, which moto does not support."""
         while messages := self.sqs.receive_message(QueueUrl=self.dead_url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 self.sqs.send_message(QueueUrl=self.url, MessageBody=message["Body"])
@@ -71,14 +71,14 @@ def queue(whole_account: Account) -> Queue:
 
 
 def results(account: Account, name: str) -> dict[str, dict]:
-    """The answers that lie in the bucket, by the keys of their photos."""
+    """Returns the answers in the bucket, by the keys of their photos."""
     before, after = PLACE.split("{}")
     objects = account.contents(RESULTS, f"{before}{PREFIX}{name}/")
     return {key.removeprefix(before).removesuffix(after): json.loads(body) for key, body in objects.items()}
 
 
 def expected(photos: list[Photo]) -> dict[str, str | None]:
-    """The codes of all that has a result."""
+    """Returns the expected codes of all objects that have a result."""
     return {photo.key: photo.code for photo in photos if photo.code != "skipped"}
 
 
@@ -100,7 +100,7 @@ def test_every_upload_has_one_answer_beside_faults(account: Account, queue: Queu
                 account.function.kill_all()
             if request.key in shortly and request.before == 0:
                 return refuse(500, "InternalError")
-            # Until its message has failed once.
+            # Only until its message has failed once.
             if request.key in longer and not serving.failed_alone:
                 return refuse(503, "SlowDown")
 

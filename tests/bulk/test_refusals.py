@@ -1,4 +1,4 @@
-"""What must not be read is not read, and what must not be followed is not followed."""
+"""Forbidden objects are not read, and redirects are not followed."""
 
 import json
 import socketserver
@@ -13,7 +13,7 @@ from proxies import Endless, cut_off, redirect
 
 
 def ask(account: Account, bucket: str, key: str) -> dict:
-    """The answer about one object, invoked directly."""
+    """Invokes the function for one object, and returns the answer."""
     outcome = account.function.invoke(json.dumps({"s3": {"bucket": bucket, "key": key}}).encode())
     assert not outcome.is_error, outcome
     return outcome.json()
@@ -98,7 +98,7 @@ def test_a_redirect_to_another_host_is_not_followed(account: Account, elsewhere)
     outcome = account.function.invoke(batch(PHOTOS, ["moved.png"]))
     assert "predictions" not in outcome.payload.decode()
     assert elsewhere.visits == []
-    # It lives on.
+    # The function still works.
     account.storage.fault = None
     assert told(ask(account, PHOTOS, "moved.png")) is None
 
@@ -108,7 +108,7 @@ def test_an_object_of_10_gb_is_refused_before_its_body_is_taken(account: Account
     endless = Endless(10 * 2**30)
     account.storage.fault = lambda _: endless
     assert told(ask(account, PHOTOS, "huge.png")) == "object_too_large"
-    # What the sockets of both sides hold.
+    # The number of bytes that the sockets of both sides can hold.
     assert endless.sent < 32 * 2**20
 
 
@@ -118,7 +118,7 @@ def test_an_object_that_is_missing_is_an_answer(account: Account, code):
 
 
 def test_an_object_whose_bytes_stop_coming_is_never_classified_in_part(account: Account):
-    """The connection ends in the middle once; the client goes on, or the function asks to be tried again."""
+    """The connection breaks in the middle once. The client resumes, or the function asks for a retry."""
     whole = (FIXTURES / "chelsea.png").read_bytes()
     account.put("cut.png", whole)
     account.storage.fault = lambda request: cut_off(lambda: None) if request.before == 0 else None

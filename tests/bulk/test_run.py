@@ -1,4 +1,4 @@
-"""A run over a thousand objects gives each exactly one answer, whatever happens meanwhile."""
+"""A run over a thousand objects gives each exactly one answer, whatever faults occur."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ def photos(whole_account: Account) -> dict[str, Photo]:
 
 @pytest.fixture(scope="module")
 def expected(whole_account: Account, photos) -> dict[str, dict]:
-    """The answers of batches of the template's size, invoked directly and without faults."""
+    """Returns the answers of batches of the template's size, invoked directly and without faults."""
     size = int(whole_account.stack.parameters["PhotosPerBatch"])
     answers = []
     for keys in chunks(list(photos), size):
@@ -41,7 +41,7 @@ def chunks(keys: list[str], size: int) -> list[list[str]]:
 
 
 def outputs(execution: dict) -> list[dict | None]:
-    """The answers of a run, and nothing for each batch that failed. A batch has one object here."""
+    """Returns the answers of a run, with None for each batch that failed. A batch has one object here."""
     assert execution["status"] == "SUCCEEDED", execution
     return [output and output[0] for output in json.loads(execution["output"])]
 
@@ -52,7 +52,7 @@ def test_a_batch_is_answered_by_a_list_in_order(photos, expected):
 
 
 def test_labels_are_those_of_the_object_that_the_answer_names(account, expected):
-    """Keys are not mixed up: a photo alone gets what it gets among others."""
+    """Keys are not mixed up: a photo gets the same answer alone and in a batch."""
     for name, label in (("coffee_500x375.jpg", "espresso"), ("chelsea.png", "tiger cat")):
         assert expected[f"{PREFIX}real/{name}"]["predictions"][0]["label"] == label
 
@@ -60,7 +60,7 @@ def test_labels_are_those_of_the_object_that_the_answer_names(account, expected)
 def test_a_run_gives_every_object_one_answer_beside_faults(account: Account, photos, expected):
     plain = [key for key in photos if "/plain/" in key]
     killed = {plain[100], plain[400], plain[700]}
-    # The client of S3 tries again by itself; beyond that the function fails, and Step Functions tries again.
+    # The S3 client retries by itself. After that the function fails, and Step Functions retries.
     shortly, longer = set(plain[110:120]), {plain[200], plain[500]}
     seen: set[str] = set()
     lock = threading.Lock()
@@ -84,12 +84,12 @@ def test_a_run_gives_every_object_one_answer_beside_faults(account: Account, pho
 
     account.storage.fault, account.front.fault = storage_fault, front_fault
     starts = account.function.starts
-    # The answers together are more than the 256 KiB that an execution may give back: that takes the writer.
+    # All answers together exceed the 256 KiB that an execution may return, so the writer is needed.
     execution = account.stack.run({"prefix": PREFIX}, with_writer=True)
     assert execution["status"] == "SUCCEEDED", execution
     answers = [answer[0] for _, answer, is_error in account.front.ledger.entries if not is_error]
     assert by_key(answers) == expected
-    # The faults did happen.
+    # Checks that the faults did occur.
     assert account.function.starts >= starts + len(killed)
     errors = [answer["errorType"] for _, answer, is_error in account.front.ledger.entries if is_error]
     assert {"Runtime.ExitError", "TryAgain"} <= set(errors)
@@ -117,7 +117,7 @@ def test_the_writer_of_results_writes_below_their_prefix(account: Account):
 
 
 def test_what_failed_for_good_is_done_again_and_nothing_else(account: Account, expected):
-    """As docs/bulk.md says: the keys of the batches that failed become a manifest."""
+    """As docs/bulk.md describes: the keys of the failed batches become a manifest."""
     prefix = f"{PREFIX}plain/00"
     wanted = {key: answer for key, answer in expected.items() if key.startswith(prefix)}
     down = set(list(wanted)[10:13])

@@ -1,4 +1,4 @@
-"""The image under test: what `make image` has left in .build/image."""
+"""The image under test, which `make image` made in .build/image."""
 
 import json
 import pathlib
@@ -11,7 +11,7 @@ from layout import Image, Layout
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / ".build/image"
 ARCHIVE = BUILD / "image-classifier.oci.tar"
-# Lambda's name of each architecture, and that of images.
+# Lambda's name of each architecture, and the name in images.
 PLATFORMS = {"x86_64": "amd64", "arm64": "arm64"}
 BUILT = [arch for arch in PLATFORMS if (ROOT / ".build" / arch / "package/bootstrap").exists()]
 PROGRAM = "opt/image-classifier/image-classifier"

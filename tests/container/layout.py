@@ -19,7 +19,7 @@ class Image:
 
     @functools.cached_property
     def archives(self) -> list[bytes]:
-        """The tar archive of each layer."""
+        """Returns the tar archive of each layer."""
         return [gzip.decompress(self.layout.blob(layer).read_bytes()) for layer in self.manifest["layers"]]
 
     @functools.cached_property
@@ -28,7 +28,7 @@ class Image:
 
     @functools.cached_property
     def layers(self) -> list[list[tarfile.TarInfo]]:
-        """The members of each layer."""
+        """Returns the members of each layer."""
         return [tar.getmembers() for tar in self._tars]
 
     @functools.cached_property
@@ -58,7 +58,7 @@ class Layout:
 
     @property
     def descriptors(self) -> list[dict]:
-        """Of everything that the index leads to."""
+        """Returns the descriptors of everything that the index references."""
         manifests = [image.manifest for image in self.images.values()]
         parts = [part for manifest in manifests for part in (manifest["config"], *manifest["layers"])]
         return [self.named, *self.index["manifests"], *parts]

@@ -1,4 +1,4 @@
-"""The files below deploy/ that run the image or the program, and the Dockerfile."""
+"""Tests the files in deploy/ that run the image or the program, and the Dockerfile."""
 
 import json
 import os
@@ -81,7 +81,7 @@ def test_compose_publishes_the_port_of_the_image(image, version):
     assert service["image"] == f"image-classifier:{version}"
     assert [each.split(":")[1] for each in service["ports"]] == [str(image_port(image))]
     assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
-    # That of the image is used.
+    # The image's own is used.
     assert "healthcheck" not in service
 
 
@@ -95,7 +95,7 @@ def test_fargate_runs_the_same_health_check(image, version):
     assert check["command"] == own["Test"] == ["CMD", *HEALTH]
     for name, key in (("interval", "Interval"), ("timeout", "Timeout"), ("startPeriod", "StartPeriod")):
         assert check[name] * 1_000_000_000 == own[key]
-    # One processor and 2 to 8 GB are a pair that Fargate has.
+    # One processor and 2 to 8 GB are a valid pair in Fargate.
     assert (task["cpu"], task["memory"]) == ("1024", "2048")
 
 
@@ -103,27 +103,27 @@ def test_systemd_understands_the_service(tmp_path):
     text = (DEPLOY / "image-classifier.service").read_text()
     assert "\nExecStart=/opt/image-classifier/bootstrap serve\n" in text
     unit = tmp_path / "image-classifier.service"
-    # systemd also looks whether the program is there.
+    # systemd also checks that the program exists.
     unit.write_text(text.replace("/opt/image-classifier/bootstrap", "/bin/true"))
     verify = ["systemd-analyze", "verify", "--man=no", unit]
     done = subprocess.run(verify, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     security = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit]
     assert subprocess.run(security, capture_output=True).returncode == 0
-    # What systemd does not know, it reports.
+    # systemd reports unknown settings.
     unit.write_text(unit.read_text().replace("ProtectHome=", "ProtectHouse="))
     assert "ProtectHouse" in subprocess.run(verify, capture_output=True, text=True).stderr
 
 
 def test_the_dockerfile_is_clean():
-    # Where pip puts the commands of this environment.
+    # The folder where pip installs the commands of this environment.
     hadolint = shutil.which("hadolint", path=f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}")
     done = subprocess.run([hadolint, "--no-color", ROOT / "Dockerfile"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_what_docker_is_sent_has_every_file_that_the_build_reads(tmp_path):
-    """buildah reads .dockerignore as Docker does, and cargo what is left."""
+    """buildah reads .dockerignore like Docker, and cargo builds from the remaining files."""
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . .\n")
     context, store = tmp_path / "context", tmp_path / "store"
     buildah = ["buildah", "--storage-driver", "vfs", "--root", store, "--runroot", store / "run", "build", "--quiet"]

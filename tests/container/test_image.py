@@ -1,4 +1,4 @@
-"""The image: its index, its config, and the files in its layers."""
+"""Tests the image: its index, its config, and the files in its layers."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ def test_the_archive_is_the_layout_with_a_fixed_time(layout):
 
 
 def test_two_builds_have_the_same_digest():
-    """The second one, which make has just made in another folder."""
+    """make has just made the second build in another folder."""
     again = BUILD.with_name("image-again")
     for name in ("oci/index.json", ARCHIVE.name, *(f"image-classifier-{arch}.cdx.json" for arch in BUILT)):
         assert sha256((again / name).read_bytes()) == sha256((BUILD / name).read_bytes()), name
@@ -58,7 +58,7 @@ def test_the_config_starts_the_program_as_nobody_and_checks_its_health(image, ve
     program = f"/{PROGRAM}"
     assert config["User"] == "65532:65532"
     assert config["Entrypoint"] == [program]
-    # Lambda's variable decides what it is: a command would make it a server there, too.
+    # Lambda's variable selects the mode: a command would make it a server there, too.
     assert not config.get("Cmd")
     assert config["ExposedPorts"] == {"5000/tcp": {}}
     assert set(config["Env"]) == {
@@ -110,7 +110,7 @@ def test_files_belong_to_root_and_only_tmp_can_be_written(image):
 
 
 def test_only_the_program_can_be_started(image):
-    """No shell and no tool is there. Libraries are executable, too."""
+    """The image has no shell and no tools. Libraries are executable, too."""
     executable = {name for name, member in image.members.items() if member.isfile() and member.mode & 0o111}
     assert PROGRAM in executable
     assert {name for name in executable if ".so" not in name} == {PROGRAM}
@@ -129,7 +129,7 @@ def test_program_library_and_model_are_those_of_the_package(image, arch):
 
 
 def is_file_within(root, path) -> bool:
-    """Whether a path is a file, or a link to one, as a process sees it whose root this is."""
+    """Whether a path is a file, or a link to a file, for a process with this root."""
     while path.is_symlink():
         target = path.readlink()
         path = root / target.relative_to("/") if target.is_absolute() else path.parent / target
@@ -167,7 +167,7 @@ def test_scanners_find_debian_12_and_its_packages(root, sbom):
 
 
 def test_docker_can_load_it_and_keeps_the_health_check(arch, version, tmp_path):
-    """As docs/container.md has it: Docker's own archive, made by skopeo."""
+    """As docs/container.md describes: Docker's own archive, made by skopeo."""
     target = tmp_path / "image.tar"
     choice = ["--override-os", "linux", "--override-arch", PLATFORMS[arch]]
     copied = [f"oci-archive:{ARCHIVE}", f"docker-archive:{target}:image-classifier:{version}"]
@@ -198,7 +198,7 @@ def test_a_package_that_is_missing_is_told(tmp_path):
 
 def test_a_package_for_another_processor_is_refused(tmp_path, arch):
     (other,) = set(PLATFORMS) - {arch}
-    # Where the script lies tells it where the packages are.
+    # The script finds the packages relative to its own location.
     script = tmp_path / "scripts/image-root"
     script.parent.mkdir()
     shutil.copy(ROOT / "scripts/image-root", script)

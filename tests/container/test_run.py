@@ -1,4 +1,4 @@
-"""The image runs: as a server, as a function, and as a command. In tests/container/sandbox."""
+"""Tests that the image runs: as a server, as a function, and as a command. Runs in tests/container/sandbox."""
 
 import json
 import pathlib
@@ -22,7 +22,7 @@ COFFEE = ROOT / "tests/fixtures/coffee.jpg"
 
 
 class Container:
-    """An image as an engine would run it: its user, its environment, nothing writable but /tmp."""
+    """Runs an image like an engine would: with its user and its environment, and only /tmp writable."""
 
     def __init__(self, root: pathlib.Path, config: dict, arch: str) -> None:
         self.root = root
@@ -30,9 +30,9 @@ class Container:
         self.emulator = None if MACHINES[platform.machine()] == arch else shutil.which(EMULATORS[arch])
 
     def command(self, *arguments: str, entrypoint: list[str] | None = None, **variables: str) -> list[str]:
-        """The command for this machine. `variables` are those of `docker run --env`."""
+        """Returns the command for this machine. `variables` are those of `docker run --env`."""
         user = self.config["User"]
-        # Emulated, it is the processor of Graviton2, the oldest that Lambda has.
+        # The emulated processor is Graviton2, the oldest in Lambda.
         processor = ["QEMU_CPU=neoverse-n1"] if self.emulator else []
         environment = [*processor, *self.config["Env"], *(f"{name}={value}" for name, value in variables.items())]
         chroot = ["/usr/sbin/chroot", f"--userspec={user}", f"--groups={user.split(':')[1]}", str(self.root)]
@@ -64,7 +64,7 @@ def container(root, image, arch) -> Container:
 
 @pytest.fixture(scope="module")
 def server(container):
-    """The address of the image as a server, without any argument."""
+    """The address of the image as a server, without any arguments."""
     interfaces = subprocess.run(["ip", "-brief", "link"], check=True, capture_output=True, text=True).stdout
     assert interfaces.split()[0] == "lo" and len(interfaces.splitlines()) == 1, "this is not the sandbox"
     process = container.start()
@@ -97,7 +97,7 @@ def test_the_health_check_of_the_image_agrees(server, container):
     assert kind == "CMD"
     done = container.run(entrypoint=check)
     assert (done.returncode, done.stdout) == (0, "http://127.0.0.1:5000/health answers 200.\n"), done.stderr
-    # As `docker exec` finds it: by its name.
+    # By its name, as with `docker exec`.
     elsewhere = container.run(entrypoint=check, PORT="5001")
     assert elsewhere.returncode == 1 and "Connection refused" in elsewhere.stderr
 
@@ -151,7 +151,7 @@ def test_it_is_nobody_and_can_write_nothing_but_tmp(container):
 
 def test_the_settings_in_deploy_are_known(container):
     known = set(re.findall(r"\[env:\s+(\w+)=", container.run("serve", "--help").stdout))
-    # A library reads the first; the program sets both where they are missing.
+    # A library reads the first variable; the program sets both if they are missing.
     known |= {"MIMALLOC_PURGE_DELAY", "ORT_DISABLE_TELEMETRY"}
     used = set()
     compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())

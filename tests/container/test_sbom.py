@@ -1,4 +1,4 @@
-"""The bill of materials beside the image."""
+"""Tests the bill of materials next to the image."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ def sha256(component: dict) -> str:
 def test_it_is_a_valid_cyclonedx_document(arch, sbom):
     text = (BUILD / f"image-classifier-{arch}.cdx.json").read_text()
     assert validate(text) is None
-    # The validator refuses what is not.
+    # The validator returns an error for an invalid document.
     assert validate(text.replace('"machine-learning-model"', '"magic"')) is not None
     assert sbom["specVersion"] == "1.6"
     assert sbom["metadata"]["timestamp"] == "1970-01-01T00:00:00+00:00"

@@ -1,4 +1,4 @@
-"""Whether an answer is the right one."""
+"""Checks whether an answer is right."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ from inputs import Input
 from ways import Answer
 
 SCORE = 1e-4
-"""Scores may differ by so much: sums are taken in another order where more threads run the model."""
+"""The tolerance for scores: with more threads, the model adds numbers in another order."""
 VOLATILE = ("timing_ms", "cached")
 
 
@@ -22,7 +22,7 @@ def reference(answer: Answer, request_id: str) -> Reference:
 
 
 def lasting(value: object, request_id: str) -> object:
-    """The parts of an answer that are the same each time. The ids are, once they are known to be the request's own."""
+    """Returns the parts of an answer that never change. Removes ids if they are the request's own."""
     if isinstance(value, list):
         return [lasting(entry, request_id) for entry in value]
     if isinstance(value, dict):
@@ -34,7 +34,7 @@ def lasting(value: object, request_id: str) -> object:
 
 
 def difference(expected: object, found: object, place: str = "answer") -> str | None:
-    """Where two answers first differ."""
+    """Returns the first difference between two answers."""
     if isinstance(expected, dict) and isinstance(found, dict) and expected.keys() == found.keys():
         pairs = [(f"{place}.{name}", expected[name], found[name]) for name in expected]
     elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
@@ -47,12 +47,12 @@ def difference(expected: object, found: object, place: str = "answer") -> str | 
 
 
 def overloaded(answer: Answer) -> bool:
-    """The one refusal that may come at any time; a client is told when to try again."""
+    """The only error that may occur at any time; a client is told when to retry."""
     return answer.status == 503 and answer.code() == "overloaded" and "retry-after" in answer.headers
 
 
 def wrong(expected: Reference, answer: Answer, request_id: str) -> str | None:
-    """What is wrong with an answer."""
+    """Returns what is wrong with an answer."""
     if answer.headers.get("x-request-id") != request_id:
         return f"x-request-id is {answer.headers.get('x-request-id')!r}, not {request_id!r}"
     found = reference(answer, request_id)
@@ -62,10 +62,10 @@ def wrong(expected: Reference, answer: Answer, request_id: str) -> str | None:
 
 
 def impossible(given: Input, answer: Answer, request_id: str) -> str | None:
-    """What is wrong with an answer in the reference pass, whatever the model says."""
+    """Returns what is wrong with an answer in the reference pass, independent of the model."""
     content = lasting(answer.json(), request_id)
     ids = content.get("request_id", "its own") if isinstance(content, dict) else "its own"
-    # A list that holds only a refused image is answered 200, with the error in it.
+    # A list with only a refused image is answered 200, with the error in the list.
     labelled = answer.status == 200 and b'"label"' in answer.body
     refused = answer.status in (200, *range(400, 500)) and not labelled
     if not {"good": labelled, "refused": refused, "any": labelled or refused}[given.expects]:
@@ -80,7 +80,7 @@ def impossible(given: Input, answer: Answer, request_id: str) -> str | None:
 
 
 def first_image(content: object) -> object:
-    """Lists of one image are answered as lists."""
+    """Returns the first image; lists of one image are answered as lists."""
     if isinstance(content, dict) and content.get("results"):
         content = content["results"][0]
     return content.get("image") if isinstance(content, dict) else None

@@ -1,6 +1,6 @@
-"""A server with faults, for the tests of the soak: it answers PNGs, and each nth request wrongly, as `FAULT` says.
+"""A faulty server to test the soak. It answers PNGs, and every nth request wrongly, as `FAULT` says.
 
-Started by its file, as the real one is by its binary; all it knows comes from the environment.
+It is started by its file name, like the real server's binary, and configured only by the environment.
 """
 
 import http.server
@@ -88,12 +88,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    # Its end waits for the requests under way.
+    # Shutdown waits for the requests in progress.
     daemon_threads = False
     request_queue_size = 64
 
     def handle_error(self, *_: object) -> None:
-        """Clients that leave are none of its faults."""
+        """Ignores clients that disconnect."""
 
 
 def told_to_end(*_: object) -> None:

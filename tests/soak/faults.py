@@ -1,4 +1,4 @@
-"""What is done to the server beside the load. All of it ends with its `with`, or with the server."""
+"""Faults around the server during the load. Each ends with its `with` block, or with the server."""
 
 import contextlib
 import multiprocessing
@@ -18,7 +18,7 @@ def spin() -> None:
 
 @contextlib.contextmanager
 def hogs() -> Iterator[None]:
-    """As many busy processes as there are processors."""
+    """Runs as many busy processes as there are processors."""
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=spin, daemon=True) for _ in range(os.cpu_count() or 1)]
     for process in processes:
@@ -45,16 +45,16 @@ cat /dev/zero > /tmp/full 2> /dev/null || true
 export ORT_DYLIB_PATH=/mnt/library MODEL_DIR=/mnt/model
 exec /mnt/binary serve
 """
-"""Runs in a mount namespace of its own. What the server needs may itself lie in /tmp, so that is bound elsewhere."""
+"""Runs in a separate mount namespace. The server's files may be in /tmp, so they are bound to another place."""
 
 
 def full_tmp(binary: pathlib.Path, library: pathlib.Path, model: pathlib.Path) -> list:
-    """The command of a server whose /tmp is full."""
+    """Returns the command of a server with a full /tmp."""
     return ["unshare", "--mount", "--", "sh", "-c", FULL_TMP, "sh", binary, library, model]
 
 
 def why_no_mounts() -> str | None:
-    """Why mounts of its own cannot be given to a process, if so."""
+    """Returns why processes cannot have their own mounts, or None if they can."""
     if not shutil.which("unshare"):
         return "there is no unshare"
     tried = subprocess.run(

@@ -1,6 +1,5 @@
-"""What is sent: good pictures in all forms of bodies, broken ones, and bombs. What each is answered is not written down
-here but found in the reference pass; only what must hold whatever the model says is: `expects`, and the image's size.
-"""
+"""The inputs: good pictures in all body formats, broken ones, and bombs. The expected answers come from the reference
+pass. This file defines only what must hold for any model: `expects`, and the image's size."""
 
 import base64
 import dataclasses
@@ -15,11 +14,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests/fixtures"
 BOUNDARY = "a4f1c86b2d"
 MAX_BODY_BYTES = 3 << 20
-"""What the server is told. Small, so that a body that is too large is soon sent; the largest fixture has 2 MB."""
+"""The server's setting. It is small, so that a body above it is sent quickly; the largest fixture has 2 MB."""
 TOO_LARGE = 9 << 20
-"""More bytes than the largest body that `MAX_BODY_BYTES` allows, base64 and frame included."""
+"""More bytes than the largest body that `MAX_BODY_BYTES` allows, including base64 and framing."""
 WITHHELD = 1 << 30
-"""So long a body is refused by its Content-Length; the answer comes although none of it is sent."""
+"""A body of this length is refused by its Content-Length, before any of it is sent."""
 MAX_IMAGES = 16
 
 
@@ -32,15 +31,15 @@ class Input:
     path: str = "/classify"
     method: str = "POST"
     expects: str = "good"
-    """`good` has labels in its answer, `refused` has none and is the client's fault, `any` is either."""
+    """`good`: the answer has labels. `refused`: it has none and the client is at fault. `any`: either."""
     image: dict | None = None
-    """What `image` in the answer must be, where that is known."""
+    """The expected `image` in the answer, if known."""
     fresh: bool = False
-    """Whether each request gets another tail behind its image, which decoders skip, so that no cache knows it."""
+    """Whether each request has different bytes after its image, which decoders skip, so that no cache entry matches."""
     way: str = "whole"
-    """How it is sent: `whole`, or one of those in `ways.py`."""
+    """How it is sent: `whole`, or one of the ways in `ways.py`."""
     weight: float = 1
-    """How often it is drawn."""
+    """The relative frequency of this input."""
 
     def body(self, tail: bytes) -> bytes:
         if not self.fresh:
@@ -90,7 +89,7 @@ def good() -> list[Input]:
     forms = itertools.cycle(FORMS)
     for number, (kind, width, height, image) in enumerate(pictures.made(48)):
         known = {"format": kind, "width": width, "height": height}
-        # The first few come so often that the cache, small as it is, knows them.
+        # The first few are so frequent that even the small cache contains them.
         weight = 12 if number < 4 else 1
         inputs.append(formed(f"{kind} {width}x{height}", [image], next(forms), image=known, weight=weight))
     photos = sorted(file for file in FIXTURES.iterdir() if file.suffix in (".jpg", ".png") and file.stem != "bomb")
@@ -100,7 +99,7 @@ def good() -> list[Input]:
     mixed = [file.read_bytes() for file in photos[:3]]
     for form, path in itertools.product(("images", "multipart"), ("/classify", "/predict")):
         inputs.append(formed("a broken one among others", [*mixed, b"not a picture", mixed[0]], form, path))
-    # Little by little, but in time.
+    # Slowly, but within the time limit.
     inputs += [dataclasses.replace(inputs[number], way="pieces", weight=0.2) for number in range(5)]
     return inputs
 
@@ -154,7 +153,7 @@ def bombs() -> list[Input]:
 
 
 def heavy(images: int) -> Input:
-    """Takes long, so that it is still under way when the server is told to end."""
+    """Takes long, so that it is still in progress when the server is told to stop."""
     photo = (FIXTURES / "china.jpg").read_bytes()
     return formed("many photos", [photo] * images, "multipart", fresh=True)
 

@@ -1,4 +1,4 @@
-"""The clients: each sends inputs at random and checks that every answer is that for its own picture."""
+"""The clients: each sends random inputs and checks that every answer matches its own picture."""
 
 import collections
 import random
@@ -11,16 +11,16 @@ from inputs import Input
 from server import Server
 
 SHOWN = 20
-"""Failures that are kept whole; the rest is counted."""
+"""The number of failures to keep in full; the others are only counted."""
 HEALTH_INTERVAL = 0.1
 DYING = 0.3
 NEW_CONNECTION = 0.02
-"""The share of requests after which a client connects anew."""
+"""The fraction of requests after which a client opens a new connection."""
 ANSWERED_SLOWLY = (408, "request_timeout")
 
 
 class Tally:
-    """What all clients saw. Its methods may be called by all of them."""
+    """Combined results of all clients. Its methods are thread-safe."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -47,7 +47,7 @@ class Tally:
 
 
 class Load:
-    """`connections` clients beside one that asks for the server's health; all end by themselves."""
+    """`connections` clients, and one that asks for the server's health; all end by themselves."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Load:
         return not self.server_has_ended() and time.monotonic() < end
 
     def server_has_ended(self) -> bool:
-        """Says so once: each further request would only say it again."""
+        """Reports this only once, because every further request would report it again."""
         if self.server.ended() is None:
             return False
         with self.tally.lock:
@@ -105,7 +105,7 @@ class Load:
         connection.close()
 
     def ask(self, connection, given: Input, request_id: str, dice: random.Random, end: float) -> None:
-        """One input, again and again while the server says that it has too much to do."""
+        """Sends one input, and repeats it while the server is overloaded."""
         body = given.body(b"\0" + dice.randbytes(16))
         headers = given.headers | {"x-request-id": request_id}
         while True:
@@ -114,12 +114,12 @@ class Load:
                 if given.way == "whole":
                     answer = ways.whole(connection, given, body, headers)
                 else:
-                    # Meanwhile the server may close a connection that nobody uses.
+                    # Meanwhile the server may close the idle connection.
                     connection.close()
                     answer = ways.odd(self.server.port, given, body, headers, self.timeout)
             except ways.Lost as failure:
                 self.tally.count("lost")
-                # A process that dies closes its sockets a little before it can be seen to have ended.
+                # A dying process closes its sockets shortly before it is seen to have ended.
                 time.sleep(DYING)
                 return None if self.server_has_ended() else self.fail(given, request_id, body, str(failure))
             if answer is None or not checks.overloaded(answer):
@@ -141,12 +141,12 @@ class Load:
         return None
 
     def fail(self, given: Input, request_id: str, body: bytes, wrong: str) -> None:
-        """Says what was sent, so that it can be sent again by hand."""
+        """Records what was sent, so that it can be sent again by hand."""
         sent = f"{given.method} {given.path}, {given.name}, {given.way}, {len(body)} bytes, {body[:24]!r}"
         self.tally.fail(f"{request_id}: {wrong}\n    sent: {sent}")
 
     def health(self, end: float) -> None:
-        """Lives on a connection of its own, as the check of a load balancer would."""
+        """Uses a separate connection, like a load balancer's health check."""
         given = Input("health", [b""], lambda _: b"", path="/health", method="GET")
         connection = ways.connect(self.server.port)
         while self.goes_on(end):
@@ -165,12 +165,12 @@ class Load:
 
 
 def plain(given: Input, answer: ways.Answer) -> bool:
-    """Whether it counts among the latencies of good answers: those that are sent in pieces wait for the client."""
+    """Whether it counts in the latencies of good answers. Requests sent in pieces wait for the client."""
     return answer.status == 200 and given.way == "whole"
 
 
 def reference_pass(server: Server, given: list[Input]) -> tuple[dict[Input, checks.Reference], list[str]]:
-    """What each input is answered when it is alone, and what is wrong with that whatever the model says."""
+    """Returns the answer to each input when it is sent alone, and what is wrong with it independent of the model."""
     references: dict[Input, checks.Reference] = {}
     failures = []
     connection = ways.connect(server.port)
@@ -184,7 +184,7 @@ def reference_pass(server: Server, given: list[Input]) -> tuple[dict[Input, chec
             if each.way == "whole":
                 answer = ways.whole(connection, each, body, headers)
             else:
-                # Meanwhile the server may close a connection that nobody uses.
+                # Meanwhile the server may close the idle connection.
                 connection.close()
                 answer = ways.odd(server.port, each, body, headers, 0)
         except ways.Lost as failure:

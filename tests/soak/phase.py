@@ -1,4 +1,4 @@
-"""One phase: a server of its own, the load, and what is asked of the process afterwards."""
+"""One phase: a new server, the load, and the checks of the process afterwards."""
 
 import contextlib
 import dataclasses
@@ -14,13 +14,13 @@ from load import SHOWN, Load, Tally
 from server import NotReady, Server, Watch
 
 DRIFT_KB = 10_000
-"""So much more memory at the end than after the warm-up is a leak."""
+"""Memory growth from the warm-up to the end that counts as a leak."""
 SETTLED = 10.0
-"""Seconds within which the sockets of clients that left are closed."""
+"""Seconds within which sockets of disconnected clients must be closed."""
 HEAD_START = 0.2
-"""Seconds between the last requests and the signal to end, so that the server has begun with them."""
+"""Seconds between the last requests and the stop signal, so that the server has started on them."""
 GRACE = 120.0
-"""Seconds beyond its time after which a phase is ended by force."""
+"""Seconds after its planned end after which a phase is killed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Plan:
     warm_up: float = 0
     interval: float = 1
     drift_kb: int | None = DRIFT_KB
-    """`None` where the memory may grow: beside faults."""
+    """`None` if memory may grow, as with faults."""
 
 
 def run(name: str, plan: Plan, start: Callable[[], Server]) -> dict:
-    """What was seen, with `failures`."""
+    """Runs the phase, and returns its results, with `failures`."""
     load, row = None, {"phase": name, "seconds": plan.seconds}
     with start() as server:
-        # Whatever hangs, hangs on the server: without it, all sockets end.
+        # Anything that hangs waits for the server: when it is killed, all sockets close.
         limit = threading.Timer(plan.seconds + GRACE, server.kill)
         limit.daemon = True
         limit.start()
@@ -56,15 +56,15 @@ def run(name: str, plan: Plan, start: Callable[[], Server]) -> dict:
                 load.tally.fail(str(failure))
             if limit.finished.is_set():
                 load.tally.fail(f"not over {GRACE:.0f} s after its time; the server was killed")
-        # Answers do not show what was only logged; a panic that was caught is still one.
+        # A panic that was caught appears only in the log, and is still a failure.
         loud = [f"in the log: {line}" for line in server.loud_lines()]
-    # They are shown, however many failures there are: they tell the cause.
+    # These are always shown, however many failures there are, because they have the cause.
     failures = load.tally.failures + loud[:SHOWN]
     return row | {"failures": failures, "failed": load.tally.failed + len(loud)}
 
 
 class Closing:
-    """Cancels the timer in every case, but keeps whether it has gone off."""
+    """Cancels the timer in every case, but remembers whether it has fired."""
 
     def __init__(self, timer: threading.Timer) -> None:
         self.close = timer.cancel
@@ -72,7 +72,7 @@ class Closing:
 
 def soak(load: Load, plan: Plan, row: dict) -> None:
     server = load.server
-    # What is opened for the first request is not a leak.
+    # Files opened for the first request are not a leak.
     ways.whole(connection := ways.connect(server.port), *health())
     connection.close()
     time.sleep(0.2)
@@ -120,7 +120,7 @@ def seen(tally: Tally, took: float) -> dict:
 
 
 def memory(watch: Watch, plan: Plan, start: int) -> dict:
-    """Medians of tenths of what comes after the warm-up: single samples jump by whole pictures."""
+    """Uses medians of tenths of the time after the warm-up, because single samples vary by whole pictures."""
     warm = [rss for seconds, rss in watch.rss if seconds >= plan.warm_up] or [start]
     tenth = max(1, len(warm) // 10)
     first, last = (int(statistics.median(part)) for part in (warm[:tenth], warm[-tenth:]))
@@ -130,7 +130,7 @@ def memory(watch: Watch, plan: Plan, start: int) -> dict:
 
 
 def end(load: Load, plan: Plan, row: dict) -> None:
-    """SIGTERM while every client waits for an answer: all of them get theirs, and the process ends well."""
+    """Sends SIGTERM while every client waits for an answer. All must get theirs, and the process must end cleanly."""
     server, tally = load.server, load.tally
     if server.ended() is not None:
         row["exit_status"] = server.ended()

@@ -1,17 +1,16 @@
-"""Pictures that the harness makes itself, of many distinct sizes: width, height and format in an answer then tell whose
-answer it is. Nothing but the standard library, so that the soak runs wherever the server does.
-"""
+"""Generated pictures of many different sizes: width, height and format in an answer then identify its picture. Uses
+only the standard library, so that the soak runs wherever the server does."""
 
 import random
 import struct
 import zlib
 
 BLOCK = 24
-"""Pixels of a side of the blocks that the pictures consist of: they compress well, and no two look alike."""
+"""The side of the blocks in the pictures, in pixels. The blocks compress well, and no two pictures are alike."""
 
 
 def rows(width: int, height: int, seed: int, order: slice) -> list[bytes]:
-    """Lines of 24-bit pixels, in blocks of random colours; `order` picks RGB or BGR."""
+    """Returns rows of 24-bit pixels, in blocks of random colours; `order` selects RGB or BGR."""
     dice = random.Random(seed)
     columns = -(-width // BLOCK)
     lines = []
@@ -41,14 +40,14 @@ def bmp_of(width: int, height: int, pixels: bytes) -> bytes:
 
 
 def bmp(width: int, height: int, seed: int) -> bytes:
-    """The lowest line comes first, and each is filled up to whole words of four bytes."""
+    """The lowest row is first, and each is padded to whole words of four bytes."""
     padding = bytes(-3 * width % 4)
     lines = reversed(rows(width, height, seed, slice(None, None, -1)))
     return bmp_of(width, height, b"".join(line + padding for line in lines))
 
 
 def made(count: int) -> list[tuple[str, int, int, bytes]]:
-    """Format, width, height and bytes of `count` pictures; no two have the same size."""
+    """Returns format, width, height and bytes of `count` pictures; no two have the same size."""
     pictures = []
     for number in range(count):
         name, make = (("png", png), ("bmp", bmp))[number % 2]
@@ -58,7 +57,7 @@ def made(count: int) -> list[tuple[str, int, int, bytes]]:
 
 
 def bombs(side: int = 60000) -> dict[str, bytes]:
-    """A few bytes each that promise `side` × `side` pixels."""
+    """Returns files of a few bytes each that declare `side` × `side` pixels."""
     gif = b"GIF89a" + struct.pack("<HHBBB", side, side, 0xF7, 0, 0) + bytes(768)
     gif += b"," + struct.pack("<HHHHB", 0, 0, side, side, 0) + b"\x08\x02\x4c\x01\x00;"
     return {

@@ -1,4 +1,4 @@
-"""The summary: a row for each thing seen, a column for each phase."""
+"""The summary: one row per result, one column per phase."""
 
 def megabytes(kilobytes: int | None) -> str:
     return "-" if kilobytes is None else f"{kilobytes / 1000:.1f}"

@@ -1,4 +1,4 @@
-"""The server as a process: starts it, watches what it takes, and ends it."""
+"""The server as a process: starts it, measures its resources, and ends it."""
 
 import os
 import pathlib
@@ -11,13 +11,13 @@ import threading
 import time
 
 READY = 60.0
-"""Seconds that it may take to start, beside others that keep the processors busy."""
+"""Timeout for its start in seconds, next to processes that keep the processors busy."""
 END = 10.0
-"""Seconds that it may take to end."""
+"""Timeout for its end in seconds."""
 
 
 class NotReady(Exception):
-    """It ended, or does not listen."""
+    """The process ended, or does not listen."""
 
 
 class Server:
@@ -28,7 +28,7 @@ class Server:
             if address_space is not None:
                 resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
 
-        # Open before the process begins, so that it is written whatever the process finds at its path.
+        # Opened before the process starts, so that the log is written whatever happens to its path.
         self.output = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             command,
@@ -59,7 +59,7 @@ class Server:
         raise NotReady(f"it does not start (exit status {self.process.poll()}):\n{self.last_lines()}")
 
     def log(self) -> bytes:
-        # Not by seeking: the process writes where the file's only position is.
+        # Without seeking: the process writes at the file's only position.
         size = os.fstat(self.output.fileno()).st_size
         return os.pread(self.output.fileno(), size, 0)
 
@@ -67,7 +67,7 @@ class Server:
         return b"\n".join(self.log().splitlines()[-8:]).decode(errors="replace")
 
     def loud_lines(self) -> list[str]:
-        """Lines that are not those of the log's usual levels: panics, aborts, errors."""
+        """Returns lines that are not at the log's usual levels: panics, aborts, errors."""
         lines = self.log().decode(errors="replace").splitlines()
         usual = re.compile(r"^$|^Serving |^ +curl |^\S+Z +(?:\x1b\[\d+m)*(INFO|WARN)")
         return [line for line in lines if not usual.match(re.sub(r"\x1b\[\d+m", "", line))]
@@ -76,7 +76,7 @@ class Server:
         return self.process.poll()
 
     def status(self, name: str) -> int:
-        """A number of /proc/PID/status: kB, or how many. 0 once the process has ended."""
+        """Returns a number from /proc/PID/status: kB, or a count. 0 once the process has ended."""
         try:
             text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         except OSError:
@@ -94,7 +94,7 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
 
     def wait(self) -> int | None:
-        """The exit status; `None` if it is still there when its time is over."""
+        """Returns the exit status; `None` if the process is still running after the timeout."""
         try:
             return self.process.wait(END)
         except subprocess.TimeoutExpired:
@@ -107,14 +107,14 @@ class Server:
 
 
 class Watch:
-    """Takes down each `interval` seconds what the process has."""
+    """Records the process's resources every `interval` seconds."""
 
     def __init__(self, server: Server, interval: float) -> None:
         self.server = server
         self.interval = interval
         self.begin = time.monotonic()
         self.rss: list[tuple[float, int]] = []
-        """Seconds since the begin, and kB."""
+        """Seconds since the start, and kB."""
         self.fds: list[int] = []
         self.threads: list[int] = []
         self.over = threading.Event()

@@ -1,8 +1,8 @@
-"""Keeps a server under a mixed load for minutes, beside faults, and checks every answer and what the process takes.
+"""Keeps a server under a mixed load for minutes, with faults around it, and checks every answer and its resources.
 
     python3 tests/soak/soak.py --binary .build/x86_64/package/bootstrap --seconds 300
 
-Exit status 0 if all was clean.
+The exit status is 0 if there were no failures.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from server import NotReady, Server
 
 PHASES = ("clean", "hog", "memory", "tmp")
 HEADROOM = 1.05
-"""The address space of the phase `memory`, as a multiple of what the clean soak took."""
+"""The address space in the phase `memory`, as a multiple of what the clean soak used."""
 SHORTEST = 10.0
 REQUEST_TIMEOUT_MS = 5000
 
@@ -52,7 +52,7 @@ def variables(chosen: argparse.Namespace) -> dict[str, str]:
     own = {
         "ORT_DYLIB_PATH": files / "lib/libonnxruntime.so",
         "MODEL_DIR": files / "model",
-        # Few, so that hits, misses and evictions all happen.
+        # Few, so that hits, misses and evictions all occur.
         "CACHE_ENTRIES": 16,
         "MAX_BODY_BYTES": inputs.MAX_BODY_BYTES,
         "MAX_IMAGES": inputs.MAX_IMAGES,
@@ -123,7 +123,7 @@ def main() -> int:
     seed = random.SystemRandom().randrange(1 << 32) if chosen.seed is None else chosen.seed
     print(f"seed {seed}", flush=True)
     given = inputs.everything()
-    # Fewer each where there are many clients: all must be answered in the time that the server gives itself to end.
+    # Fewer per client if there are many clients: all must be answered in the server's own time limit for shutdown.
     heavy = inputs.heavy(max(1, min(8, 128 // chosen.connections)))
     expected, failures = references(chosen, [*given, heavy])
     for failure in failures:

@@ -1,4 +1,4 @@
-"""The soak must be able to fail: each fault of `fake.py` has to be reported, and no fault none.
+"""The soak must be able to fail: it must report each fault of `fake.py`, and none without a fault.
 
     python3 -m unittest discover --start-directory tests/soak
 """
@@ -30,7 +30,7 @@ HEAVY = inputs.formed("many", [pictures.png(50, 50, 50) + b"heavy"], "raw", fres
 
 
 def soak(fault: str) -> dict:
-    """What a short soak says of a server with this fault."""
+    """Returns the results of a short soak of a server with this fault."""
     with Server(FAKE, {}) as server:
         server.wait_until_ready()
         references, failures = load.reference_pass(server, [*GIVEN, HEAVY])

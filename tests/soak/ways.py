@@ -1,4 +1,4 @@
-"""The ways to send a request. Each returns the answer, or `None` where none is due; all sockets have deadlines."""
+"""The ways to send a request. Each returns the answer, or `None` if none is due; all sockets have deadlines."""
 
 import dataclasses
 import http.client
@@ -10,7 +10,7 @@ from inputs import WITHHELD, Input
 
 HOST = "127.0.0.1"
 PATIENCE = 30.0
-"""Seconds until an answer counts as lost."""
+"""Seconds after which an answer counts as lost."""
 PIECES = 5
 PAUSE = 0.2
 """Seconds between pieces."""
@@ -20,7 +20,7 @@ PAUSE = 0.2
 class Answer:
     status: int
     headers: dict[str, str]
-    """By their names in small letters."""
+    """By lower-case name."""
     body: bytes
 
     def json(self) -> object:
@@ -35,7 +35,7 @@ class Answer:
 
 
 class Lost(Exception):
-    """The connection broke, or nothing came in time."""
+    """The connection broke, or nothing arrived in time."""
 
 
 def connect(port: int) -> http.client.HTTPConnection:
@@ -48,7 +48,7 @@ def received(response: http.client.HTTPResponse) -> Answer:
 
 
 def whole(connection: http.client.HTTPConnection, given: Input, body: bytes, headers: dict[str, str]) -> Answer:
-    """As clients do; the connection is kept for the next request."""
+    """Sends like normal clients; the connection is kept for the next request."""
     step = "sending"
     try:
         connection.request(given.method, given.path, body, headers)
@@ -66,7 +66,7 @@ def head(given: Input, length: int, headers: dict[str, str]) -> bytes:
 
 
 def odd(port: int, given: Input, body: bytes, headers: dict[str, str], timeout: float) -> Answer | None:
-    """On a connection of its own, since most of these leave it in a state that no other request should meet.
+    """Uses a separate connection, since most of these ways leave it in a state that is unusable for other requests.
 
     `timeout` is the number of seconds after which the server ends slow requests.
     """
@@ -80,7 +80,7 @@ def odd(port: int, given: Input, body: bytes, headers: dict[str, str], timeout: 
             response.begin()
             return received(response)
     except (OSError, http.client.HTTPException) as failure:
-        # Those who are too slow may also find the connection closed, but not left open for ever.
+        # Slow clients may also find the connection closed, but not left open for ever.
         if slow and not isinstance(failure, TimeoutError):
             return None
         raise Lost(f"lost: {failure!r}") from failure
