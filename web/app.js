@@ -1,17 +1,17 @@
-// Takes pictures in, has them classified two at a time, and shows what comes back.
+// Accepts pictures, has them classified two at a time, and shows the results.
 
 import { names, percent, show } from "./card.js";
 import { FORMATS, prepare, read } from "./picture.js";
 import { classify, info, isPassing, json, pause, upload } from "./service.js";
 import { firstLanguage, remember, textsOf } from "./texts.js";
 
-/** Pictures that are worked on at the same time; more would only wait in the service. */
+/** The number of pictures processed at the same time; more would only wait in the service. */
 const AT_A_TIME = 2;
 
-/** Bytes of waiting pictures that are read before it is their turn: a file may be gone by then. */
+/** Bytes of waiting pictures to read in advance, because a file may be gone when its turn comes. */
 const READ_AHEAD = 100 * 2 ** 20;
 
-/** How often a picture is sent once more by itself, where the service has too much to do. */
+/** How often a picture is resent automatically when the service is overloaded. */
 const RETRIES = 3;
 
 const element = (id) => document.getElementById(id);
@@ -35,7 +35,7 @@ function add(files) {
     status.textContent = texts.nothing;
     return;
   }
-  // Counted anew once all of the last lot are done.
+  // Starts from zero when all pictures of the previous lot are done.
   if (pictures.every(isOver)) pictures.forEach((picture) => (picture.isCounted = false));
   for (const file of files) {
     const card = document.createElement("li");
@@ -52,7 +52,7 @@ function add(files) {
   work();
 }
 
-/** Reads waiting pictures into memory, as many as may be there. */
+/** Reads waiting pictures into memory, up to the limit. */
 function readAhead() {
   for (const picture of pictures) {
     if (isOver(picture) || picture.bytes) continue;
@@ -61,14 +61,14 @@ function readAhead() {
   }
 }
 
-/** The bytes that are in memory. */
+/** The number of bytes in memory. */
 const held = () => pictures.reduce((sum, { bytes, file }) => sum + (bytes ? file.size : 0), 0);
 
-/** The bytes of a picture, read once. */
+/** Returns the bytes of a picture; each picture is read only once. */
 function bytesOf(picture) {
   if (!picture.bytes) {
     picture.bytes = read(picture.file);
-    // It may be read anew when the picture is tried again.
+    // Allows reading it again when the picture is retried.
     picture.bytes.catch(() => (picture.bytes = null));
   }
   return picture.bytes;
@@ -81,7 +81,10 @@ function refresh(picture, state = picture.state) {
   show(picture, language, texts, again);
 }
 
-/** Begins with what waits, in the order in which it came; not while the token is asked for: all would be refused. */
+/**
+ * Starts waiting pictures in the order in which they came. Waits while the token dialog is open, because all would be
+ * refused.
+ */
 function work() {
   while (working < AT_A_TIME && element("token").hidden) {
     const next = pictures.find(({ state }) => state === "waiting");
@@ -111,10 +114,10 @@ async function look(picture) {
   }
   if (signal.aborted) return;
   const isRefused = outcome.error?.status === 401;
-  // Another token was given in the meantime.
+  // The user has entered another token in the meantime.
   if (isRefused && token !== outcome.sentWith) return refresh(picture, "waiting");
   Object.assign(picture, { answer: null, error: null }, outcome);
-  // Kept for another try, where there is room.
+  // Kept for a retry, if there is room.
   if (outcome.answer || !isPassing(outcome.error) || held() > READ_AHEAD) picture.bytes = null;
   refresh(picture, outcome.answer ? "done" : "failed");
   readAhead();
@@ -122,40 +125,42 @@ async function look(picture) {
   announce(picture);
 }
 
-/** Whether a picture is put elsewhere first, since no request takes it. */
+/** Whether a picture is uploaded first, because it is too large for a request. */
 const isTooLarge = ({ size }) => Boolean(service?.uploads) && size > service.limits.max_body_bytes;
 
-/** What a picture may have: where it can be put elsewhere, more than a request. */
+/** The maximum size of a picture: larger than a request if uploads are possible. */
 function allowed() {
   if (!service?.uploads) return service?.limits;
   return { ...service.limits, max_body_bytes: Math.max(service.limits.max_body_bytes, service.limits.max_object_bytes) };
 }
 
-/** What is asked for: classes, or everyday categories where a person wants them; heat maps where there are any. */
+/**
+ * The options of a request: classes, or everyday categories if the user wants them; heat maps if the model has them.
+ */
 const wanted = () => ({
   level: element("basic").checked ? "basic" : "leaf",
   explain: service?.model.explain === true,
 });
 
-/** Has a picture classified, in the end; throws if it is removed while it waits. */
+/** Has a picture classified, with retries. Throws if it is removed while it waits. */
 async function send(picture, body) {
   const { signal } = picture.removal;
   for (let left = RETRIES; ; left -= 1) {
     refresh(picture, "sending");
     const sentWith = token;
     const named = isTooLarge(body) ? await upload(body, sentWith, signal) : null;
-    // What was put into the bucket is not put there again while the service is busy.
+    // An uploaded picture is not uploaded again when the service is busy.
     if (named?.upload) body = json(named);
     const outcome = named?.error ? named : await classify(body, wanted(), sentWith, signal);
     const seconds = outcome.error?.retryAfter;
     if (signal.aborted || left === 0 || !seconds) return { ...outcome, sentWith };
     refresh(picture, "busy");
-    // It keeps its place: others would be too much as well.
+    // Keeps its slot while it waits, because other pictures would be refused, too.
     await pause(seconds, signal);
   }
 }
 
-/** Says what became of a picture, to those who hear the page, too. */
+/** Reports the result of a picture, also to screen readers. */
 function announce({ file, answer }) {
   const counted = pictures.filter(({ isCounted }) => isCounted);
   const [best] = answer?.predictions ?? [];
@@ -167,7 +172,7 @@ function announce({ file, answer }) {
   status.textContent = `${outcome} ${texts.done(counted.filter(isOver).length, counted.length)}`;
 }
 
-/** Sends a picture once more. */
+/** Sends a picture again. */
 function again(picture) {
   refresh(picture, "waiting");
   // Its button, which had the focus, is gone.
@@ -204,12 +209,12 @@ function askForToken() {
 
 function useToken(event) {
   event.preventDefault();
-  // A copied text may hold characters that a header must not, such as a space of no width.
+  // Copied text may contain characters that are not allowed in a header, such as a zero-width space.
   token = element("secret").value.replace(/[^!-~]/g, "");
   try {
     sessionStorage.setItem("token", token);
   } catch {
-    // Storage may be forbidden; then it is asked for after each reload.
+    // Storage may be blocked; then the page asks for the token after each reload.
   }
   element("token").hidden = true;
   element("choose").focus();
@@ -219,7 +224,7 @@ function useToken(event) {
   work();
 }
 
-/** Classifies what is done once more, with the labels that are wanted now. */
+/** Classifies finished pictures again, with the current kind of labels. */
 function changeLevel() {
   for (const picture of pictures.filter(({ state }) => state === "done")) refresh(picture, "waiting");
   work();
@@ -256,12 +261,12 @@ for (const [button, input] of [["choose", "file"], ["shoot", "camera"]]) {
   element(button).addEventListener("click", () => element(input).click());
   element(input).addEventListener("change", ({ target }) => {
     const files = [...target.files];
-    // So that the same file can be chosen again.
+    // Allows choosing the same file again.
     target.value = "";
     if (files.length > 0) add(files);
   });
 }
-/** Takes what was dropped or pasted. Of a picture in another page there may be only the address. */
+/** Accepts dropped or pasted data. A picture from another page may have only an address. */
 function take(transfer) {
   const files = [...(transfer?.files ?? [])];
   const isAddress = transfer?.types.includes("text/uri-list") || /<img\b/i.test(transfer?.getData("text/html"));
@@ -269,7 +274,7 @@ function take(transfer) {
   else add(files);
 }
 
-/** Text may be dropped into the field of the token. Whatever else is dropped must not lead away from the page. */
+/** Text may be dropped into the token field. All other drops must not navigate away from the page. */
 const isForToken = (event) => event.target === element("secret") && !hasFiles(event);
 
 addEventListener("dragover", (event) => {
@@ -287,7 +292,7 @@ addEventListener("drop", (event) => {
   take(event.dataTransfer);
 });
 addEventListener("paste", (event) => {
-  // Into the field of the token, text is pasted.
+  // Let the token field receive pasted text.
   if (event.target === element("secret")) return;
   take(event.clipboardData);
 });

@@ -1,9 +1,9 @@
-// How a picture and its labels are shown.
+// Shows a picture and its labels.
 
 import { drawing, placeOf } from "./heat.js";
 import { isPassing } from "./service.js";
 
-/** An element with a class and content; texts are never read as HTML. */
+/** Creates an element with a class and content; text is never parsed as HTML. */
 function make(tag, className, ...content) {
   const element = document.createElement(tag);
   if (className) element.className = className;
@@ -11,12 +11,12 @@ function make(tag, className, ...content) {
   return element;
 }
 
-/** `95.0 %` of 0.95. */
+/** Formats 0.95 as `95.0 %`. */
 export function percent(score) {
   return score < 0.0005 ? "< 0.1\u00a0%" : `${(score * 100).toFixed(1)}\u00a0%`;
 }
 
-/** The name that comes first in the language, and the other one. */
+/** Returns the name for the current language first, then the other one. */
 export function names({ label, label_zh: chinese }, language) {
   if (!chinese) return [{ text: label }];
   const both = [
@@ -26,7 +26,7 @@ export function names({ label, label_zh: chinese }, language) {
   return language === "zh" ? both.reverse() : both;
 }
 
-/** Fills a picture's card with its state, anew for each change. */
+/** Rebuilds a picture's card for its state, after each change. */
 export function show(picture, language, texts, retry) {
   const { card, file, state, preview, notice } = picture;
   card.dataset.state = state;
@@ -37,7 +37,7 @@ export function show(picture, language, texts, retry) {
     image.alt = file.name;
     thumb.append(image);
   } else if (state === "failed" || state === "done") {
-    // The end of the file's name; it is read out with the whole of it.
+    // The end of the file name; screen readers read the full name.
     const kind = make("span", "kind", file.name.split(".").pop().slice(0, 4).toUpperCase());
     kind.setAttribute("aria-hidden", "true");
     thumb.append(kind);
@@ -59,7 +59,7 @@ export function show(picture, language, texts, retry) {
   card.replaceChildren(thumb, body);
 }
 
-/** The labels, and where they lie in the picture, where the service says so. */
+/** Shows the labels, and their places in the picture if the service returns heat maps. */
 function labels({ predictions, image }, thumb, language, texts) {
   if (predictions.length === 0) return [make("p", "muted", texts.none)];
   const isExplained = predictions.some((prediction) => prediction.heat_map);
@@ -77,7 +77,7 @@ function labels({ predictions, image }, thumb, language, texts) {
     const filled = make("div");
     filled.style.width = `${prediction.score * 100}%`;
     const bar = make("div", "bar", filled);
-    // The percentage says the same.
+    // The percentage has the same information.
     bar.setAttribute("aria-hidden", "true");
     const item = make("li", "", first, make("span", "percent", percent(prediction.score)), bar);
     if (map) {
@@ -100,8 +100,8 @@ function labels({ predictions, image }, thumb, language, texts) {
 }
 
 /**
- * For the labels of one card: tells when a label is pointed at, focused or tapped, and when no longer. The label under the
- * pointer wins over the focused one, which is shown again when the pointer leaves.
+ * For the labels of one card: reports when a label is hovered, focused or tapped, and when this ends. The hovered label
+ * takes precedence over the focused one, which is shown again when the pointer leaves.
  */
 function pointer() {
   let hovered, focused, shown;
@@ -116,7 +116,7 @@ function pointer() {
     item.addEventListener("pointerleave", () => update((hovered = undefined)));
     button.addEventListener("focus", () => update((focused = show)));
     button.addEventListener("blur", () => update((focused = undefined)));
-    // Safari does not focus what is tapped.
+    // Safari does not focus tapped elements.
     item.addEventListener("click", () => button.focus());
     button.addEventListener("keydown", ({ key }) => key === "Escape" && update((hovered = focused = undefined)));
   };
@@ -135,7 +135,7 @@ function facts({ model, timing_ms: timing, image, cached }, texts) {
   return make("p", "facts", parts.join(" · "));
 }
 
-/** What a person reads where the service's own words are missing. */
+/** The text for errors without a message from the service. */
 function detailOf({ code, detail, status }, texts) {
   return detail ?? texts.details[code] ?? texts.details.status(status);
 }
@@ -144,7 +144,7 @@ function failure(error, texts, again) {
   const { advice } = texts;
   const message = make("p", "error", detailOf(error, texts));
   message.dataset.code = error.code;
-  // The service speaks English.
+  // The service's messages are in English.
   if (error.detail) message.lang = "en";
   const shown = [message, make("p", "advice", advice[error.code] ?? advice.other)];
   if (isPassing(error)) {

@@ -1,15 +1,18 @@
-// Where in a picture the evidence for a label lies: over its preview, and in words.
+// Shows where in a picture the evidence for a label is: over its preview, and in words.
 
-/** Of little evidence and of the most; the legend in the style sheet has them, too. */
+/** Colours for little and for most evidence; the legend in the style sheet has them, too. */
 const COLORS = [[255, 0, 80], [255, 225, 0]];
 
-/** How much of the colour covers the picture where the evidence is the most. */
+/** The opacity of the colour where the evidence is strongest. */
 const COVER = 0.75;
 
-/** Of the drawing, in pixels; it is shown as large as the preview. */
+/** The size of the drawing, in pixels; it is shown as large as the preview. */
 const LONG_SIDE = 256;
 
-/** How far evidence lies from its middle, as a part of the picture, where it is all over it: evenly spread it has 0.41. */
+/**
+ * If the evidence is spread further than this from its centre, as a fraction of the picture, it is "everywhere". Even
+ * spread gives 0.41.
+ */
 const ALL_OVER = 0.36;
 
 function canvasOf(width, height) {
@@ -18,7 +21,7 @@ function canvasOf(width, height) {
   return [canvas, canvas.getContext("2d")];
 }
 
-/** A drawing of a heat map, with the sides of its picture; null where the browser does not draw. */
+/** Draws a heat map, with the aspect ratio of its picture. Returns null if the browser does not draw. */
 export function drawing({ width, height, values, region }, image) {
   const [cells, context] = canvasOf(width, height);
   const scale = LONG_SIDE / Math.max(image.width, image.height);
@@ -40,12 +43,12 @@ export function drawing({ width, height, values, region }, image) {
   return canvas;
 }
 
-/** Where the evidence lies: the third of the picture down and across, from 0 to 2, or `all` or `none`. */
+/** Returns where the evidence is: the vertical and horizontal third of the picture, from 0 to 2, or `all` or `none`. */
 export function placeOf({ width, height, values, region }, image) {
   let [sum, x, y, squares] = [0, 0, 0, 0];
   values.forEach((row, down) =>
     row.forEach((heat, across) => {
-      // The square makes the most of it count more.
+      // Squaring gives strong evidence more weight.
       const weight = heat ** 2;
       const left = (region.x + ((across + 0.5) / width) * region.width) / image.width;
       const top = (region.y + ((down + 0.5) / height) * region.height) / image.height;

@@ -1,20 +1,20 @@
-// A file, in memory → the bytes that are sent, and a small preview.
+// Converts a file in memory to the bytes to send, and a small preview.
 
 import { isFaithful, jpegOf } from "./canvas.js";
 
-/** Long side of what is made here, in pixels: more than any model looks at. */
+/** Long side of pictures made here, in pixels: more than any model looks at. */
 const LONG_SIDE = 2048;
 
-/** A long side that is not made shorter to save bytes, in pixels: there would be too little to see. */
+/** The long side is not reduced below this to save bytes, in pixels, because there would be too little to see. */
 const SHORT_SIDE = 128;
 
-/** Long side of a preview, in pixels of the screen. */
+/** Long side of a preview, in screen pixels. */
 const PREVIEW_SIDE = 480;
 
-/** Bytes of a picture that is its own preview, at most. */
+/** The maximum size in bytes of a picture that is its own preview. */
 const LARGEST_PREVIEW = 2 ** 20;
 
-/** What the service decodes, with its first bytes; `.` is any byte. */
+/** Formats that the service decodes, with their first bytes; `.` is any byte. */
 const ACCEPTED = {
   JPEG: ["\xff\xd8\xff"],
   PNG: ["\x89PNG"],
@@ -25,10 +25,10 @@ const ACCEPTED = {
   AVIF: ["....ftypavi"],
 };
 
-/** The names of what the service decodes. */
+/** The names of these formats. */
 export const FORMATS = Object.keys(ACCEPTED);
 
-/** What not every browser shows: its first bytes, its name, and browsers that do. */
+/** Formats that not every browser shows: first bytes, name, and browsers that do. */
 const RARE = [
   ["....ftyphe", "HEIC", "Safari"],
   ["....ftypmif1", "HEIC", "Safari"],
@@ -36,16 +36,16 @@ const RARE = [
   ["\xff\x0a", "JPEG XL", "Safari"],
 ];
 
-/** The bytes of a file: the file itself may change, move or vanish. Rejects if it cannot be read. */
+/** Reads a file into memory, because the file may change, move or vanish. Rejects if it cannot be read. */
 export async function read(file) {
   return new Blob([await file.arrayBuffer()], { type: file.type });
 }
 
 /**
- * Makes a picture smaller, or another format, where it would be refused as it is.
+ * Makes a picture smaller or converts it, if it would be refused as it is.
  *
- * `bytes` is a blob, `name` that of its file, and `limits` are those of `GET info`. The notice says what was done:
- * `{ key, from, to }`, or is null. The preview is a blob, or null where the browser cannot show the picture.
+ * `bytes` is a blob, `name` the name of its file, and `limits` are those of `GET info`. The notice describes what was
+ * done: `{ key, from, to }`, or null. The preview is a blob, or null if the browser cannot show the picture.
  */
 export async function prepare(bytes, name, limits) {
   const start = new Uint8Array(await bytes.slice(0, 16).arrayBuffer());
@@ -56,7 +56,7 @@ export async function prepare(bytes, name, limits) {
     return { body: bytes, notice: from ? { key: "unshown", from, to } : null, preview: null };
   }
   try {
-    // Where the service tells no limits, it is left to refuse.
+    // If the service reports no limits, it decides itself.
     const { max_body_bytes: maxBytes = Infinity, max_pixels: maxPixels = Infinity } = limits ?? {};
     const isTooLarge = bytes.size > maxBytes || image.width * image.height > maxPixels;
     const isSent = isAccepted && !isTooLarge;
@@ -84,7 +84,7 @@ function begins(bytes, magic) {
   return [...magic].every((character, at) => character === "." || bytes[at] === character.charCodeAt(0));
 }
 
-/** The picture as the browser shows it, upright, or null. */
+/** Returns the picture as the browser shows it, upright, or null. */
 async function load(bytes) {
   const url = URL.createObjectURL(bytes);
   const element = new Image();
@@ -95,13 +95,15 @@ async function load(bytes) {
     URL.revokeObjectURL(url);
     return null;
   }
-  // A drawing may have no size of its own.
+  // An SVG may have no size of its own.
   const width = element.naturalWidth || LONG_SIDE / 2;
   const height = element.naturalHeight || LONG_SIDE / 2;
   return { element, width, height, release: () => URL.revokeObjectURL(url) };
 }
 
-/** The picture as a JPEG on white, its long side no longer than that; null where the browser cannot or must not. */
+/**
+ * Returns the picture as a JPEG on white, with at most this long side; null if the browser cannot or must not make one.
+ */
 async function drawn({ element, width, height }, longSide) {
   const scale = Math.min(1, longSide / Math.max(width, height));
   const canvas = document.createElement("canvas");
@@ -121,7 +123,7 @@ function size({ width, height }) {
   return `${width} × ${height}`;
 }
 
-/** `AVIF` of `image/avif`, else the end of the file's name. */
+/** Returns `AVIF` for `image/avif`, otherwise the extension of the file. */
 function formatName(type, name) {
   const kind = type.match(/^image\/(?:x-)?(\w+)/)?.[1] ?? name.split(".").pop();
   return kind.slice(0, 8).toUpperCase();

@@ -1,30 +1,30 @@
-// Talks to the service. It is where the page is, whatever stands before that in the address.
+// Client of the service. Its address is relative to the page, so any path prefix works.
 
 const BASE = new URL(".", document.baseURI);
 
-/** How long an answer may take, in milliseconds. */
+/** Timeout for an answer, in milliseconds. */
 const PATIENCE = 60_000;
 
-/** How long pictures wait for the limits of the service, in milliseconds. */
+/** Timeout for the service's limits, for which pictures wait, in milliseconds. */
 const PATIENCE_FOR_INFO = 5_000;
 
-/** The same for a picture that is put elsewhere first, which is larger. */
+/** Timeout for an upload, which is larger, in milliseconds. */
 const PATIENCE_FOR_UPLOADS = 600_000;
 
-/** Types that a picture may be put as. */
+/** Content types for uploads. */
 const TYPE = /^image\/(?!svg)[a-z0-9][a-z0-9.+-]{0,62}$/;
 
 const UNKNOWN_TYPE = "application/octet-stream";
 
-/** Codes after which the same picture is sent again by itself. */
+/** Error codes after which the same picture is resent automatically. */
 const PASSING = ["overloaded", "storage_unavailable"];
 
-/** The longest pause before another try, in seconds. Where the service asks for a longer one, a person is told. */
+/** The longest automatic pause before a retry, in seconds. If the service asks for a longer one, the user is told. */
 const LONGEST_PAUSE = 30;
 
 /**
- * What `work` gives, which gets a signal that ends it after so many milliseconds, or when `end` is given before. Throws a
- * `TimeoutError` where it took too long. `AbortSignal.any` and `.timeout` are missing in browsers of 2023.
+ * Returns the result of `work`, which gets a signal that aborts after `milliseconds`, or when `end` is aborted before.
+ * Throws a `TimeoutError` if it took too long. Browsers of 2023 lack `AbortSignal.any` and `.timeout`.
  */
 async function within(milliseconds, work, end) {
   const controller = new AbortController();
@@ -45,7 +45,7 @@ async function within(milliseconds, work, end) {
   }
 }
 
-/** What `GET info` answers, or null. */
+/** Returns the answer of `GET info`, or null. */
 export async function info() {
   try {
     const answer = await within(PATIENCE_FOR_INFO, async (signal) =>
@@ -58,11 +58,11 @@ export async function info() {
 }
 
 /**
- * Has a picture classified, by labels of a `level`, with heat maps if `explain` is set, unless the signal ends it before: `{ answer }`, or
- * `{ error: { code, detail, status, retryAfter } }`. Never throws.
+ * Has a picture classified, with labels of a `level`, and with heat maps if `explain` is set, unless the signal aborts
+ * it. Returns `{ answer }` or `{ error: { code, detail, status, retryAfter } }`. Never throws.
  *
- * `detail` is null where the service did not say it; `code` is then `network`, `timeout` or `status_` and a number:
- * gateways have answers of their own. `retryAfter` are the seconds after which it should come again by itself, or 0.
+ * `detail` is null if the answer is not the service's own, such as a gateway's; `code` is then `network`, `timeout` or
+ * `status_` and a number. `retryAfter` is the number of seconds after which to resend automatically, or 0.
  */
 export async function classify(body, { level, explain }, token, end) {
   const query = `top_k=3&level=${level}${explain ? "&explain=true" : ""}`;
@@ -71,8 +71,8 @@ export async function classify(body, { level, explain }, token, end) {
 }
 
 /**
- * Puts a picture that is too large for a request where the service says: `{ upload }`, the id to have it classified by, or
- * an error as `classify` has it. Never throws.
+ * Uploads a picture that is too large for a request. Returns `{ upload }`, the id to have it classified by, or an error
+ * like `classify`. Never throws.
  */
 export async function upload(body, token, end) {
   const wanted = { content_type: TYPE.test(body.type) ? body.type : UNKNOWN_TYPE, content_length: body.size };
@@ -80,18 +80,18 @@ export async function upload(body, token, end) {
   const offer = sent.json;
   if (sent.error || !offer?.url) return sent.error ? sent : refusal(sent);
   const { url, method } = offer;
-  // The browser writes the length itself, and takes it from nobody.
+  // The browser sets the content length itself, and does not allow scripts to set it.
   const headers = { "Content-Type": offer.headers["content-type"] };
   const put = await ask(url, { method, body, headers }, PATIENCE_FOR_UPLOADS, end);
   return put.error ? put : put.response.ok ? { upload: offer.upload } : refusal(put);
 }
 
-/** What is sent as JSON. */
+/** Makes a JSON body. */
 export const json = (value) => new Blob([JSON.stringify(value)], { type: "application/json" });
 
 /**
- * Sends something to a path of the service, with its SHA-256 where the browser computes one: that is over HTTPS and on
- * this machine. CloudFront signs requests to a Function URL only with it.
+ * Sends a body to a path of the service, with its SHA-256 if the browser can compute one: over HTTPS and on localhost.
+ * CloudFront needs it to sign requests to a Function URL.
  */
 async function send(path, body, token, end) {
   const headers = { "Content-Type": body.type || UNKNOWN_TYPE };
@@ -100,13 +100,13 @@ async function send(path, body, token, end) {
   return ask(new URL(path, BASE), { method: "POST", body, headers }, PATIENCE, end);
 }
 
-/** The SHA-256 of a blob, in hexadecimal. */
+/** Returns the SHA-256 of a blob, in hexadecimal. */
 async function sha256(blob) {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** What an address answers: `{ response, json }`, where `json` is null if it is something else; or an error. */
+/** Sends a request. Returns `{ response, json }`, where `json` is null if the answer is not JSON; or an error. */
 async function ask(address, options, patience, end) {
   let response, text;
   try {
@@ -120,12 +120,12 @@ async function ask(address, options, patience, end) {
   try {
     return { response, json: JSON.parse(text) };
   } catch {
-    // Not of this service.
+    // Not an answer of this service.
     return { response, json: null };
   }
 }
 
-/** The error of an answer. */
+/** Returns the error of an answer. */
 function refusal({ response, json }) {
   const { status } = response;
   const code = typeof json?.code === "string" ? json.code : `status_${status}`;
@@ -134,7 +134,7 @@ function refusal({ response, json }) {
   return { error: { code, detail: json?.detail ?? null, status, retryAfter } };
 }
 
-/** Resolves after so many seconds; rejects when the signal is given before. */
+/** Resolves after this many seconds; rejects when the signal is aborted before. */
 export function pause(seconds, signal) {
   return new Promise((resolve, reject) => {
     setTimeout(resolve, seconds * 1000);
@@ -142,7 +142,7 @@ export function pause(seconds, signal) {
   });
 }
 
-/** Whether the same picture may be answered when it is sent once more. */
+/** Whether the same picture may succeed when it is sent again. */
 export function isPassing({ code, status }) {
   return code === "network" || code === "timeout" || status === 408 || status === 429 || status >= 500;
 }

@@ -1,4 +1,4 @@
-// Browsers that are older, or that protect their users, and systems that take a file away.
+// Older browsers, browsers with privacy protection, and systems that revoke access to a file.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { best, bytes, card, file, finished, fixture, hold, stage, startProxy, vi
 
 const { browser, server, visit } = await stage();
 
-/** Opens the page in a browser in which `change` was run before. */
+/** Opens the page in a browser in which `change` has run before the page's scripts. */
 const visitIn = (change, work, more = {}) =>
   visit({
     ...more,
@@ -115,7 +115,7 @@ test("an address that is dropped leads nowhere, and the page says what to do", (
     },
   }));
 
-/** Each file can be read once, as after Android's picker has closed; `readings` counts. */
+/** Lets each file be read only once, as after Android's picker has closed; `readings` counts. */
 function readOnce() {
   window.readings = 0;
   const seen = new WeakSet();

@@ -1,4 +1,4 @@
-// The real binary, and Debian's Chromium.
+// Runs the real binary and Debian's Chromium.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -12,13 +12,13 @@ import { chromium } from "playwright-core";
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** The path of a file of this repository. */
+/** The path of a file in this repository. */
 export const repository = (path) => fileURLToPath(new URL(path, ROOT));
 
 /** The path of a fixture. */
 export const fixture = (name) => repository(`tests/fixtures/${name}`);
 
-/** The binary as a local server; it ends with `stop`, and at the latest with the tests. */
+/** Runs the binary as a local server. It ends with `stop`, or at the latest with the tests. */
 export async function startServer(environment = {}) {
   const binary = process.env.BINARY ?? repository("target/debug/image-classifier");
   const child = spawn(binary, ["serve"], {
@@ -42,7 +42,9 @@ export async function startServer(environment = {}) {
   throw new Error(`the server did not start: ${log}`);
 }
 
-/** What stands between the browser and a server: `answer(request)` may give an answer instead, as [status, type, body]. */
+/**
+ * A proxy between the browser and a server: `answer(request)` may return a replacement answer, as [status, type, body].
+ */
 export async function startProxy(target, { prefix = "", answer = () => undefined } = {}) {
   const proxy = http.createServer((request, response) => {
     const own = answer(request);
@@ -72,14 +74,14 @@ export async function startProxy(target, { prefix = "", answer = () => undefined
 export const launch = () =>
   chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    // It must not call home, and has no sandbox of its own where it runs as root.
+    // Chromium must not call home, and has no sandbox if it runs as root.
     args: [
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync",
     ],
   });
 
-/** One browser and one server for a file of tests. */
+/** One browser and one server for a test file. */
 export async function stage(environment) {
   const [browser, server] = await Promise.all([launch(), startServer(environment)]);
   after(() => Promise.all([browser.close(), server.stop()]));
@@ -87,14 +89,13 @@ export async function stage(environment) {
 }
 
 /**
- * Opens the page for the length of `work`. Afterwards nothing may have been asked of another origin than that of
- * `uploads`, and nothing may have been reported on the console, violations of the page's security policy among it;
- * `mayReport` names exceptions.
+ * Opens the page while `work` runs. Then checks that no request went to another origin, except that of `uploads`, and
+ * that the console has no messages, including violations of the page's security policy. `mayReport` lists exceptions.
  */
 export async function visit(browser, { url, work, context: options = {}, mayReport = /$^/, uploads = null }) {
   const context = await browser.newContext({ locale: "en-GB", ...options });
   const page = await context.newPage();
-  // With a listener from the start no chooser can be opened before it is waited for.
+  // With a listener from the start, no file chooser can open before the test waits for it.
   page.on("filechooser", () => {});
   const elsewhere = [];
   const reports = [];
@@ -112,7 +113,7 @@ export async function visit(browser, { url, work, context: options = {}, mayRepo
     await page.goto(url.endsWith("/") ? url : `${url}/`);
     await work(page);
     assert.deepEqual(elsewhere, [], "requests to another origin");
-    // Chromium reports each answer of 400 and above.
+    // Chromium logs each answer with a status of 400 or more.
     const unexpected = reports.filter((text) => !/status of 4\d\d/.test(text) && !mayReport.test(text));
     assert.deepEqual(unexpected, [], "reports on the console");
   } finally {
@@ -120,7 +121,7 @@ export async function visit(browser, { url, work, context: options = {}, mayRepo
   }
 }
 
-/** Keeps the requests for labels back until what this returns is called. */
+/** Holds back the requests for labels until the returned function is called. */
 export async function hold(page) {
   let release;
   const held = new Promise((resolve) => (release = resolve));
@@ -131,7 +132,7 @@ export async function hold(page) {
   return release;
 }
 
-/** Waits until so many pictures are done or failed. */
+/** Waits until this many pictures are done or failed. */
 export async function finished(page, count) {
   const over = page.locator("#results > li:is([data-state=done], [data-state=failed])");
   await over.nth(count - 1).waitFor();

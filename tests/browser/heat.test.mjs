@@ -1,4 +1,4 @@
-// Where in a picture the evidence for a label lies.
+// Heat maps: where in a picture the evidence for a label is.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -24,7 +24,7 @@ test("the map of a label lies over the preview while it is pointed at", () =>
       assert.equal(await where.textContent(), POINT);
       await label(0).hover();
       assert.match(await where.textContent(), /^espresso: mostly (in the centre|\w+ (left|right|centre))\.$/);
-      // As large as the preview, and cut as it is.
+      // Same size and crop as the preview.
       const boxes = await Promise.all([heat, page.locator(".preview")].map((one) => one.boundingBox()));
       assert.deepEqual(boxes[0], boxes[1]);
       const drawn = await heat.evaluate((canvas) => {
@@ -34,7 +34,7 @@ test("the map of a label lies over the preview while it is pointed at", () =>
         return { ratio: canvas.width / canvas.height, unseen: [alpha(0.1, 0.5), alpha(0.9, 0.5), alpha(0.5, 0.02)], most };
       });
       assert.ok(Math.abs(drawn.ratio - 1.5) < 0.02, `${drawn.ratio}`);
-      // The model sees the middle: from 125 to 475 of 600 pixels, and from 25 to 375 of 400.
+      // The model sees the centre: pixels 125 to 475 of 600, and 25 to 375 of 400.
       assert.deepEqual(drawn.unseen, [0, 0, 0]);
       assert.ok(drawn.most > 150, `${drawn.most}`);
       await label(1).hover();
@@ -57,7 +57,7 @@ test("the keyboard reaches every label, and a screen reader is told where it lie
         assert.match(await where.textContent(), new RegExp(`^${name}: `));
         assert.equal(await heat.count(), 1);
       }
-      // The pointer wins while it is over a label, and what the keyboard does then does not undo it.
+      // While the pointer is over a label, it takes precedence over the keyboard.
       await label(0).hover();
       assert.match(await where.textContent(), /^espresso: /);
       await page.keyboard.press("Shift+Tab");
@@ -101,7 +101,7 @@ test("a place is named by thirds of the whole picture", () =>
         return [
           place([[1, 0], [0, 0]], whole),
           place([[0, 0, 1], [0, 0, 0.2], [0, 0, 0]], whole),
-          // The left of what the model saw is the centre of the picture.
+          // The left edge of what the model saw is the centre of the picture.
           place([[0, 0, 0], [1, 0.1, 0], [0, 0, 0]]),
           place([[0, 0, 0], [0, 0, 0], [0, 1, 0]], whole),
           place([[1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1]], whole),

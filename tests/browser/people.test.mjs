@@ -28,7 +28,7 @@ test("the language is the browser's at first, then the one that was chosen", asy
       await finished(page, 1);
       await page.getByLabel("Language").selectOption("中文");
       await inChinese(page);
-      // Results are translated, too: the Chinese name is first, and the service's own words stay.
+      // Results are translated, too: the Chinese name comes first. The service's own messages stay in English.
       const names = await card(page, "coffee.jpg").locator(".labels li:first-child .first > span").allTextContents();
       assert.deepEqual(names, ["浓缩咖啡", "espresso"]);
       await page.locator("#file").setInputFiles(file("cut.jpg", "image/jpeg", bytes("coffee.jpg").subarray(0, 5000)));
@@ -132,7 +132,7 @@ for (const colorScheme of ["light", "dark"]) {
         context: { colorScheme, locale },
         work: async (page) => {
           const check = async (state) => {
-            // Not as a script of the page's: its policy would forbid that.
+            // Not as one of the page's scripts, which its policy would forbid.
             await page.evaluate(AXE);
             const { violations, passes } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
             const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
@@ -145,7 +145,7 @@ for (const colorScheme of ["light", "dark"]) {
           await finished(page, 3);
           await page.evaluate(() => (document.getElementById("token").hidden = false));
           await check("results, an error and the form");
-          // Nothing is sent while it is open.
+          // Nothing is sent while the dialog is open.
           await page.evaluate(() => (document.getElementById("token").hidden = true));
           const held = new Promise(() => {});
           await page.route("**/classify*", () => held);

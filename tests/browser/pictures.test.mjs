@@ -1,4 +1,4 @@
-// What a visitor does with pictures.
+// What visitors do with pictures.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { best, bytes, card, file, finished, fixture, hold, stage, startProxy, st
 
 const { browser, server, visit } = await stage();
 
-/** Puts files into a DataTransfer of the page's, and sends it as an event of this kind to the element. */
+/** Puts files into a DataTransfer in the page, and sends it to the element in an event of this kind. */
 async function transfer(page, selector, kind, files) {
   const given = files.map(({ name, mimeType, buffer }) => ({ name, mimeType, base64: buffer.toString("base64") }));
   await page.evaluate(
@@ -105,7 +105,7 @@ test("of several chosen pictures each gets its own labels, the last one on top",
 
       await page.getByRole("button", { name: "Clear" }).click();
       assert.equal(await page.locator("#results > li").count(), 0);
-      // The same file may be chosen again.
+      // The same file can be chosen again.
       await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
       await finished(page, 1);
     },
@@ -160,7 +160,7 @@ test("a kind of picture that only the browser can show is converted, and that is
     },
   }));
 
-/** A grey BMP of 24 bits. */
+/** Returns a grey BMP of 24 bits. */
 function bitmap(width, height) {
   const content = Buffer.alloc(54 + width * height * 3, 160);
   content.write("BM");
@@ -178,7 +178,7 @@ test("a picture of more bytes or pixels than this service takes is made smaller 
       file("wall.bmp", "image/bmp", bitmap(1600, 1200)),
       "Compressed in the browser: the file was larger than the service takes.",
     ],
-    // Not at once small enough.
+    // One reduction is not enough.
     [{ MAX_BODY_BYTES: "40000" }, coffee(), "Scaled down from 600 × 400 to 300 × 200 pixels in the browser."],
     [{ MAX_BODY_BYTES: "10000" }, coffee(), "Scaled down from 600 × 400 to 150 × 100 pixels in the browser."],
   ];

@@ -1,4 +1,4 @@
-// Takes the pictures in docs/images: node screenshots.mjs
+// Makes the screenshots in docs/images: node screenshots.mjs
 
 import { mkdirSync } from "node:fs";
 

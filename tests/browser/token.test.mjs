@@ -1,4 +1,4 @@
-// A service that answers only who sends its token.
+// A service that requires a token.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -23,7 +23,7 @@ test("a service that wants a token asks for it, and what was refused is sent aga
       await page.locator("#results > [data-state=done]").nth(1).waitFor();
       assert.equal(await best(page, "coffee.jpg"), "espresso");
       assert.equal(await page.getByLabel("API token").isVisible(), false);
-      // It is remembered in this tab.
+      // The page remembers it in this tab.
       await page.reload();
       await page.locator("#file").setInputFiles(fixture("coffee.jpg"));
       await finished(page, 1);
@@ -50,7 +50,7 @@ test("while the token is asked for nothing more is sent, and what was refused af
       await page.getByLabel("API token").fill("s3cret");
       await page.keyboard.press("Enter");
       await page.locator("#results > [data-state=done]").nth(2).waitFor();
-      // Now the picture that was sent before there was a token is refused.
+      // Now let the picture that was sent without a token be refused.
       release();
       await finished(page, 4);
       assert.equal(await page.locator("#results > [data-state=done]").count(), 4);

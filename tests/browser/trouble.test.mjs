@@ -1,4 +1,4 @@
-// What goes wrong, and what the page says then.
+// Errors, and what the page says about them.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -83,7 +83,7 @@ test("where the service is gone that is said, and trying again works once it is 
       assert.equal(await error.textContent(), "The service cannot be reached.");
       const second = await startServer({ PORT: String(first.port) });
       await card(page, "coffee.jpg").getByRole("button", { name: "Try again" }).click();
-      // Whoever works without a mouse stays where they are.
+      // The keyboard focus stays on the picture.
       assert.equal(await page.evaluate(() => document.activeElement.className), "picture");
       await page.locator("#results > [data-state=done]").waitFor();
       assert.equal(await best(page, "coffee.jpg"), "espresso");
@@ -119,7 +119,7 @@ test("a gateway's own answers, which are no JSON or another one, are understood"
   }).finally(proxy.stop);
 });
 
-/** Lets the service be overloaded for the first `times` pictures; the list that comes back has when each one was sent. */
+/** Makes the service overloaded for the first `times` pictures. The returned list has the time of each request. */
 async function overload(page, { seconds, times = Infinity }) {
   const sent = [];
   await page.route("**/classify*", (route) => {

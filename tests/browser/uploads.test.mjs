@@ -1,4 +1,4 @@
-// Pictures that no request takes are put into a bucket, of a storage that knows CORS.
+// Pictures that are too large for a request are uploaded to a bucket, in a storage with CORS.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -88,7 +88,7 @@ function freePort() {
   });
 }
 
-/** Makes the bucket as soon as the storage listens. */
+/** Creates the bucket as soon as the storage listens. */
 async function makeBucket() {
   const headers = {
     Authorization: "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260601/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0",
