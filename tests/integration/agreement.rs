@@ -1,4 +1,4 @@
-//! The program gives the labels that the training pipeline gives, as far as a model of 8-bit integers can.
+//! The program gives the same labels as the training pipeline, as far as an 8-bit model can.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::process::binary;
 
-/// Over the photos that the variable `PHOTOS` names; they may not be distributed with the source.
+/// Uses the photos in the folder `PHOTOS`; they must not be distributed with the source.
 #[test]
 fn labels_agree_with_pytorch_on_labelled_photos() {
     let Some(photos) = std::env::var_os("PHOTOS").filter(|photos| !photos.is_empty()).map(PathBuf::from)

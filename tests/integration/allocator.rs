@@ -8,7 +8,7 @@ fn onnx_runtime_allocates_from_the_programs_allocator() {
     let output = binary()
         .arg("classify")
         .arg(repository("tests/fixtures/coffee.jpg"))
-        // The dynamic linker tells where it finds each symbol, see ld.so(8).
+        // The dynamic linker reports where it finds each symbol, see ld.so(8).
         .env("LD_DEBUG", "bindings")
         .output()
         .unwrap();

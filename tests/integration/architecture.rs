@@ -1,4 +1,4 @@
-//! The modules of the service depend on each other in one direction, as ARCHITECTURE.md draws it.
+//! The service's modules depend on each other in one direction, as ARCHITECTURE.md shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::repository;
 
-/// Each module at the top of `src`, with those that it uses.
+/// Each top-level module of `src`, with the modules that it uses.
 type Uses = BTreeMap<String, BTreeSet<String>>;
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -14,14 +14,14 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
-/// The code of a file without its comments and its tests.
+/// Returns the code of a file without its comments and its tests.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let lines = text.lines().take_while(|line| *line != "mod tests {");
     lines.map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
-/// The names behind each `crate::`, of which there are several in braces.
+/// Returns the names after each `crate::`; braces may contain several.
 fn imported(code: &str) -> Vec<String> {
     let behind = code.split("crate::").skip(1);
     let names = behind.flat_map(|rest| match rest.strip_prefix('{') {
@@ -30,7 +30,7 @@ fn imported(code: &str) -> Vec<String> {
     });
     let name =
         |text: &str| text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
-    // What the crate exports at its top is of these modules.
+    // The crate's top-level exports come from these modules.
     let owner = |name: String| match name.as_str() {
         "Error" | "StartError" => "error".to_owned(),
         "Config" => "config".to_owned(),
@@ -58,8 +58,8 @@ fn uses() -> Uses {
     uses
 }
 
-/// The modules with those that they use, from the top down: each line uses only modules of later lines. Fails where
-/// that is not possible.
+/// Returns the modules and the modules that they use, from the top down: each line uses only modules of later
+/// lines. Panics if there is no such order.
 fn drawn(mut uses: Uses) -> String {
     let mut lines = Vec::new();
     while !uses.is_empty() {

@@ -1,4 +1,4 @@
-//! `image-classifier batch`: folders and lists → rows, also where it is interrupted.
+//! `image-classifier batch`: folders and lists → rows, even if it is interrupted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -35,7 +35,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// Runs it to its end.
+/// Runs the command to its end.
 #[track_caller]
 fn run(command: &mut Command, status: i32) -> Output {
     let output = command.output().unwrap();
@@ -43,7 +43,7 @@ fn run(command: &mut Command, status: i32) -> Output {
     output
 }
 
-/// It does not begin, for a reason in which all of `expected` stands.
+/// Asserts that the command does not start, and that the reason contains all of `expected`.
 #[track_caller]
 fn refused(command: &mut Command, expected: &[&str]) {
     let output = run(command, 1);
@@ -67,7 +67,7 @@ fn put(dir: &Path, name: impl AsRef<Path>, content: &[u8]) {
     fs::write(path, content).unwrap();
 }
 
-/// So many pictures of different colours in `photos`, with their names.
+/// Writes `count` pictures of different colours to `photos`, and returns their names.
 fn photos(count: usize) -> (TempDir, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     let names: Vec<_> = (0..count).map(|index| format!("photos/{index:05}.bmp")).collect();
@@ -78,7 +78,7 @@ fn photos(count: usize) -> (TempDir, Vec<String>) {
     (dir, names)
 }
 
-/// `batch` that reads a list from a pipe, which the test holds open.
+/// A running `batch` that reads a list from a pipe, which the test keeps open.
 struct Fed(Child);
 
 impl Fed {
@@ -91,7 +91,7 @@ impl Fed {
         self.0.stdin.as_mut().unwrap().write_all(list.as_bytes()).unwrap();
     }
 
-    /// Waits until the file has so many lines.
+    /// Waits until the file has this number of lines.
     #[track_caller]
     fn wait_for(&mut self, file: &Path, lines: usize) {
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -111,7 +111,7 @@ impl Fed {
         assert!(Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap().success());
     }
 
-    /// The exit status, which must come although the pipe is open.
+    /// Returns the exit status. The process must end although the pipe is open.
     #[track_caller]
     fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -301,7 +301,7 @@ fn what_failed_for_reasons_that_pass_is_tried_again() {
     let (dir, names) = photos(3);
     let dir = dir.path();
     put(dir, "broken.png", b"no picture");
-    // A pipe can be named, but not read.
+    // The program accepts the name of a pipe, but cannot read the pipe.
     assert!(Command::new("mkfifo").arg(dir.join("pipe.bmp")).status().unwrap().success());
     put(dir, "list.txt", format!("{}\npipe.bmp\nbroken.png\n{}\n", names[0], names[1]).as_bytes());
     for out in ["rows.jsonl", "rows.csv"] {
@@ -309,7 +309,7 @@ fn what_failed_for_reasons_that_pass_is_tried_again() {
         run(&mut batch(dir, &first), 3);
         fs::rename(dir.join("pipe.bmp"), dir.join("pipe")).unwrap();
         put(dir, "pipe.bmp", &flat([1, 2, 3]));
-        // A file of this name may be that of a run whose rows go to S3.
+        // A file with this name may belong to a run that writes its rows to S3.
         put(dir, format!("{out}.part"), b"another file");
         run(&mut batch(dir, &["--files-from", "list.txt", "--out", out, "--resume"]), 3);
         assert_eq!(fs::read(dir.join(format!("{out}.part"))).unwrap(), b"another file");
@@ -364,7 +364,7 @@ fn nothing_is_written_over_and_what_can_be_done_is_told() {
 fn a_disk_that_is_full_costs_no_row() {
     let (dir, _) = photos(300);
     let dir = dir.path();
-    // So many blocks of 512 bytes may the file have; the limit is told like a full disk.
+    // The file size limit, in blocks of 512 bytes. The program reports it like a full disk.
     let mut limited = program(Command::new("sh"), dir);
     limited.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\""]).arg(binary().get_program());
     limited.args(["batch", "photos", "--out", "rows.jsonl"]);
@@ -401,7 +401,7 @@ fn memory_does_not_grow_with_the_number_of_rows() {
     fed.feed(&names[1_000..]);
     fed.wait_for(&file, 10_001);
     let grown = fed.peak_memory_kb() - after_1000;
-    // 9,000 names are remembered by 16 bytes each, in a table that has room for twice as many.
+    // 9,000 names are stored as 16 bytes each, in a table with room for twice as many.
     assert!(grown < 3_000, "{grown} kB more than {after_1000} kB");
     drop(fed.0.stdin.take());
     assert!(fed.wait().success());

@@ -1,4 +1,4 @@
-//! `image-classifier batch` over objects, before a stand-in for S3.
+//! `image-classifier batch` over objects in a stand-in for S3.
 
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use crate::models::{bundle, flat};
 use crate::repository;
 use crate::storage::{Asked, Reply, Storage, with_storage};
 
-/// A bucket `photos`, and a bucket `labels` that answers a PUT by `put`.
+/// A storage with a bucket `photos`, and a bucket `labels` that answers a PUT with `put`.
 fn buckets(put: fn(usize) -> Reply) -> Storage {
     Storage::start(move |asked: &Asked, earlier| {
         let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
@@ -43,7 +43,7 @@ fn buckets(put: fn(usize) -> Reply) -> Storage {
     })
 }
 
-/// A page of a list, as S3 writes it.
+/// Returns a page of a listing, in S3's format.
 fn list(query: &str, keys: &[&str]) -> Reply {
     assert!(query.contains("list-type=2"), "{query}");
     let prefix =
@@ -65,7 +65,7 @@ fn list(query: &str, keys: &[&str]) -> Reply {
     )
 }
 
-/// No bucket is named in `S3_BUCKETS` but that of the command line.
+/// Only the bucket on the command line can be read, because `S3_BUCKETS` is not set.
 fn batch(storage: &Storage, dir: &Path, arguments: &[&str]) -> Command {
     let mut command = with_storage(&storage.address);
     command.env_remove("S3_BUCKETS").env("MODEL_DIR", bundle("nchw-f32")).env("MAX_OBJECT_BYTES", "50000");
@@ -81,7 +81,7 @@ fn run(command: &mut Command, status: i32) -> Output {
     output
 }
 
-/// Source and code of the error, if it is one.
+/// Returns the source of a row, and the code of its error, if any.
 fn rows(file: &Path) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let rows = fs::read_to_string(file).unwrap();
@@ -166,7 +166,7 @@ fn manifests_inventories_and_lists_name_objects() {
         fs::remove_file(dir.join("rows.jsonl")).unwrap();
     }
     assert!(storage.asked().iter().any(|asked| asked.target.ends_with("?versionId=v1")));
-    // A bad line has a row, and those behind it have theirs.
+    // A bad line has a row with an error; the lines after it are not affected.
     fs::write(dir.join("manifest.csv"), "photos,2026/a+b.bmp\nphotos\nphotos,2026/x.bmp\n").unwrap();
     run(&mut batch(&storage, dir, &["manifest.csv", "--out", "rows.jsonl"]), 3);
     let expected = [
@@ -195,7 +195,7 @@ fn rows_go_to_an_object_once_they_are_complete() {
     let [name] = &parts()[..] else { panic!("{:?}", parts()) };
     assert!(log.contains(&format!("all rows are in {name}, and --resume tries again")), "{log}");
     let part = dir.join(name);
-    // An object of the same name below another prefix has a file of its own.
+    // An object of the same name below another prefix has a separate file.
     run(&mut batch(&denied, dir, &["a.bmp", "--out", "s3://labels/2025/rows.jsonl"]), 1);
     assert_eq!(parts().len(), 2);
     let length = fs::read(&part).unwrap().len().to_string();
@@ -208,7 +208,7 @@ fn rows_go_to_an_object_once_they_are_complete() {
     assert_eq!(put.headers["content-type"], "application/x-ndjson");
     assert!(!part.exists());
 
-    // With --resume, too: there is no file of this machine to go on with.
+    // With --resume, too: this machine has no file to continue.
     for resume in [None, Some("--resume")] {
         let to_s3 = ["a.bmp", "--out", "s3://labels/there.jsonl"];
         let output = run(batch(&storage, dir, &to_s3).args(resume), 1);

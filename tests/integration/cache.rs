@@ -1,4 +1,4 @@
-//! An image that comes again.
+//! Images that are sent again are answered from the cache.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Inputs that broke other services, through the real binary under the Runtime API emulator. After every one of them,
-//! good or bad, a good picture must still be answered by the same process.
+//! Inputs that broke other services, sent to the real binary under the Runtime API emulator. After each of
+//! them, good or bad, the same process must still classify a good picture.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use crate::emulator::{Function, Outcome};
 use crate::{fixture, repository};
 
-/// What a picture is answered.
+/// The expected answer to a picture.
 enum Right {
     /// 200.
     Labels,
-    /// This status and code, and a `detail` that holds the text.
+    /// This status and code, and a `detail` that contains the text.
     Problem(u64, &'static str, &'static str),
-    /// 413 `image_too_large` within 50 ms, without growth.
+    /// 413 `image_too_large` within 50 ms, without memory growth.
     Bomb,
 }
 
@@ -109,7 +109,7 @@ fn body(response: &Value) -> Value {
     serde_json::from_str(response["body"].as_str().unwrap()).unwrap()
 }
 
-/// The answer, and the shortest time of some tries: other tests run beside this one.
+/// Returns the answer, and the shortest time of several tries, because other tests run at the same time.
 fn timed(function: &Function, name: &str, tries: usize) -> (Value, Duration) {
     let event = upload("/classify", &image(name));
     let attempt = || {
@@ -142,7 +142,7 @@ fn every_picture_gets_its_right_answer_and_the_process_lives() {
             }
             Bomb => {
                 assert_eq!(answer["code"], "image_too_large", "{name}: {answer}");
-                // Reading a body of 2 MB takes its own time and memory.
+                // Reading a body of 2 MB takes time and memory itself.
                 let body_kb = 10 * image(name).len() as u64 / 1024;
                 assert!(took < Duration::from_millis(50), "{name} took {took:?}");
                 let grown = function.process.peak_memory_kb().saturating_sub(memory);
@@ -173,7 +173,7 @@ fn a_picture_on_its_side_scores_as_it_does_upright() {
     let answer = |bytes: &[u8]| body(&function.invoke(&upload("/classify", bytes)).response());
     for (name, upright, tolerance) in [
         ("orient6.png", "upright_png.png", 0.0),
-        // Two decoders of JPEG: ours, and the one that made the upright picture.
+        // Two JPEG decoders: ours, and the one that made the upright picture.
         ("orient6.jpg", "upright_jpg.png", 0.02),
     ] {
         let (turned, upright) = (answer(&image(name)), answer(&fixture(upright)));

@@ -1,4 +1,4 @@
-//! What a web page of another origin is allowed: over a socket, and behind each front door of Lambda.
+//! What a web page of another origin may do: over a socket, and behind each Lambda front door.
 
 use serde_json::{Value, json};
 use ureq::http::Method;
@@ -11,7 +11,7 @@ use crate::server::{Answer, Server};
 const ALLOWED: &str = "https://a.example";
 const OTHER: &str = "https://b.example";
 
-/// The values of a header, each of which must stand once.
+/// Returns all values of a header, so that tests notice a duplicate.
 fn all<'a>(answer: &'a Answer, name: &str) -> Vec<&'a str> {
     answer.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
 }
@@ -99,7 +99,7 @@ fn other_origins_and_callers_without_one_are_told_nothing() {
         let asked = [("origin", origin), ("access-control-request-headers", "authorization")];
         let answer = server.send(Method::OPTIONS, "/classify", &asked, &[]);
         assert_eq!((answer.status, about_cors(&answer)), (204, vec![]), "{origin}");
-        // A cache must not give it to a page that is allowed.
+        // A cache must not give this answer to a page that is allowed.
         assert_eq!(all(&answer, "vary"), ["origin"]);
     }
     let without = server.send(Method::OPTIONS, "/classify", &[], &[]);
@@ -173,7 +173,8 @@ fn events(method: &str, path: &str, body: &str, origin: &str) -> [Value; 3] {
     ]
 }
 
-/// Each header of a reply with its values. A load balancer gets the same in two forms and reads one of them.
+/// Returns each header of a reply with its values. A load balancer gets two equal forms and reads one of
+/// them.
 fn headers(reply: &Value) -> Vec<(String, Vec<&str>)> {
     let many = reply["multiValueHeaders"].as_object().into_iter().flatten();
     let one = reply["headers"].as_object().into_iter().flatten();

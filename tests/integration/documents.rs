@@ -1,4 +1,4 @@
-//! The links between the documents of this repository.
+//! The links between this repository's documents.
 
 use std::collections::HashSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::repository;
 
-/// The Markdown files at the top, in `docs` and in the folders that have one file for people.
+/// The Markdown files at the top, in `docs`, and in the folders with a file for people.
 fn documents() -> Vec<PathBuf> {
     let folders = ["", "docs", "events", "bench", "tools", "model"];
     let files = folders.iter().flat_map(|folder| fs::read_dir(repository(folder)).unwrap());
@@ -14,7 +14,7 @@ fn documents() -> Vec<PathBuf> {
     files.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
 }
 
-/// What stands in parentheses behind a link's text.
+/// Returns the targets of links: the parentheses after a link's text.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     text.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(link, _)| link))
 }

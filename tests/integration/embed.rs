@@ -23,7 +23,7 @@ fn norm(numbers: &[f64]) -> f64 {
     numbers.iter().map(|number| number * number).sum::<f64>().sqrt()
 }
 
-/// Compares with `tools/make_embeddings.py`'s means over the feature map.
+/// Compares with the means over the feature map from `tools/make_embeddings.py`.
 #[track_caller]
 fn assert_as_in_python(name: &str, found: &[f64]) {
     let expected: Value = serde_json::from_slice(&fixture("embeddings/expected.json")).unwrap();
@@ -157,7 +157,7 @@ fn a_request_for_an_embedding_is_logged_and_counted() {
 #[test]
 fn the_features_of_a_model_are_a_map_or_a_vector_and_their_numbers_may_have_half_precision() {
     let color = [200, 30, 90];
-    // `tools/make_models.py` doubles the picture for a map.
+    // In the model of `tools/make_models.py`, the feature map is the doubled picture.
     for (name, gain) in [("features-map", 2.0), ("features-map-f16", 2.0), ("features-vector", 1.0)] {
         let server = Server::start_with(binary().env("MODEL_DIR", bundle(name)));
         let found = numbers(&server.post("/embed", "", &flat(color)).json());

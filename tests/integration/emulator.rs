@@ -1,7 +1,7 @@
 //! A stand-in for Lambda's Runtime API, and the binary running under it as a function.
 //!
-//! It speaks the part of the API that a function uses: `next` hands out an event, `response` and `error` take the
-//! outcome (AWS Lambda Developer Guide, "Using the Lambda runtime API").
+//! It implements the part of the API that a function uses: `next` hands out an event, `response` and `error`
+//! receive the outcome (AWS Lambda Developer Guide, "Using the Lambda runtime API").
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -38,20 +38,20 @@ pub struct Function {
     pub process: Process,
     api: Arc<Api>,
     events: Sender<String>,
-    /// Each with the event that it is the outcome of.
+    /// The outcomes, each with its event.
     outcomes: Receiver<(String, Outcome)>,
 }
 
-/// What all connections of the function share.
+/// Shared state of all connections of the function.
 struct Api {
     events: Mutex<Receiver<String>>,
-    /// Those that were handed out, by the id of their invocation.
+    /// The events that were handed out, by invocation id.
     under_way: Mutex<HashMap<String, String>>,
-    /// The most that were under way at the same time.
+    /// The highest number of concurrent invocations so far.
     most: AtomicUsize,
-    /// Milliseconds that the next invocations have; 0 for as long as they need.
+    /// Timeout of the next invocations in milliseconds; 0 for none.
     time_ms: AtomicU64,
-    /// The header of the next invocations that tells of their trace.
+    /// The trace header of the next invocations.
     trace: Mutex<String>,
     outcomes: Sender<(String, Outcome)>,
 }
@@ -98,27 +98,27 @@ impl Function {
         self.receive().1
     }
 
-    /// Sets the time that each of the next invocations has.
+    /// Sets the timeout of the next invocations.
     pub fn set_time(&self, time: Duration) {
         self.api.time_ms.store(u64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
     }
 
-    /// Sets the header of the next invocations that tells of their trace.
+    /// Sets the trace header of the next invocations.
     pub fn set_trace(&self, trace: &str) {
         trace.clone_into(&mut self.api.trace.lock().unwrap());
     }
 
-    /// The most invocations that were under way at the same time.
+    /// Returns the highest number of concurrent invocations so far.
     pub fn most_at_a_time(&self) -> usize {
         self.api.most.load(Ordering::Relaxed)
     }
 
-    /// Has an event handed out as soon as the function asks for one.
+    /// Queues an event. The function gets it when it asks for one.
     pub fn send(&self, event: &str) {
         self.events.send(event.to_owned()).unwrap();
     }
 
-    /// Waits for the next outcome, and tells what it is the outcome of.
+    /// Waits for the next outcome, and returns it with its event.
     pub fn receive(&self) -> (String, Outcome) {
         self.outcomes
             .recv_timeout(Duration::from_secs(60))
@@ -135,7 +135,7 @@ fn serve(stream: TcpStream, api: &Api) {
     let mut writer = stream;
     while let Some((_, path, body)) = read_request(&mut reader) {
         if path.ends_with("/invocation/next") {
-            // The test is over when no event can come any more.
+            // No more events can come: the test is over.
             let Ok(event) = api.events.lock().unwrap().recv() else { return };
             let id = format!("00000000-0000-4000-8000-{:012}", INVOCATIONS.fetch_add(1, Ordering::Relaxed));
             let mut under_way = api.under_way.lock().unwrap();
@@ -171,7 +171,7 @@ fn serve(stream: TcpStream, api: &Api) {
     }
 }
 
-/// The method, the path and the body of the next request on a connection.
+/// Reads the method, the path and the body of the next request on a connection.
 pub fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, String, Vec<u8>)> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|&read| read > 0)?;
@@ -209,6 +209,6 @@ fn respond(writer: &mut TcpStream, status: &str, headers: &str, body: &[u8]) {
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n",
         body.len()
     );
-    // The function may be gone already, at the end of a test.
+    // At the end of a test, the function may have exited already.
     let _ = writer.write_all(&[head.as_bytes(), body].concat());
 }

@@ -1,4 +1,4 @@
-//! Events that name objects in S3, from a real S3 server, under a Runtime API emulator.
+//! Events that name objects in S3, with a real S3 server and a Runtime API emulator.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::process::binary;
 use crate::store::{Fault, StandIn, Store};
 use crate::{fixture, repository};
 
-/// The photo of the samples in `events/`.
+/// The photo in the samples in `events/`.
 const PHOTO: &str = "cups/espresso at noon, 1+1.png";
 
 fn sample(name: &str) -> Value {
@@ -17,13 +17,13 @@ fn sample(name: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// A sample without versions: the buckets here have none.
+/// Returns a sample without versions, because the test buckets have none.
 fn event(name: &str) -> String {
     const VERSION: &str = "096fKKXTRTtl3on89fVO.nfljtsv6qko";
     sample(name).to_string().replace(VERSION, "")
 }
 
-/// A notification of S3 for each key, which is encoded already.
+/// Returns an S3 notification with a record for each key. The keys are already encoded.
 fn notification(bucket: &str, keys: &[&str]) -> String {
     let record = |key: &&str| {
         json!({"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
@@ -32,7 +32,7 @@ fn notification(bucket: &str, keys: &[&str]) -> String {
     json!({"Records": keys.iter().map(record).collect::<Vec<_>>()}).to_string()
 }
 
-/// Messages of a queue, with ids from 0 on.
+/// Returns queue messages with ids from 0 on.
 fn queue(name: &str, messages: &[(&str, String)]) -> String {
     let message = |(number, (group, body)): (usize, &(&str, String))| {
         json!({"messageId": number.to_string(), "body": body, "attributes": {"MessageGroupId": group},
@@ -41,7 +41,7 @@ fn queue(name: &str, messages: &[(&str, String)]) -> String {
     json!({"Records": messages.iter().enumerate().map(message).collect::<Vec<_>>()}).to_string()
 }
 
-/// The ids of the messages that failed.
+/// Returns the ids of the failed messages.
 #[track_caller]
 fn failed(reply: &Value) -> Vec<&str> {
     let failures = reply["batchItemFailures"].as_array().unwrap_or_else(|| panic!("{reply}"));
@@ -59,7 +59,7 @@ fn error(outcome: Outcome) -> (String, String) {
     }
 }
 
-/// The result of an object of the bucket `photos`.
+/// Returns the result of an object in the bucket `photos`.
 #[track_caller]
 fn result(store: &Store, key: &str) -> Value {
     let bytes = store.get("results", &format!("labels/photos/{key}.json"));
@@ -106,7 +106,7 @@ fn doing_it_twice_gives_the_same_bytes() {
         Function::start_with(&mut store.function()).invoke(&event).response();
         results()
     };
-    // A function of another start, and once more with everything in its cache.
+    // Once from a newly started function, and once from one with everything in its cache.
     let function = Function::start_with(&mut store.function());
     for _ in 0..2 {
         function.invoke(&event).response();
@@ -178,11 +178,11 @@ fn a_map_gets_a_list_in_the_order_of_its_items() {
     assert_eq!(text["s3"], json!({"bucket": "photos", "key": "cups/notes.txt"}));
     let answer = function.invoke(&event("distributed-map-item.json")).response();
     assert_eq!(answer["predictions"].as_array().unwrap().len(), 3, "{answer}");
-    // What a service takes is not left in S3 besides.
+    // Answers that the service receives are not also written to S3.
     assert!(store.keys("results").is_empty());
 
     let items = |input: Value| json!({"Items": [PHOTO], "BatchInput": input}).to_string();
-    // A refusal is in its place, too, so that the others of its batch are not lost.
+    // A refusal is in its place, too, so that the rest of its batch is not lost.
     for (input, status, code) in [
         (json!({"bucket": "secrets"}), 403, "bucket_not_allowed"),
         (json!({"bucket": ""}), 403, "bucket_not_allowed"),
@@ -238,7 +238,7 @@ fn what_may_pass_is_tried_again_and_only_that() {
     let reply = function.invoke(&queue("photos", &messages)).response();
     assert_eq!(failed(&reply), ["1", "2"]);
     assert!(store.get("results", "labels/photos/a.jpg.json").is_some());
-    // The log says why: what the storage answered, for the result that cannot be written, too.
+    // The log has the reason: the storage's answer, also for a result that cannot be written.
     let log = function.process.log_with("a result cannot be written", 1);
     let line = log.lines().find(|line| line.contains("a result cannot be written")).unwrap();
     assert!(line.contains("labels/photos/c.jpg.json") && line.contains("503"), "{line}");
@@ -271,7 +271,7 @@ fn in_a_fifo_queue_the_rest_of_a_group_waits_for_the_message_that_failed() {
     let function = Function::start_with(&mut stand_in.store.function());
     let messages = [
         ("a", notification("photos", &["a0.jpg"])),
-        // What is refused will be refused again, so nobody waits for it.
+        // A refusal is permanent, so the group does not wait for it.
         ("b", "somebody else's".to_owned()),
         ("b", notification("photos", &["b1.jpg"])),
         ("a", notification("photos", &["a1.jpg"])),
@@ -282,7 +282,7 @@ fn in_a_fifo_queue_the_rest_of_a_group_waits_for_the_message_that_failed() {
     assert_eq!(failed(&reply), ["0", "1", "3", "5"]);
     assert!(stand_in.store.get("results", "labels/photos/a1.jpg.json").is_none());
     assert!(stand_in.store.get("results", "labels/photos/b2.jpg.json").is_some());
-    // In another queue a group means no order.
+    // In a standard queue, a group does not imply an order.
     let reply = function.invoke(&queue("photos", &messages)).response();
     assert_eq!(failed(&reply), ["0", "1"]);
 }

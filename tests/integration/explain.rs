@@ -25,9 +25,9 @@ fn bmp(picture: &RgbImage) -> Vec<u8> {
     file.into_inner()
 }
 
-/// A PNG that is to be turned by a quarter, clockwise, before it is shown.
+/// Returns a PNG with an EXIF orientation: a quarter turn clockwise.
 fn turned_png(picture: &RgbImage) -> Vec<u8> {
-    // The one tag 0x0112, orientation, a SHORT, is 6.
+    // The only tag is 0x0112, orientation, a SHORT with the value 6.
     const EXIF: &[u8] = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, picture.width(), picture.height());
@@ -39,7 +39,7 @@ fn turned_png(picture: &RgbImage) -> Vec<u8> {
     file
 }
 
-/// A cat on the left and a cup on the right, 600 × 600 pixels.
+/// Returns a cat on the left and a cup on the right, 600 × 600 pixels.
 fn cat_and_cup() -> RgbImage {
     let mut scene = RgbImage::from_pixel(600, 600, Rgb([128; 3]));
     for (name, corner, x) in [("chelsea.png", 90, 0), ("coffee.png", 150, 300)] {
@@ -65,7 +65,7 @@ fn rows(map: &Value) -> Vec<Vec<f64>> {
     rows
 }
 
-/// The heat in the left and in the right half of a label's map.
+/// Returns the heat in the left and in the right half of a label's map.
 fn halves(answer: &Value, label: &str) -> (f64, f64) {
     let predictions = answer["predictions"].as_array().unwrap();
     let found = predictions.iter().find(|one| one["label"] == label).unwrap_or_else(|| panic!("{label}"));
@@ -96,7 +96,7 @@ fn a_heat_map_says_which_part_of_the_upright_picture_it_covers() {
     let server = Server::start();
     let coffee = pixels(&fixture("coffee.png"));
     let region = |file: &[u8]| explained(&server, "", file)["predictions"][0]["heat_map"]["region"].clone();
-    // The short side of 400 is scaled to 256 pixels, of which the model sees the middle 224.
+    // The short side of 400 is scaled to 256 pixels, and the model sees the central 224.
     let wide = json!({"x": 125.0, "y": 25.0, "width": 350.0, "height": 350.0});
     assert_eq!(region(&fixture("coffee.png")), wide);
     let tall = json!({"x": 25.0, "y": 125.0, "width": 350.0, "height": 350.0});
@@ -187,7 +187,7 @@ fn models_of_every_kind_say_whether_they_can_be_explained() {
             assert_eq!(server.post("/classify", "", &flat([200, 30, 90])).status, 200);
             continue;
         }
-        // Every place of a picture of one colour says the same.
+        // In a picture of one colour, every position has the same evidence.
         let predictions = answer.json()["predictions"].clone();
         for prediction in predictions.as_array().unwrap() {
             let rows = rows(&prediction["heat_map"]);
@@ -205,7 +205,7 @@ fn weights_that_are_not_those_of_the_model_explain_nothing() {
         fs::copy(&file, dir.path().join(file.file_name().unwrap())).unwrap();
     }
     let server = Server::start_with(binary().env("MODEL_DIR", dir.path()));
-    // The session has its weights already; these are read when they are first asked for.
+    // The session has its weights already; heat maps read theirs on first use.
     let data = dir.path().join("model.onnx_data");
     let mut bytes = fs::read(&data).unwrap();
     bytes.reverse();
@@ -232,7 +232,7 @@ fn the_command_line_writes_the_upright_picture_with_its_map() {
     let line: Value = serde_json::from_slice(&output.stdout).unwrap();
     let painted = pixels(&fs::read(&out).unwrap());
     assert_eq!(painted.dimensions(), (600, 400));
-    // What the model did not see is darker, and where the most evidence lies it is painted over.
+    // The part that the model did not see is darker, and the place with the most evidence is coloured.
     assert!(painted.get_pixel(10, 200)[0] < coffee.get_pixel(10, 200)[0]);
     let rows = rows(&line["predictions"][0]["heat_map"]);
     let (row, column) =

@@ -1,4 +1,4 @@
-//! `image-classifier health`, which the health check of the container runs.
+//! `image-classifier health`, which the container's health check runs.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::process::{Process, binary};
 use crate::server::Server;
 
-/// Runs `health` in this environment, and returns its exit status, what it printed, and its log.
+/// Runs `health` with these variables, and returns its exit status, output and log.
 #[track_caller]
 fn ask(command: &mut Command) -> (i32, Vec<String>, String) {
     let mut process = Process::start(command);
@@ -17,7 +17,7 @@ fn ask(command: &mut Command) -> (i32, Vec<String>, String) {
     (status.code().unwrap(), process.lines(), process.log())
 }
 
-/// Asserts exit status 1 and one line, which holds `expected`.
+/// Asserts exit status 1 and one line that contains `expected`.
 #[track_caller]
 fn assert_unhealthy(command: &mut Command, expected: &str) {
     let (status, lines, log) = ask(command);
@@ -37,7 +37,7 @@ fn health_of(address: SocketAddr) -> Command {
     command
 }
 
-/// A server that gives every caller the same bytes once it has sent something.
+/// A server that sends every client the same bytes, after the client has sent something.
 fn server_that_answers(bytes: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -56,7 +56,7 @@ fn a_server_that_lives_is_healthy() {
     let (status, lines, log) = ask(health().args(["--url", &server.url]));
     assert_eq!((status, log.as_str()), (0, ""));
     assert_eq!(lines, [format!("{}/health answers 200.", server.url)]);
-    // A path that is not there is not /health.
+    // An unknown path is not /health.
     assert_unhealthy(
         health().arg(format!("--url={}/nowhere", server.url)),
         "answers 404 Not Found, not 200.",
@@ -117,7 +117,7 @@ fn any_status_but_200_is_unhealthy() {
 
 #[test]
 fn a_server_that_never_answers_is_waited_for_2_seconds() {
-    // The operating system accepts the connection; nobody reads from it.
+    // The operating system accepts the connection; no process reads from it.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let begin = Instant::now();
     assert_unhealthy(&mut health_of(listener.local_addr().unwrap()), "does not answer within 2 seconds.");

@@ -193,7 +193,7 @@ fn scores_are_made_with_the_function_that_is_asked_for() {
     let sum: f64 = (0..1000).map(|at| score(&logits, at).exp()).sum();
     assert!((score(&softmax, 0) - score(&logits, 0).exp() / sum).abs() < 1e-4);
 
-    // In a body, as the Hugging Face API has it.
+    // In a body, as in the Hugging Face API.
     let body = json!({
         "inputs": BASE64_STANDARD.encode(&photo),
         "parameters": {"function_to_apply": "sigmoid", "top_k": 2},
@@ -233,7 +233,7 @@ fn a_model_of_probabilities_cannot_answer_logits() {
 fn putting_a_file_is_posting_it() {
     let server = Server::start();
     let photo = fixture("coffee.jpg");
-    // `curl -T` appends the name of the file to an address that ends in a slash.
+    // `curl -T` appends the file name to an address that ends in a slash.
     for path in ["/predict", "/predict/coffee.jpg", "//predict", "/classify/", "/", "/coffee.jpg"] {
         let answer = server.send(Method::PUT, path, &[], &photo);
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
@@ -377,7 +377,7 @@ fn with_a_token_set_only_who_sends_it_is_answered() {
         assert_eq!(answer.header("access-control-allow-origin"), "*");
     }
     send(&[]).assert_problem(401, "unauthorized");
-    // The answer reaches a client that sends a large body first.
+    // A client that is still sending a large body gets the answer.
     assert_eq!(server.post("/predict", "", &vec![b'x'; 9_000_000]).status, 401);
     assert_eq!(server.get("/health").status, 200);
     assert_eq!(server.get("/info").status, 200);
@@ -386,7 +386,7 @@ fn with_a_token_set_only_who_sends_it_is_answered() {
 
 #[test]
 fn the_large_images_of_one_request_share_the_pixels_of_two_largest_pictures() {
-    // What is remembered needs no pixels.
+    // A cached answer needs no pixels.
     let server = Server::start_with(binary().env("MAX_PIXELS", "60000").env("CACHE_ENTRIES", "0"));
     let large = BASE64_STANDARD.encode(fixture("coffee.jpg"));
     let small = BASE64_STANDARD.encode(fixture("cases/base.jpg"));
@@ -412,7 +412,7 @@ fn a_compressed_body_is_refused_by_the_name_of_its_encoding() {
         let detail = answer.json()["detail"].to_string();
         assert!(detail.contains(&format!("Content-Encoding: {encoding}")), "{detail}");
     }
-    // The bytes decide: a header that a proxy forgot to take off costs nothing.
+    // The bytes decide: a stale header left by a proxy is harmless.
     send("gzip", &fixture("coffee.jpg")).best();
     let cut = &fixture("coffee.jpg")[..5000];
     send("gzip", cut).assert_problem(422, "truncated_image");
@@ -429,14 +429,14 @@ fn memory_is_given_back_after_large_pictures() {
     for height in (1000..6000).step_by(1000) {
         server.post("/predict", "", &bmp(1900, height)).best();
     }
-    // The allocator keeps freed pages for a second, and gives them back with a request after that.
+    // The allocator keeps freed pages for a second, and returns them with a request after that.
     thread::sleep(Duration::from_millis(1500));
     server.post("/predict", "", &fixture("flower.jpg"));
     let kept = server.process.memory_kb().saturating_sub(before);
     assert!(kept < 32 * 1024, "{kept} kB are kept");
 }
 
-/// A grey 24-bit BMP of 5.7 kB a row.
+/// Returns a grey 24-bit BMP with 5.7 kB per row.
 fn bmp(width: u32, height: u32) -> Vec<u8> {
     let pixels = (width * 3).next_multiple_of(4) * height;
     let header = [54 + pixels, 0, 54, 40, width, height, 1 | 24 << 16, 0, pixels, 0, 0, 0, 0];
@@ -449,7 +449,7 @@ fn bmp(width: u32, height: u32) -> Vec<u8> {
 #[test]
 fn a_closed_log_costs_no_request() {
     let mut command = binary();
-    // Standard error is a pipe that nobody reads any more.
+    // Standard error is now a pipe without a reader.
     let server = Server::start_with(&mut command);
     server.process.close_log();
     for _ in 0..3 {

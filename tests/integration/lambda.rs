@@ -12,7 +12,7 @@ fn event(name: &str) -> String {
     std::fs::read_to_string(repository("events").join(name)).unwrap()
 }
 
-/// The body of a proxy response, as JSON.
+/// Returns the body of a proxy response, as JSON.
 fn body(response: &Value) -> Value {
     assert_eq!(response["isBase64Encoded"], false, "{response}");
     serde_json::from_str(response["body"].as_str().unwrap()).unwrap()
@@ -97,7 +97,7 @@ fn a_stage_is_taken_off_the_path_only_where_the_gateway_put_it() {
         });
         function.invoke(&event.to_string()).response()["statusCode"].clone()
     };
-    // A REST API leaves the stage out of the path, payload format 1.0 of an HTTP API has it.
+    // A REST API removes the stage from the path; payload format 1.0 of an HTTP API keeps it.
     assert_eq!(get("1.0", "health", "/health", "/health/health"), 200);
     assert_eq!(get("1.0", "Prod", "/health", "/Prod/health"), 200);
     assert_eq!(get("1.0", "Prod", "/Prod/health", "/Prod/health"), 200);

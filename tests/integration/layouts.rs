@@ -1,4 +1,4 @@
-//! Bundles as other projects lay them out, through the real binary.
+//! Bundles in the layouts of other projects, with the real binary.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::process::binary;
 use crate::repository;
 use crate::start_up::assert_refused;
 
-/// A folder with these files.
+/// Returns a folder with these files.
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, content) in files {
@@ -27,8 +27,8 @@ fn model(name: &str) -> Vec<u8> {
     fs::read(bundle(name).join("model.onnx")).unwrap()
 }
 
-/// A model with metadata: entries of `metadata_props`, the field 14 of a `ModelProto` (onnx.proto). A field that is
-/// repeated may stand anywhere.
+/// Returns a model with metadata: entries of `metadata_props`, field 14 of a `ModelProto` (onnx.proto). A
+/// repeated field may be anywhere in the message.
 fn with_metadata(mut model: Vec<u8>, entries: &[(&str, &str)]) -> Vec<u8> {
     for (key, value) in entries {
         let field = |tag: u8, text: &[u8]| [&[tag, u8::try_from(text.len()).unwrap()][..], text].concat();
@@ -44,7 +44,7 @@ fn command(dir: &Path) -> Command {
     command
 }
 
-/// The labels of a picture, the best one first.
+/// Returns the labels of a picture, the best one first.
 fn labels(dir: &Path, variables: &[(&str, &str)]) -> Vec<String> {
     let pictures = folder(&[("flat.bmp", &flat([200, 30, 90]))]);
     let output =
@@ -81,7 +81,7 @@ fn a_lone_model_that_ultralytics_exported_is_served_with_its_names() {
         &mut command(dir.path()),
         &["the model takes 8 x 8 pixels, but imgsz in its metadata makes 9 x 9"],
     );
-    // Its output is known to be probabilities, even where rounding puts their sum off.
+    // Its output is known to be probabilities, even if rounding changes their sum.
     let dir = folder(&[("best.onnx", &with_metadata(model("sum-off"), &metadata))]);
     assert_eq!(sorted(labels(dir.path(), &[])), ["ant", "bee's", "cat"]);
     let dir = folder(&[("best.onnx", &model("probabilities"))]);
@@ -106,7 +106,7 @@ fn a_repository_of_timm_is_served_with_its_transform_and_labels() {
     let dir = folder(&[("model.onnx", &model("nchw-f32")), ("config.json", config(names).as_bytes())]);
     assert_eq!(sorted(labels(dir.path(), &[])), ["ant", "bee", "n03"]);
 
-    // As timm wrote it before version 0.8.
+    // The format of timm before version 0.8.
     let flat = br#"{"architecture": "resnet18", "num_classes": 3, "input_size": [3, 8, 8], "labels": ["ant", "bee", "cat"]}"#;
     let dir = folder(&[("model.onnx", &model("nchw-f32")), ("config.json", flat)]);
     assert_eq!(sorted(labels(dir.path(), &[])), ["ant", "bee", "cat"]);
@@ -129,7 +129,8 @@ fn a_repository_of_timm_is_served_with_its_transform_and_labels() {
     );
 }
 
-/// A timm repository's `config.json` for a network of 3 classes and 8 x 8 pixels, with these keys beside.
+/// Returns a timm repository's `config.json` for a network with 3 classes and 8 x 8 pixels, with additional
+/// keys.
 fn timm(more: Value) -> Vec<u8> {
     let mut config = json!({
         "architecture": "resnet18", "num_classes": 3, "pretrained_cfg": {"input_size": [3, 8, 8], "crop_pct": 1.0},
@@ -223,7 +224,7 @@ fn models_that_answer_features_are_refused_unless_their_classes_have_names() {
     }
 }
 
-/// What the program logs when it classifies a picture.
+/// Returns what the program logs when it classifies a picture.
 fn log(dir: &Path) -> String {
     let pictures = folder(&[("flat.bmp", &flat([200, 30, 90]))]);
     let output = command(dir).arg(pictures.path().join("flat.bmp")).output().unwrap();
@@ -245,7 +246,7 @@ fn what_is_assumed_of_a_bundle_is_logged() {
     assert!(log.contains("they are called LABEL_0 and so on"), "{log}");
 }
 
-/// Exporters copy timm's `crop_pct` beside a class that does not read it.
+/// Exporters copy timm's `crop_pct` next to a class that does not read it.
 #[test]
 fn a_crop_of_timm_in_another_processors_file_is_followed_where_timm_describes_it_and_else_refused() {
     for class in ["ImageFeatureExtractor", "ViTImageProcessor"] {
@@ -277,10 +278,10 @@ fn the_file_that_transformers_5_writes_is_followed() {
     let files: [(&str, &[u8]); 2] =
         [("model.onnx", &model("nchw-f32")), ("processor_config.json", processor)];
     assert_eq!(labels(folder(&files).path(), &[]).len(), 3);
-    // It wins over the file of Transformers 4, as it does there.
+    // It takes precedence over the file of Transformers 4, as in Transformers.
     let old: [(&str, &[u8]); 1] = [("preprocessor_config.json", br#"{"do_pad": true}"#)];
     assert_eq!(labels(folder(&[files[0], files[1], old[0]]).path(), &[]).len(), 3);
-    // Unless it says nothing of pictures.
+    // Except if it has no image processor.
     let other: [(&str, &[u8]); 2] =
         [("processor_config.json", br#"{"processor_class": "Some"}"#), ("preprocessor_config.json", PLAIN)];
     assert_eq!(labels(folder(&[files[0], other[0], other[1]]).path(), &[]).len(), 3);

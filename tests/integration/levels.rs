@@ -1,4 +1,4 @@
-//! Categories in place of classes: `level=basic`.
+//! Categories instead of classes: `level=basic`.
 
 use std::collections::BTreeMap;
 

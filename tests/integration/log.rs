@@ -1,4 +1,4 @@
-//! What an operator reads of a request.
+//! Log lines about requests.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::fixture;
 use crate::process::binary;
 use crate::server::Server;
 
-/// The lines of a log that is in JSON.
+/// Returns the lines of a JSON log.
 fn lines(log: &str) -> Vec<Value> {
     log.lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
@@ -18,10 +18,10 @@ fn server(format: &str) -> Server {
     Server::start_with(binary().env("AWS_LAMBDA_LOG_FORMAT", format).env("RUST_LOG", "debug"))
 }
 
-/// The line about the request with this id.
+/// Returns the line about the request with this id.
 fn line_of(server: &Server, id: &str) -> Value {
     let log = server.process.log_with(id, 1);
-    // The line may still be on its way.
+    // The line may not have arrived yet.
     let log =
         if log.ends_with('\n') { log } else { server.process.log_with("\n", log.matches('\n').count() + 1) };
     let all = lines(&log);
@@ -29,7 +29,7 @@ fn line_of(server: &Server, id: &str) -> Value {
     all.iter().find(of).unwrap_or_else(|| panic!("no line in {log}")).clone()
 }
 
-/// A form with files of these names.
+/// Returns a form with files of these names.
 fn form(files: &[(&str, &[u8])]) -> Vec<u8> {
     let part = |(name, bytes): &(&str, &[u8])| {
         let head =
@@ -124,7 +124,7 @@ fn no_file_name_forges_or_breaks_a_line() {
         for (index, name) in names.iter().enumerate() {
             let id = format!("name-{index}");
             let status = post(&server, &id, &form(&[(name, &coffee)]));
-            // A line break ends the header of a part, and the rest of it is none.
+            // A line break ends the header of a part, and the rest is not a header.
             assert!([200, 400].contains(&status), "{name:?}: {status}");
             let log = server.process.log_with(&id, 1);
             assert!(

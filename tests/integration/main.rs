@@ -42,12 +42,12 @@ mod xray;
 
 use std::path::PathBuf;
 
-/// A file of this repository.
+/// The path of a file in this repository.
 fn repository(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Bytes of a fixture.
+/// The bytes of a fixture.
 fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(repository("tests/fixtures").join(name)).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What is counted and measured.
+//! Counts and measurements.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::fixture;
 use crate::process::binary;
 use crate::server::Server;
 
-/// The value of a line of `GET /metrics`.
+/// Returns the value of a line of `GET /metrics`.
 fn value(text: &str, name: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
@@ -37,7 +37,7 @@ fn the_local_server_tells_prometheus_what_it_did() {
     assert_eq!(metric("cache_hits_total"), 2.0);
     assert_eq!(metric("requests_working"), 0.0);
     assert_eq!(metric("requests_waiting"), 0.0);
-    // What was remembered has not been looked at.
+    // A cached image is not decoded again.
     assert_eq!(metric("request_seconds_count{part=\"inference\"}"), 1.0);
     assert_eq!(metric("request_seconds_count{part=\"total\"}"), 3.0);
     let (inference, total) =
@@ -79,14 +79,14 @@ fn get(path: &str) -> String {
     json!({"version": "2.0", "rawPath": path, "requestContext": context}).to_string()
 }
 
-/// The next line of metrics.
+/// Returns the next line of metrics.
 fn line(function: &Function) -> Value {
     let lines = function.process.lines();
     let [line] = &lines[..] else { panic!("{lines:?}") };
     serde_json::from_str(line).unwrap()
 }
 
-/// The names of the metrics of a line, by its sets of dimensions.
+/// Returns the names of the metrics of a line, by their sets of dimensions.
 fn metrics(line: &Value) -> Vec<(Value, Vec<&str>)> {
     let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap().iter();
     let names = |directive: &'_ Value| -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Model bundles of every shape, through the real binary; `tools/make_models.py` made them.
+//! Model bundles of every kind, made by `tools/make_models.py`, with the real binary.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ pub fn bundle(name: &str) -> PathBuf {
     repository("tests/fixtures/models").join(name)
 }
 
-/// Has a picture of one colour classified.
+/// Classifies a picture of one colour.
 fn classify(name: &str, color: [u8; 3], variables: &[(&str, &str)]) -> Output {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("flat.bmp");
@@ -30,7 +30,7 @@ pub fn predictions(output: &Output) -> Vec<Value> {
     answer["predictions"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
 }
 
-/// A 24-bit BMP of 4 × 4 pixels.
+/// Returns a 24-bit BMP of 4 × 4 pixels.
 pub fn flat([red, green, blue]: [u8; 3]) -> Vec<u8> {
     let header = [54 + 48, 0, 54, 40, 4, 4, 1 | 24 << 16, 0, 48, 0, 0, 0, 0_u32];
     let mut file = b"BM".to_vec();
@@ -45,7 +45,7 @@ fn each_shape_of_model_has_the_scores_that_onnx_runtime_finds_in_python() {
     let color: [u8; 3] = serde_json::from_value(expected["color"].clone()).unwrap();
     for (name, scores) in expected["scores"].as_object().unwrap() {
         let scores: Vec<f64> = serde_json::from_value(scores.clone()).unwrap();
-        // More than there are classes gives all.
+        // A number above the number of classes returns all.
         let found = predictions(&classify(name, color, &[("TOP_K", "2000")]));
         assert_eq!(found.len(), scores.len(), "{name}");
         let tolerance = if name.contains("f16") { 2e-3 } else { 1e-5 };

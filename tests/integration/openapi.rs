@@ -1,4 +1,4 @@
-//! The OpenAPI document where it is served; `tests/api` has the rest.
+//! The OpenAPI document as it is served; `tests/api` has the other tests.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn under_lambda_the_document_is_served_and_its_example_of_a_bad_event_is_real() 
         "requestContext": {"stage": "Prod", "http": http}}));
     assert_eq!((&reply["statusCode"], &reply["isBase64Encoded"]), (&json!(200), &json!(false)));
     assert_eq!(reply["headers"]["content-type"], "application/json");
-    // Behind any stage, the paths are beside the document.
+    // Below any stage, the paths are relative to the document.
     assert_eq!(document["servers"], json!([{"url": "./"}]));
     let (reply, problem) =
         invoke(json!({"version": "2.0", "rawPath": "/predict", "requestContext": {"http": {}}}));

@@ -1,4 +1,4 @@
-//! Too many requests, slow clients, and clients that go away.
+//! Too many requests, slow clients, and clients that disconnect.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,9 +13,10 @@ use crate::fixture;
 use crate::process::binary;
 use crate::server::Server;
 
-/// A BMP of one colour, which takes some time and little work to send: its pixels are run-length encoded.
+/// Returns a BMP of one colour that takes time to classify but is small to send: its pixels are run-length
+/// encoded.
 fn large_picture(shade: u8) -> Vec<u8> {
-    // Smaller than a quarter of the pixels that are accepted: a request may hold many of them.
+    // Smaller than a quarter of the pixel limit, so that a request may contain many of them.
     let (width, height) = (3500_u32, 3500_u32);
     let row = [[255, shade].repeat((width / 255) as usize), vec![(width % 255) as u8, shade, 0, 0]].concat();
     let pixels = row.repeat(height as usize);
@@ -31,7 +32,7 @@ fn large_picture(shade: u8) -> Vec<u8> {
     [file, palette, pixels].concat()
 }
 
-/// A server whose every request takes a while, since it remembers nothing.
+/// A server whose requests all take a while, because it has no cache.
 fn busy_server(queue: &str) -> Server {
     Server::start_with(binary().env("CACHE_ENTRIES", "0").env("MAX_CONCURRENCY", "1").env("MAX_QUEUE", queue))
 }
@@ -83,7 +84,7 @@ fn beyond_the_queue_requests_are_refused_at_once_and_health_answers() {
         };
         let at_once = median(refused.iter().map(|(_, time, _)| *time).collect());
         let waited = median(served.iter().map(|(_, time, _)| *time).collect());
-        // The bodies themselves take some milliseconds to send.
+        // Sending the bodies takes a few milliseconds.
         assert!(at_once * 3 < waited, "{at_once:?} {waited:?}");
         health.sort();
         let (median, p90) = (health[health.len() / 2], health[health.len() * 9 / 10]);
@@ -107,7 +108,7 @@ fn waiting(server: &Server) -> u32 {
     line.unwrap().parse().unwrap()
 }
 
-/// Waits until so many requests wait.
+/// Waits until this number of requests wait.
 #[track_caller]
 fn wait_for_queue(server: &Server, expected: u32) {
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -123,7 +124,7 @@ fn a_client_that_goes_away_frees_its_place() {
     let start = Instant::now();
     server.post("/predict", "", &large_picture(1));
     let one = start.elapsed();
-    // Sixteen in one request keep the one place for as many times as long.
+    // Sixteen images in one request occupy the only slot sixteen times as long.
     let slow = {
         let image = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, large_picture(1));
         json!({"images": vec![image; 16]}).to_string().into_bytes()
@@ -135,7 +136,7 @@ fn a_client_that_goes_away_frees_its_place() {
     server.post("/predict", "", &fixture("coffee.jpg")).assert_problem(503, "overloaded");
     drop(queue);
     wait_for_queue(&server, 0);
-    // The one that is worked on ends with the image that is just looked at.
+    // The request in progress ends after the current image.
     drop(working);
     let start = Instant::now();
     assert_eq!(server.post("/predict", "", &fixture("coffee.jpg")).status, 200);
@@ -177,10 +178,10 @@ fn a_client_that_is_slow_is_told_so() {
         assert_eq!(problem["code"], "request_timeout");
         assert!(problem["detail"].as_str().unwrap().contains("0.5 seconds"), "{problem}");
     }
-    // Who says nothing is told nothing.
+    // A client that sends nothing gets no answer.
     assert_eq!(slow(b""), "");
     assert_eq!(slow(b"\r\n\r\n"), "");
-    // What is wrong anyway is told, however slow the rest is.
+    // Other errors are reported, however slow the rest is.
     let large = slow(b"POST /classify HTTP/1.1\r\nhost: a\r\ncontent-length: 60000000\r\n\r\nhalf");
     assert!(large.starts_with("HTTP/1.1 413 "), "{large}");
     server.process.log_with("code=\"request_timeout\"", 2);
@@ -190,13 +191,13 @@ fn a_client_that_is_slow_is_told_so() {
 fn a_client_that_does_not_take_its_answers_loses_its_connection() {
     let server = Server::start_with(binary().env("REQUEST_TIMEOUT_MS", "500"));
     let mut stream = server.connect();
-    // Answers that nobody reads fill the buffers on the way.
+    // Unread answers fill the buffers on the way.
     let request = b"GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n".repeat(100);
     stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let written = stream.write(&request);
-        // With its buffers full it can be written to no more, but it is still there.
+        // With full buffers, the connection cannot be written to, but it is still open.
         let is_full = written.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
         if written.is_err() && !is_full {
             break;
@@ -274,7 +275,7 @@ fn an_environment_of_many_invocations_at_a_time_answers_each_with_its_own() {
         assert_eq!(answer["predictions"].as_array().unwrap().len(), top_k);
     }
     assert!(function.most_at_a_time() > 1);
-    // Others are not sent away: Lambda has counted them.
+    // The others are not refused: Lambda has counted them.
     let large = vec![b'A'; 4_400_000];
     let event = json!({"version": "2.0", "rawPath": "/predict", "body": String::from_utf8(large).unwrap(),
                        "requestContext": {"http": {"method": "POST", "path": "/predict"}}});

@@ -1,4 +1,4 @@
-//! The web page as a browser gets it. What it does there is tested in `tests/browser`.
+//! The web page as a browser gets it. `tests/browser` tests its behaviour.
 
 use std::io::Read as _;
 
@@ -10,7 +10,7 @@ use crate::process::binary;
 use crate::repository;
 use crate::server::Server;
 
-/// The addresses in the page's `src` and `href` that are files of its own.
+/// Returns the addresses in the page's `src` and `href` that are the page's own files.
 fn assets(html: &str) -> Vec<String> {
     let values = ["src=\"", "href=\""].into_iter().flat_map(|attribute| html.split(attribute).skip(1));
     let files = values.filter_map(|rest| rest.split('"').next()).filter(|value| value.contains('.'));
@@ -53,7 +53,7 @@ fn the_page_is_light_and_its_addresses_work_below_any_prefix() {
     let bytes: usize = texts.iter().map(String::len).sum();
     assert!(bytes < 60_000, "{bytes} bytes");
     for (file, text) in files.iter().zip(texts) {
-        // The name of a namespace is no address.
+        // A namespace name is not an address.
         let text = text.replace("http://www.w3.org/2000/svg", "");
         for elsewhere in ["http:", "https:", "\"//", "src=\"/", "href=\"/"] {
             assert!(!text.contains(elsewhere), "{elsewhere} stands in {}", file.display());
@@ -97,7 +97,7 @@ fn the_local_server_compresses_the_page_for_who_can_read_that() {
     flate2::read::GzDecoder::new(&compressed[..]).read_to_string(&mut text).unwrap();
     assert_eq!(text, plain.body);
 
-    // Labels are not: that would hold up all others.
+    // Answers with labels are not compressed: that would delay all other requests.
     let agent = [("accept-encoding", "gzip")];
     let photo = crate::fixture("coffee.jpg");
     let labels = server.send(ureq::http::Method::POST, "/predict?top_k=1000", &agent, &photo);
@@ -139,7 +139,7 @@ fn through_a_gateway_the_page_is_text_and_has_a_slash_at_its_end() {
     // Relative to /Prod.
     assert_eq!(header(&moved, "location"), "./Prod/");
 
-    // Behind a domain of its own an HTTP API does not tell the path that the browser asked for.
+    // With a custom domain, an HTTP API does not pass on the path that the browser requested.
     let http = |domain: &str| {
         let http = json!({"method": "GET", "path": "/test"});
         let context = json!({"stage": "test", "domainName": domain, "http": http});

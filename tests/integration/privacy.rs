@@ -1,4 +1,4 @@
-//! What is nobody's business is in no answer.
+//! Answers contain no private information.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use crate::emulator::{Function, Outcome};
 use crate::repository;
 use crate::server::Server;
 
-/// What would tell of this machine, of the sources, or of libraries.
+/// Text that would reveal something about this machine, the sources, or libraries.
 fn inner() -> Vec<String> {
     let here = repository("").to_str().unwrap().trim_end_matches('/').to_owned();
     let texts = ["/src/", ".rs:", "libonnxruntime", "model.onnx", "Os {", "/usr/", "/var/"];
     [vec![here], texts.map(str::to_owned).to_vec()].concat()
 }
 
-/// All files below a folder.
+/// Returns all files below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
@@ -58,7 +58,7 @@ fn nor_does_one_to_a_seed_of_the_fuzzers() {
     let seeds = files(&repository("fuzz/seeds/body"));
     assert!(seeds.len() >= 7, "{}", seeds.len());
     for seed in &seeds {
-        // The first byte is the fuzzer's.
+        // The first byte selects the content type in the fuzzer.
         let body = &fs::read(seed).unwrap()[1..];
         for content_type in ["", "text/plain", "application/json", "multipart/form-data; boundary=x"] {
             let answer = server.post("/classify", content_type, body);

@@ -1,4 +1,4 @@
-//! The binary as a child process that never outlives its test.
+//! The binary as a child process that always ends before its test.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// The binary under test, with an environment that holds nothing of the developer's.
+/// The binary under test, without the developer's environment variables.
 pub fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_image-classifier"));
     command.env_clear().current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -20,7 +20,7 @@ pub struct Process {
     stdout: Mutex<Receiver<String>>,
     stderr: Arc<Mutex<String>>,
     log_closed: Arc<AtomicBool>,
-    /// What reads standard output and standard error.
+    /// The threads that read standard output and standard error.
     readers: [JoinHandle<()>; 2],
 }
 
@@ -54,7 +54,7 @@ impl Process {
         self.child.id()
     }
 
-    /// The first line of standard output that `pick` takes something from.
+    /// Returns the first line of standard output from which `pick` extracts something.
     pub fn wait_for_line<T>(&mut self, pick: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
@@ -69,18 +69,18 @@ impl Process {
         }
     }
 
-    /// The next lines of standard output, until none comes for a while.
+    /// Returns the next lines of standard output, until none comes for a while.
     pub fn lines(&self) -> Vec<String> {
         let stdout = self.stdout.lock().unwrap();
         std::iter::from_fn(|| stdout.recv_timeout(Duration::from_millis(300)).ok()).collect()
     }
 
-    /// What was written to standard error so far.
+    /// Returns standard error so far.
     pub fn log(&self) -> String {
         self.stderr.lock().unwrap().clone()
     }
 
-    /// What was written to standard error, once the text stands in it so many times.
+    /// Returns standard error, once it contains the text this number of times.
     #[track_caller]
     pub fn log_with(&self, text: &str, times: usize) -> String {
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -94,34 +94,35 @@ impl Process {
         }
     }
 
-    /// Closes the reading end of standard error after what is written next.
+    /// Closes the reading end of standard error after the next write.
     pub fn close_log(&self) {
         self.log_closed.store(true, Ordering::SeqCst);
     }
 
-    /// The most memory that the process held at a time, in kB.
+    /// Returns the peak memory of the process, in kB.
     pub fn peak_memory_kb(&self) -> u64 {
         self.status_kb("VmHWM:")
     }
 
-    /// The memory that the process holds, in kB.
+    /// Returns the current memory of the process, in kB.
     pub fn memory_kb(&self) -> u64 {
         self.status_kb("VmRSS:")
     }
 
-    /// A line of `/proc/PID/status`, see proc(5).
+    /// Returns a line of `/proc/PID/status`, see proc(5).
     fn status_kb(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.trim_end_matches("kB").trim().parse().unwrap()
     }
 
-    /// The exit status, if it comes within the time.
+    /// Returns the exit status, if the process ends within the time.
     pub fn wait(&mut self, within: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + within;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().unwrap() {
-                // The readers see the end of the pipes shortly after, unless a child of the process holds them open.
+                // The readers see the end of the pipes shortly after, unless a child of the process holds
+                // them open.
                 let deadline = Instant::now() + Duration::from_secs(5);
                 while !self.readers.iter().all(JoinHandle::is_finished) && Instant::now() < deadline {
                     thread::sleep(Duration::from_millis(1));
@@ -134,7 +135,7 @@ impl Process {
     }
 
     pub fn signal(&self, name: &str) {
-        // The shell has a `kill` of its own everywhere.
+        // All shells have a built-in `kill`.
         let status =
             Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id())]).status().unwrap();
         assert!(status.success());

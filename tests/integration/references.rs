@@ -1,4 +1,4 @@
-//! Photos that a request names: objects of S3, and uploads.
+//! Photos that a request references: S3 objects, and uploads.
 
 use std::time::{Duration, Instant};
 
@@ -146,7 +146,7 @@ fn objects_are_for_callers_who_show_who_they_are() {
     assert!(answer.json()["detail"].as_str().unwrap().contains("S3_BUCKETS"));
 }
 
-/// What a faulty storage does, and what comes of it.
+/// What a faulty storage does, and the expected result.
 type Fault = (&'static str, fn(&Asked, usize) -> Reply, u16, &'static str);
 
 #[test]
@@ -185,7 +185,7 @@ fn a_fault_of_the_storage_is_told_from_one_of_the_request() {
         assert!(start.elapsed() < Duration::from_secs(15), "{what}: {:?}", start.elapsed());
         assert!(storage.asked().len() <= 5, "{what}: {:?}", storage.asked());
         assert_eq!(answer.header("retry-after"), if *status == 503 { "1" } else { "" }, "{what}");
-        // The reason is for the log.
+        // The reason is only in the log.
         assert!(!answer.body.contains(&storage.address), "{}", answer.body);
         if *status >= 500 {
             let log = server.process.log_with(code, 1);
@@ -199,7 +199,7 @@ fn a_fault_of_the_storage_is_told_from_one_of_the_request() {
     }
 }
 
-/// What a storage answers to a request, and to which one of them.
+/// A faulty answer of a storage, and the request that gets it.
 type Behaviour = fn(&Asked, usize) -> Reply;
 
 #[test]
@@ -283,7 +283,7 @@ fn a_request_is_answered_in_its_time_however_many_objects_do_not_come() {
     for number in 1..4 {
         assert_eq!(results[number]["error"]["code"], "storage_unavailable", "{results}");
     }
-    // Lambda ends an invocation that takes too long: the answer must come before.
+    // Lambda ends an invocation that takes too long, so the answer must come before.
     let function = Function::start_with(&mut with_storage(&storage.address));
     function.set_time(Duration::from_secs(3));
     let start = Instant::now();
@@ -364,7 +364,7 @@ fn an_upload_is_put_with_what_was_signed_and_classified_by_its_id() {
     ] {
         send(&server, "/uploads", &wanted).assert_problem(status, code);
     }
-    // Uploads are no objects that may be named, though they lie in a bucket.
+    // Uploads cannot be referenced as objects, although they are in a bucket.
     send(&server, "/classify", &json!({"s3": {"bucket": "uploads", "key": format!("uploads/{id}")}}))
         .assert_problem(403, "bucket_not_allowed");
     let without = Server::start_with(&mut with_storage(&moto.address));

@@ -1,8 +1,8 @@
-//! Faults that were reported, one file and one line of `tests/fixtures/cases2/cases.tsv` each.
+//! Reported faults, with one file and one line of `tests/fixtures/cases2/cases.tsv` each.
 //!
-//! The columns are the file, the status, a text that the answer has, and the report. A JSON file is an event. A picture is
-//! uploaded to `/classify`; its text may be a label. Instead of a status there may be `ping`, for a payload that is
-//! answered without HTTP, or `error`, for a function error.
+//! The columns are the file, the status, a text in the answer, and the report. A JSON file is an event. A
+//! picture is uploaded to `/classify`; its text may be a label. Instead of a status there may be `ping`, for
+//! a payload that is answered without HTTP, or `error`, for a function error.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -26,7 +26,7 @@ fn event(file: &str) -> String {
     .to_string()
 }
 
-/// The status as the table has it, and the whole answer as text: the headers, then the body without its escapes.
+/// Returns the status as in the table, and the whole answer as text: the headers, then the unescaped body.
 fn answer(outcome: Outcome) -> (String, String) {
     match outcome {
         Outcome::FunctionError(error) => ("error".to_owned(), error.to_string()),

@@ -1,4 +1,4 @@
-//! A local server of the test's own, and a client for it.
+//! A local server for a test, and a client for it.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -31,7 +31,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Asserts a problem document of this status and code.
+    /// Asserts a problem document with this status and code.
     #[track_caller]
     pub fn assert_problem(&self, status: u16, code: &str) {
         assert_eq!(self.status, status, "{}", self.body);
@@ -46,7 +46,7 @@ impl Answer {
         }
     }
 
-    /// The best label and its score, of a full answer or a bare list.
+    /// Returns the best label and its score, from a full answer or a bare list.
     #[track_caller]
     pub fn best(&self) -> (String, f64) {
         assert_eq!(self.status, 200, "{}", self.body);
@@ -68,7 +68,7 @@ impl Server {
         Self { process, url }
     }
 
-    /// A connection of its own.
+    /// Opens a separate connection.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.url.trim_start_matches("http://")).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

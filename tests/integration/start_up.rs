@@ -12,7 +12,7 @@ use crate::process::{Process, binary};
 use crate::repository;
 use crate::server::Server;
 
-/// Starts the server and expects it to give up at once, with one line that holds all of `expected`.
+/// Starts the server and expects it to give up at once, with one line that contains all of `expected`.
 #[track_caller]
 pub fn assert_refused(command: &mut Command, expected: &[&str]) {
     let mut process = Process::start(command.arg("serve").env("PORT", "0"));
@@ -72,7 +72,7 @@ fn a_missing_or_broken_library_is_named() {
     assert!(Command::new("mkfifo").arg(&library).status().unwrap().success());
     refused("it is not a file");
     fs::remove_file(&library).unwrap();
-    // A library of another kind: the C library itself.
+    // A different library: the C library itself.
     let libc = fs::read_to_string("/proc/self/maps").unwrap();
     let libc =
         libc.lines().find_map(|line| line.split_whitespace().last().filter(|path| path.contains("libc.so")));
@@ -130,7 +130,7 @@ fn a_missing_or_broken_bundle_is_named() {
         &["preprocessor_config.json: size must be a number"],
     );
     assert_bundle_refused(|dir| cut(&dir.join("model.onnx"), 30_000), &["model.onnx: "]);
-    // They are mapped into memory: what is not there must be noticed before it is touched.
+    // The files are mapped into memory, so missing parts must be detected before they are accessed.
     assert_bundle_refused(|dir| cut(&dir.join("model.onnx_data"), 1_000_000), &["model.onnx: "]);
     assert_bundle_refused(
         |dir| {
@@ -221,7 +221,7 @@ fn whatever_the_address_space_it_serves_or_says_why_not() {
     });
 }
 
-/// Starts a program in a mount namespace that has no `/proc`.
+/// Starts a program in a mount namespace without `/proc`.
 const WITHOUT_PROC: &str = "umount -l /proc && test ! -e /proc/self && exec \"$@\"";
 
 #[test]
@@ -253,7 +253,7 @@ fn without_proc_the_model_and_the_library_are_found_beside_the_program() {
         let answer = String::from_utf8_lossy(&output.stdout);
         assert!(answer.contains("espresso"), "{started_as}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    // Where they are missing, the message names what is missing.
+    // If files are missing, the message names them.
     fs::remove_file(folder.path().join("model")).unwrap();
     let mut command = isolated();
     command.arg(&program).args(["classify", "a.jpg"]).current_dir("/").env_clear().env("PATH", &path);

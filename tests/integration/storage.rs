@@ -1,5 +1,5 @@
-//! Storages of the test's own: a stand-in for S3 that answers what the test says, faults above all, and the S3 server of
-//! `moto`, which is no work of ours.
+//! Storages for tests: a stand-in for S3 whose answers, mostly faults, the test defines, and the S3 server of
+//! `moto`, which is independent of our code.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -15,7 +15,7 @@ use ureq::http::Method;
 use crate::process::{Process, binary};
 use crate::repository;
 
-/// The binary with a storage at this address, a token, and one bucket that may be read.
+/// The binary with a storage at this address, a token, and one bucket that it may read.
 pub fn with_storage(address: &str) -> Command {
     let mut command = binary();
     command
@@ -28,27 +28,27 @@ pub fn with_storage(address: &str) -> Command {
     command
 }
 
-/// What the storage was asked.
+/// A request that the storage received.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub method: String,
-    /// Path and query, as they were sent.
+    /// Path and query, as sent.
     pub target: String,
     pub headers: HashMap<String, String>,
     pub body: Vec<u8>,
 }
 
-/// What the storage answers.
+/// An answer of the storage.
 pub struct Reply {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
-    /// Of the body; the connection ends behind them.
+    /// The bytes of the body to send before the connection closes.
     sent: usize,
 }
 
 impl Reply {
-    /// An object, whole.
+    /// An object, complete.
     pub fn object(body: &[u8]) -> Self {
         let headers = vec![
             ("etag", "\"first\"".to_owned()),
@@ -63,7 +63,7 @@ impl Reply {
         Self { status: 206, ..Self::object(&body[from..]) }.with("content-range", range)
     }
 
-    /// An error as S3 has them.
+    /// An error in S3's format.
     pub fn error(status: u16, code: &str) -> Self {
         let body = format!("<Error><Code>{code}</Code><Message>no</Message></Error>").into_bytes();
         Self { status, headers: Vec::new(), sent: body.len(), body }
@@ -75,7 +75,7 @@ impl Reply {
         self
     }
 
-    /// Breaks the connection after so many bytes of the body.
+    /// Breaks the connection after this number of bytes of the body.
     pub fn cut(mut self, sent: usize) -> Self {
         self.sent = sent;
         self
@@ -88,7 +88,7 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Answers each request by what it asks and how many came before it.
+    /// Answers each request according to the request and the number of requests before it.
     pub fn start(reply: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -103,7 +103,7 @@ impl Storage {
         Self { address, asked }
     }
 
-    /// All that it was asked so far.
+    /// Returns all requests so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
@@ -155,7 +155,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
     Some(Asked { method, target, headers, body })
 }
 
-/// The S3 server of `moto`, which `make .venv/stamp-s3` fetches.
+/// The S3 server of `moto`, which `make .venv/stamp-s3` installs.
 pub struct Moto {
     _process: Process,
     pub address: String,
@@ -177,7 +177,7 @@ impl Moto {
         Self { _process: process, address: format!("http://127.0.0.1:{port}") }
     }
 
-    /// Sends a request to a path that is percent-encoded already, and tells the version that an object got.
+    /// Sends a request to a path that is already percent-encoded, and returns the version that an object got.
     #[track_caller]
     pub fn put(&self, path: &str, body: &[u8]) -> Option<String> {
         self.send(Method::PUT, path, body)
@@ -188,7 +188,7 @@ impl Moto {
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.address))
-            // Moto takes other bodies for forms.
+            // moto treats other bodies as forms.
             .header("content-type", "application/octet-stream")
             .header("authorization", "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20260601/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0");
         let response = ureq::agent().run(request.body(body).unwrap()).unwrap();

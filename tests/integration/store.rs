@@ -1,5 +1,5 @@
-//! S3 for the tests of events: what they put into the server of `moto`, and a stand-in that keeps what is written and has
-//! faults on order.
+//! S3 for the tests of events: the objects in a `moto` server, and a stand-in that stores what is written and
+//! can be given faults.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Write as _};
@@ -21,15 +21,15 @@ use crate::storage::Moto;
 const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=test/20260301/us-east-1/s3/aws4_request, SignedHeaders=host, \
      Signature=none";
 
-/// An S3 server by its address.
+/// The address of an S3 server.
 pub struct Store {
     pub url: String,
-    /// Ends with it.
+    /// The moto server, which ends with this value.
     _moto: Option<Moto>,
 }
 
 impl Store {
-    /// A server of moto.
+    /// Starts a moto server.
     pub fn moto() -> Self {
         let moto = Moto::start();
         let store = Self { url: moto.address.clone(), _moto: Some(moto) };
@@ -39,7 +39,8 @@ impl Store {
         store
     }
 
-    /// The binary, as a function that reads the bucket `photos` and leaves its results in `s3://results/labels`.
+    /// The binary, as a function that reads the bucket `photos` and writes its results to
+    /// `s3://results/labels`.
     pub fn function(&self) -> Command {
         let mut command = binary();
         command.envs([
@@ -58,13 +59,13 @@ impl Store {
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
     }
 
-    /// The object, if there is one.
+    /// Returns the object, if it exists.
     pub fn get(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
         let (status, body) = self.send(Method::GET, &path(bucket, key), b"");
         (status == 200).then_some(body)
     }
 
-    /// The keys of a bucket, as the listing has them, encoded like those in notifications.
+    /// Returns the keys of a bucket from the listing, which encodes them like notifications.
     pub fn keys(&self, bucket: &str) -> Vec<String> {
         let (_, body) = self.send(Method::GET, &format!("/{bucket}?list-type=2&encoding-type=url"), b"");
         let body = String::from_utf8(body).unwrap();
@@ -91,7 +92,7 @@ fn path(bucket: &str, key: &str) -> String {
     format!("/{bucket}/{}", utf8_percent_encode(key, NON_ALPHANUMERIC).to_string().replace("%2F", "/"))
 }
 
-/// What is wrong with an object.
+/// A fault of an object.
 #[derive(Clone, Copy)]
 pub enum Fault {
     /// Requests for it are answered with this status.
@@ -132,7 +133,7 @@ impl StandIn {
         Self { store: Store { url, _moto: None }, shelf }
     }
 
-    /// Orders a fault of an object, or takes it away.
+    /// Sets or removes the fault of an object.
     pub fn set_fault(&self, bucket: &str, key: &str, fault: Option<Fault>) {
         let mut faults = self.shelf.faults.lock().unwrap();
         let path = format!("/{bucket}/{key}");
@@ -142,12 +143,12 @@ impl StandIn {
         };
     }
 
-    /// Has the reading of every object take so long.
+    /// Sets the time to read an object.
     pub fn set_delay(&self, delay: Duration) {
         self.shelf.delay_ms.store(usize::try_from(delay.as_millis()).unwrap(), Ordering::Relaxed);
     }
 
-    /// The most objects that were read at the same time.
+    /// Returns the highest number of objects read at the same time.
     pub fn most_at_a_time(&self) -> usize {
         self.shelf.most.load(Ordering::Relaxed)
     }

@@ -1,5 +1,5 @@
-//! Traces of the local server: what it sends to a collector by OTLP over HTTP, and what becomes of a request when the
-//! collector fails.
+//! Traces of the local server: what it sends to a collector by OTLP over HTTP, and what happens to a request
+//! when the collector fails.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -18,12 +18,12 @@ use crate::storage::{Asked, Reply, Storage, with_storage};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// A collector that takes everything.
+/// A collector that accepts everything.
 fn collector() -> Storage {
     Storage::start(|_, _| Reply::object(b"{}"))
 }
 
-/// Has a command send its spans to this address, after a twentieth of a second.
+/// Makes a command send its spans to this address, after a twentieth of a second.
 fn traced<'a>(command: &'a mut Command, address: &str) -> &'a mut Command {
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", address).env("OTEL_BSP_SCHEDULE_DELAY", "50")
 }
@@ -32,7 +32,7 @@ fn document(asked: &Asked) -> Value {
     serde_json::from_slice(&asked.body).unwrap()
 }
 
-/// All spans that a collector got.
+/// Returns all spans that a collector received.
 fn spans(collector: &Storage) -> Vec<Value> {
     let documents = collector.asked();
     let of = |asked: &Asked| {
@@ -41,7 +41,7 @@ fn spans(collector: &Storage) -> Vec<Value> {
     documents.iter().flat_map(of).collect()
 }
 
-/// The spans that a collector got, once they are so many requests.
+/// Returns the spans that a collector received, once they cover this number of requests.
 #[track_caller]
 fn spans_of(collector: &Storage, requests: usize) -> Vec<Value> {
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -62,14 +62,14 @@ fn named<'a>(spans: &'a [Value], name: &str) -> &'a Value {
     span
 }
 
-/// The value of an attribute, whatever its type.
+/// Returns the value of an attribute, whatever its type.
 fn attribute(holder: &Value, key: &str) -> Value {
     let attributes = holder["attributes"].as_array().unwrap();
     let found = attributes.iter().find(|attribute| attribute["key"] == key);
     found.map_or(Value::Null, |found| found["value"].as_object().unwrap().values().next().unwrap().clone())
 }
 
-/// Start and end, in nanoseconds since 1970.
+/// Returns start and end, in nanoseconds since 1970.
 fn times(span: &Value) -> (u64, u64) {
     let time = |name: &str| span[name].as_str().unwrap().parse().unwrap();
     (time("startTimeUnixNano"), time("endTimeUnixNano"))
@@ -148,7 +148,7 @@ fn a_request_is_a_tree_of_spans_that_says_where_the_time_went() {
     }
     assert_eq!(attribute(resource, "service.version"), env!("CARGO_PKG_VERSION"));
     let text = String::from_utf8_lossy(&asked.body).into_owned();
-    // What a photo shows is not for whoever runs the collector.
+    // The operator of the collector must not see what a photo shows.
     assert!(!text.contains("secret") && !text.contains("espresso"), "{text}");
     let log = server.process.log_with("status=200", 1);
     assert!(log.contains(&format!("trace_id=\"{}\"", root["traceId"].as_str().unwrap())), "{log}");
@@ -182,7 +182,7 @@ fn a_caller_who_traces_gets_the_spans_into_its_trace() {
     assert_eq!(attribute(&spans[0], "image_classifier.request_id"), "sampled");
     assert_eq!((&spans[0]["traceId"], &spans[0]["parentSpanId"]), (&json!(TRACE), &json!(CALLER)));
     let log = server.process.log_with(&format!("trace_id=\"{TRACE}\""), 2);
-    // A header that cannot be understood begins a trace of its own.
+    // An invalid header starts a new trace.
     for bad in ["", "00-0-0-01", "x\" label=\"forged", &format!("00-{}-{CALLER}-01", "0".repeat(32))] {
         let answer = server.send(Method::GET, "/info", &[("traceparent", bad)], b"");
         assert_eq!(answer.status, 200, "{bad} {log}");
@@ -304,7 +304,7 @@ fn each_image_has_its_spans_and_what_comes_from_a_storage_has_another() {
     );
 }
 
-/// Sends some requests, each of which must be answered as if there were no collector.
+/// Sends requests, each of which must be answered as if there were no collector.
 #[track_caller]
 fn assert_unharmed(server: &Server, requests: usize) {
     for _ in 0..requests {
@@ -359,7 +359,7 @@ fn a_collector_that_hangs_holds_up_neither_requests_nor_the_end() {
     });
     let mut server = Server::start_with(traced(&mut binary(), &collector.address));
     assert_unharmed(&server, 2);
-    // More than a batch and the queue hold.
+    // More than a batch and the queue can hold.
     for _ in 0..1200 {
         server.get("/robots.txt");
     }
@@ -415,7 +415,7 @@ fn what_waits_is_sent_before_the_process_ends() {
     assert!(server.process.wait(Duration::from_secs(10)).unwrap().success());
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     assert_eq!(spans_of(&collector, 3).iter().filter(|span| span["kind"] == 2).count(), 3);
-    // All in one.
+    // All in one request.
     assert_eq!(collector.asked().len(), 1);
 }
 
@@ -492,7 +492,7 @@ fn traces_can_be_switched_off() {
         server.process.signal("TERM");
         assert!(server.process.wait(Duration::from_secs(10)).unwrap().success());
         assert_eq!(collector.asked().len(), 0, "{name}={value}");
-        // The caller's trace is found in the log nevertheless.
+        // The log still has the caller's trace.
         assert!(server.process.log().contains(&format!("trace_id=\"{TRACE}\"")));
     }
 }

@@ -1,4 +1,4 @@
-//! `image-classifier train`: pictures that the tests make → a bundle that the program serves.
+//! `image-classifier train`: generated pictures → a bundle that the program serves.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ use crate::start_up::assert_refused;
 const COLORS: [(&str, [u8; 3]); 3] =
     [("blue", [20, 30, 200]), ("green", [20, 180, 30]), ("red", [220, 20, 10])];
 
-/// A folder for each colour, with so many pictures of its shades.
+/// Makes a folder for each colour, with this number of pictures in its shades.
 fn photos(count: u8) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, color) in COLORS {
@@ -61,7 +61,7 @@ fn refused(command: &mut Command, expected: &str) {
     assert!(text(&output.stderr).contains(expected), "{expected:?} is not in {}", text(&output.stderr));
 }
 
-/// The files of a folder with their bytes.
+/// Returns the files of a folder with their bytes.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     entries
@@ -112,14 +112,14 @@ fn a_bundle_of_ones_own_classes_is_trained_and_answers_like_any_other() {
         assert!((sum - 1.0).abs() < 1e-5, "{answer:?}");
     }
 
-    // Again, with what is remembered: the same bytes, and nothing is left beside them.
+    // Again, with cached embeddings: the same bytes, and no other files are left.
     let output = succeeds(&mut train(dir));
     assert!(text(&output.stdout).contains("19 of 19 embeddings were remembered"));
     assert!(files(&mine) == bundle);
     let beside: Vec<_> =
         fs::read_dir(dir.join("models")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(beside.len(), 2, "{beside:?}");
-    // Another seed divides the pictures otherwise; a layer of all pictures may still be the same.
+    // Another seed splits the pictures differently; the layer trained on all pictures may still be the same.
     succeeds(train(dir).args(["--seed", "1"]));
     assert!(text(&files(&mine)["README.md"]).contains("| seed | 1 |"));
 }
@@ -148,7 +148,7 @@ fn info_tells_of_the_head_and_the_head_belongs_to_its_model() {
         (&"blue".into(), &"mine".into())
     );
 
-    // A bundle that was trained can be trained again, in its place.
+    // A trained bundle can be trained again, in its place.
     succeeds(train(dir).env("MODEL_DIR", &mine));
     assert_eq!(
         Server::start_with(binary().env("MODEL_DIR", &mine)).get("/info").json()["model"],
@@ -163,7 +163,7 @@ fn info_tells_of_the_head_and_the_head_belongs_to_its_model() {
     fs::write(mine.join("head.safetensors"), &head[..head.len() - 4]).unwrap();
     assert_refused(binary().env("MODEL_DIR", &mine), &["head.safetensors: it is not a safetensors file"]);
 
-    // Beside a model that did not make its embeddings.
+    // Next to a model that did not make its embeddings.
     let foreign = tempfile::tempdir().unwrap();
     for (name, file) in files(&bundle("nchw-f32")) {
         fs::write(foreign.path().join(name), file).unwrap();

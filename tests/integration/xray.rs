@@ -1,4 +1,4 @@
-//! Traces under Lambda: the datagrams that go to the daemon of X-Ray.
+//! Traces under Lambda: the datagrams that go to the X-Ray daemon.
 
 use std::net::UdpSocket;
 use std::process::Command;
@@ -23,7 +23,7 @@ struct Daemon(UdpSocket);
 impl Daemon {
     fn start() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        // What is sent before the answer is there when the answer is.
+        // Datagrams sent before the answer have arrived when the answer has.
         socket.set_nonblocking(true).unwrap();
         Self(socket)
     }
@@ -32,7 +32,7 @@ impl Daemon {
         self.0.local_addr().unwrap().to_string()
     }
 
-    /// The documents that have arrived.
+    /// Returns the documents that have arrived.
     fn documents(&self) -> Vec<Value> {
         let mut buffer = vec![0; 1 << 16];
         let datagrams = std::iter::from_fn(|| {
@@ -83,8 +83,8 @@ fn names(document: &Value) -> Vec<&str> {
     parts(document).iter().map(|part| part["name"].as_str().unwrap()).collect()
 }
 
-/// Asserts that a document and all that is in it has a name, times, and an id of its own, and that parts lie within the
-/// whole.
+/// Asserts that a document and all its parts have a name, times, and their own id, and that parts lie within
+/// the whole.
 fn assert_valid(document: &Value, ids: &mut Vec<String>) {
     let id = document["id"].as_str().unwrap();
     assert!(id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{id}");
@@ -156,7 +156,7 @@ fn what_is_not_sampled_or_has_no_parent_is_not_sent() {
     function.set_trace(SAMPLED);
     function.invoke(&http_event("/classify", &fixture("coffee.jpg"))).response();
     daemon.document();
-    // Nothing is run for a ping.
+    // A ping runs nothing.
     function.invoke("{}");
     assert_eq!(daemon.documents(), [Value::Null; 0]);
 }
@@ -204,7 +204,7 @@ fn a_daemon_that_is_not_there_or_has_no_address_harms_nothing() {
         ("", ""),
         ("somewhere", "AWS_XRAY_DAEMON_ADDRESS should be an address"),
         ("127.0.0.1", "AWS_XRAY_DAEMON_ADDRESS should be an address"),
-        // An address that nothing can be sent to.
+        // An address to which nothing can be sent.
         ("127.0.0.1:0", "spans do not arrive"),
     ] {
         let function = function(address);
@@ -233,7 +233,7 @@ fn a_function_sends_nothing_to_a_collector() {
     function.invoke(&http_event("/classify", &fixture("coffee.jpg"))).response();
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(collector.asked().len(), 0);
-    // Lambda's log has the id in X-Ray's own form only.
+    // Lambda's log has the id only in X-Ray's own form.
     let log = function.process.log_with("xray_trace_id", 1);
     assert!(!log.contains(" trace_id="), "{log}");
 }
