@@ -55,7 +55,7 @@ def export_torch(network: torch.nn.Module, name: str, image_size: int) -> onnx.M
                 do_constant_folding=True,
                 **options,
             )
-    except Exception as error:  # The exporter raises whatever the operator leads it to.
+    except Exception as error:  # The exporter may raise any exception.
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise ExportError(f"PyTorch cannot write {name} as ONNX: {reason[0]}") from None
     model = onnx.load_from_string(buffer.getvalue())

@@ -62,7 +62,7 @@ class _Model:
     def __init__(self, path: Path, image_size: int) -> None:
         try:
             self._session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime has an exception for each of its codes.
+        except Exception as error:  # ONNX Runtime has a separate exception for each of its error codes.
             raise ExportError(f"{path}: ONNX Runtime does not load it: {error}") from None
         (self._input, *more) = self._session.get_inputs()
         shape = self._input.shape
@@ -167,7 +167,7 @@ def weights_beside(path: Path) -> set[str]:
     """Returns the names of the weight files of a graph."""
     try:
         graph = onnx.load(path, load_external_data=False).graph
-    except Exception:  # What is no graph is told by ONNX Runtime.
+    except Exception:  # ONNX Runtime reports invalid graphs.
         return set()
     entries = (entry for tensor in graph.initializer for entry in tensor.external_data)
     return {entry.value for entry in entries if entry.key == "location"}

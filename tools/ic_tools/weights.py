@@ -100,7 +100,7 @@ def _unpickle(name: str, content: bytes) -> dict:
         if _KNOWS_NO_FLOATS:
             content = without_floats(content)
         value = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # The unpickler raises whatever the bytes lead it to.
+    except Exception as error:  # The unpickler may raise any exception.
         raise ExportError(
             f"{name} is no checkpoint of tensors and plain values ({_reason(error)}); "
             "save model.state_dict(), not the model"
