@@ -151,7 +151,7 @@ def json_error(outcome: Outcome) -> str | None:
 
 
 def command_of_program(root: pathlib.Path, arch: str) -> tuple[list, dict[str, str]]:
-    """Returns the command of the package, or of the program in BINARY, and variables with the latter's model and library."""
+    """Returns the command of the package, or of the program in BINARY, with variables for model and library."""
     if binary := os.environ.get("BINARY"):
         files = {"MODEL_DIR": str(root / "model"), "ORT_DYLIB_PATH": str(root / "lib/libonnxruntime.so")}
         return [pathlib.Path(binary).resolve()], files
