@@ -1,41 +1,37 @@
-//! What a library writes to standard error while it is loaded, before it can be given a logger.
+//! Captures what a library writes to standard error while it is loaded, before it can be given a logger.
 
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::{io, thread};
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::stdio::dup2_stderr;
 
-/// Does `work`, and returns what was written to standard error meanwhile. Other threads of the program that want to log
-/// wait until then. `work` must not wait for them.
+/// Does `work` and returns what was written to standard error in the meantime. Other threads of the program that log
+/// wait until then, so `work` must not wait for them.
 ///
-/// If standard error cannot be redirected, the work is done all the same, and the text is empty.
+/// If standard error cannot be redirected, the work is still done, and the text is empty.
 pub(super) fn captured<T>(work: impl FnOnce() -> T) -> (T, String) {
-    // Whatever Rust writes to standard error takes this lock; a library of C++ does not.
+    // Rust code takes this lock to write to standard error. Libraries in C++ do not.
     let _turn = io::stderr().lock();
-    let Ok((mut reader, redirected)) = redirect() else { return (work(), String::new()) };
-    thread::scope(|scope| {
-        // Read meanwhile: a pipe that is full would stop the work.
-        let text = scope.spawn(move || {
-            let mut bytes = Vec::new();
-            let _ = reader.read_to_end(&mut bytes);
-            String::from_utf8_lossy(&bytes).into_owned()
-        });
-        let done = work();
-        // This closes the last end for writing, so that the reader comes to its end.
-        drop(redirected);
-        (done, text.join().unwrap_or_default())
-    })
+    let Ok((mut file, redirected)) = redirect() else { return (work(), String::new()) };
+    let done = work();
+    drop(redirected);
+    let mut bytes = Vec::new();
+    let _ = file.rewind().and_then(|()| file.read_to_end(&mut bytes));
+    (done, String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn redirect() -> io::Result<(io::PipeReader, Redirected)> {
+/// Redirects standard error to a file in memory. A pipe would stop the work when it is full, unless another thread
+/// reads it, and that thread may write to standard error, too: the dynamic linker does if `LD_DEBUG` is set.
+fn redirect() -> io::Result<(File, Redirected)> {
     let original = io::stderr().as_fd().try_clone_to_owned()?;
-    let (reader, writer) = io::pipe()?;
-    dup2_stderr(writer)?;
-    Ok((reader, Redirected { original }))
+    let file = File::from(memfd_create("standard error", MemfdFlags::CLOEXEC)?);
+    dup2_stderr(&file)?;
+    Ok((file, Redirected { original }))
 }
 
-/// Standard error is a pipe until this is dropped.
+/// Standard error is redirected until this is dropped.
 struct Redirected {
     original: OwnedFd,
 }
@@ -50,6 +46,7 @@ impl Drop for Redirected {
 mod tests {
     use std::io::Write as _;
     use std::process::Command;
+    use std::thread;
 
     use super::*;
 
