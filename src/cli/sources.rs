@@ -1,5 +1,7 @@
 //! The sources of pictures: files, folders, lists of them, and S3 objects.
 
+mod document;
+mod file;
 mod inventory;
 mod list;
 mod manifest;
@@ -13,6 +15,8 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+pub(super) use document::Document;
+pub(super) use file::read;
 pub(super) use name::{Identity, identity, text};
 pub(super) use storage::Storage;
 pub(super) use walk::Walk;
@@ -26,9 +30,6 @@ use prefix::Prefix;
 
 /// The prefix of an object's URL.
 const S3: &str = "s3://";
-
-/// Number of bytes that are sufficient to detect a picture of any format.
-const HEAD: u64 = 256;
 
 /// A picture, or a file that may be one.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ impl Item {
     pub(super) fn is_picture(&self) -> bool {
         match &self.place {
             Place::File(path) if !self.is_certain => {
-                File::open(path).and_then(|file| head(&file)).is_ok_and(|head| upright::is_image(&head))
+                File::open(path).and_then(|file| file::head(&file)).is_ok_and(|head| upright::is_image(&head))
             }
             Place::File(_) | Place::Object(_) | Place::Unreadable(_) => true,
         }
@@ -108,13 +109,6 @@ pub(super) enum Source {
     Manifest(Document),
     /// The manifest.json of an S3 Inventory.
     Inventory(Document),
-}
-
-/// The location of a file that lists objects.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Document {
-    File(PathBuf),
-    Object(Location),
 }
 
 impl Source {
@@ -206,44 +200,6 @@ impl Source {
     }
 }
 
-impl Document {
-    fn open(&self, storage: &Storage) -> Result<Box<dyn Read + Send>, String> {
-        match self {
-            Self::File(path) => {
-                File::open(path).map(|file| Box::new(file) as _).map_err(|error| error.to_string())
-            }
-            Self::Object(location) => storage
-                .read(location)
-                .map(|bytes| Box::new(Cursor::new(bytes)) as _)
-                .map_err(|error| reason(&error)),
-        }
-    }
-
-    fn inventory(&self, storage: &Storage) -> Result<Inventory, String> {
-        let mut manifest = Vec::new();
-        self.open(storage)?.read_to_end(&mut manifest).map_err(|error| error.to_string())?;
-        let folder = match self {
-            Self::File(path) => path.parent(),
-            Self::Object(_) => None,
-        };
-        Inventory::read(&manifest, folder)
-    }
-
-    /// The name of the document, as in a row.
-    fn name(&self) -> String {
-        match self {
-            Self::File(path) => text(path),
-            Self::Object(location) => location.to_string(),
-        }
-    }
-
-    /// Prefixes errors with the name of the document.
-    fn named(&self, items: impl Iterator<Item = Result<Item, String>> + Send + 'static) -> Items {
-        let name = self.name();
-        Box::new(items.map(move |item| item.map_err(|what| format!("{name}: {what}"))))
-    }
-}
-
 /// The pictures and folders in a list.
 fn in_list(file: &Path, nul: bool, storage: &Storage) -> Items {
     let opened: io::Result<Box<dyn Read + Send>> = if file == Path::new("-") {
@@ -282,44 +238,6 @@ fn named(path: &Path, storage: &Storage) -> Items {
     } else {
         Box::new(std::iter::once(Ok(Item::file(path.to_owned()))))
     }
-}
-
-/// Reads a file of at most `limit` bytes. Returns `None` if the file is not certain to be a picture and does
-/// not begin like one.
-///
-/// # Errors
-///
-/// The error of the operating system, or [`io::ErrorKind::FileTooLarge`].
-pub(super) fn read(path: &Path, is_certain: bool, limit: usize) -> io::Result<Option<Vec<u8>>> {
-    // Check the type before opening: opening a pipe blocks until it has a writer.
-    let found = fs::metadata(path)?;
-    if !found.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
-    }
-    let size = usize::try_from(found.len()).unwrap_or(usize::MAX);
-    let file = File::open(path)?;
-    let mut bytes = Vec::new();
-    if !is_certain {
-        bytes = head(&file)?;
-        if !upright::is_image(&bytes) {
-            return Ok(None);
-        }
-    }
-    if size > limit {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    // Read one more byte to detect a file that has grown.
-    bytes.reserve_exact((size + 1).saturating_sub(bytes.len()));
-    let most = u64::try_from(limit - bytes.len().min(limit)).unwrap_or(u64::MAX).saturating_add(1);
-    file.take(most).read_to_end(&mut bytes)?;
-    if bytes.len() > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(Some(bytes)) }
-}
-
-/// The first bytes of a file, from its current position.
-fn head(file: &File) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.take(HEAD).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// The error message with all causes. The user runs the program and has its credentials, so the message may

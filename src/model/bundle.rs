@@ -1,12 +1,15 @@
 //! The model bundle: a directory in the layout of a Hugging Face image-classification repository.
 
-use std::fs;
-use std::io;
+mod card;
+mod files;
+
 use std::path::{Path, PathBuf};
 
 use super::fields::Fields;
 use sha2::Digest as _;
 
+pub use self::card::Card;
+use self::files::{fault, read_fields, read_head, read_text};
 use super::head::{Output, Problem};
 use super::linear_head::{self, LinearHead};
 use super::model_config::ModelConfig;
@@ -15,27 +18,6 @@ use super::{
     Labels, Preprocessor, Session, digest, front_matter, model_file, preprocessor_config, timm, ultralytics,
 };
 use crate::StartError;
-
-/// The data about the model in responses.
-#[derive(Clone, Debug)]
-pub struct Card {
-    /// Name of the model, such as `efficientnet-lite0`.
-    pub name: String,
-    /// SHA-256, in 64 hex digits, of `model.onnx`, its files with weights, and a trained head; empty until
-    /// the model is loaded.
-    pub sha256: String,
-    /// The same without the head, if there is one.
-    pub backbone_sha256: Option<String>,
-    /// Name of the model that the head was trained with, if the card states it.
-    pub backbone_name: Option<String>,
-    /// Licence of the weights, if the card states it.
-    pub license: Option<String>,
-    /// Where the weights come from, if the card states it.
-    pub source: Option<String>,
-    /// Numeric precision of the model, if the card states it: `float32` or `int8` in the bundles that
-    /// `tools/` makes.
-    pub precision: Option<String>,
-}
 
 /// A bundle whose files were read; the model itself is not loaded yet.
 #[derive(Debug)]
@@ -104,7 +86,7 @@ impl Bundle {
             .map(|text| Labels::from_tsv(&text).map_err(|what| fault(&path, what)))
             .transpose()?;
         Ok(Self {
-            card: card(dir, &config, &text),
+            card: Card::new(dir, &config, &text),
             model_path,
             head: read_head(&dir.join(linear_head::FILE))?,
             stated_sha256: front_matter::scalar(&text, "model_sha256").map(|hash| hash.to_ascii_lowercase()),
@@ -248,40 +230,6 @@ impl Bundle {
     }
 }
 
-fn fault(path: &Path, what: impl std::fmt::Display) -> StartError {
-    StartError::Bundle(format!("{}: {what}", path.display()))
-}
-
-fn read_text(path: &Path) -> Result<Option<String>, StartError> {
-    match fs::read_to_string(path) {
-        // Remove a byte order mark, which would hide the first key from the parser.
-        Ok(text) => Ok(Some(match text.strip_prefix('\u{feff}') {
-            Some(rest) => rest.to_owned(),
-            None => text,
-        })),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(fault(path, error)),
-    }
-}
-
-/// Reads the trained head and the bytes of its file; `None` if there is no such file.
-fn read_head(path: &Path) -> Result<Option<(LinearHead, Vec<u8>)>, StartError> {
-    match fs::read(path) {
-        Ok(file) => {
-            let head = LinearHead::read(&file).map_err(|what| fault(path, what))?;
-            Ok(Some((head, file)))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(fault(path, error)),
-    }
-}
-
-/// Reads the object in a JSON file; `None` if there is no such file.
-fn read_fields(path: &Path) -> Result<Option<Fields>, StartError> {
-    let Some(text) = read_text(path)? else { return Ok(None) };
-    Fields::parse(&text).map(Some).map_err(|what| fault(path, what))
-}
-
 /// Finds the preprocessing in the file of the image processor: the part of `processor_config.json` that
 /// Transformers 5 writes and prefers, or `preprocessor_config.json`. If there is neither, it is in what timm
 /// wrote into `config.json`, or in the model.
@@ -315,20 +263,5 @@ fn preprocessing(dir: &Path, config: ModelConfig) -> Result<Preprocessing, Start
         _ => Preprocessor::of(fields, model_type)
             .map(|preprocessor| Preprocessing::Known(file, preprocessor))
             .map_err(|what| fault(&path, what)),
-    }
-}
-
-fn card(dir: &Path, config: &ModelConfig, text: &str) -> Card {
-    let scalar = |key| front_matter::scalar(text, key);
-    let folder = || dir.file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = scalar("model_name").or_else(|| config.name.clone());
-    Card {
-        name: name.or_else(|| config.model_type.clone()).or_else(folder).unwrap_or_default(),
-        sha256: String::new(),
-        backbone_sha256: None,
-        backbone_name: scalar("backbone_name"),
-        license: scalar("license"),
-        source: scalar("source"),
-        precision: scalar("precision"),
     }
 }

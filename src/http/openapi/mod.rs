@@ -9,6 +9,7 @@
 mod answers;
 mod examples;
 mod operations;
+mod refusals;
 mod request;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,8 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Paths, Ref, RefOr, Response};
 
 use super::super::uploads;
-use super::answers::{self, Route};
+use super::answers;
+use super::refusals::{self, Route};
 use super::{Facts, request};
 use crate::Error;
 
@@ -74,7 +75,7 @@ fn upload(
     for name in parameters {
         operation = operation.parameter_ref(Ref::new(format!("#/components/parameters/{name}")));
     }
-    for (status, response) in answers::refusals(facts, route) {
+    for (status, response) in refusals::of(facts, route) {
         operation = operation.response(status, response);
     }
     if facts.config.api_token.is_some() {
@@ -95,7 +96,7 @@ fn offer(paths: &mut Paths, facts: &Facts<'_>) {
         .description(Some(description))
         .request_body(Some(request::upload()))
         .response("200", answers::offered());
-    for (status, response) in answers::refusals(facts, Route::Upload) {
+    for (status, response) in refusals::of(facts, Route::Upload) {
         operation = operation.response(status, response);
     }
     if facts.config.api_token.is_some() {
@@ -112,7 +113,7 @@ fn get(paths: &mut Paths, facts: &Facts<'_>, path: &str, id: &str, summary: &str
         of_get = of_get.response(*status, response.clone());
         of_head = of_head.response(*status, answers::without_content(response));
     }
-    for (status, response) in answers::refusals(facts, Route::Read) {
+    for (status, response) in refusals::of(facts, Route::Read) {
         of_head = of_head.response(&status, answers::refused_without_content(&status));
         of_get = of_get.response(status, response);
     }

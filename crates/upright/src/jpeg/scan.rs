@@ -120,7 +120,7 @@ impl Scans {
     }
 
     /// The component that a scan selects by its id. Some cameras give several components the same id. A scan
-    /// of a sequential frame then takes them in order, starting with those that no scan has delivered yet.
+    /// of a sequential frame takes the first one that no scan has delivered yet.
     fn position(&self, id: u8, is_taken: impl Fn(usize) -> bool) -> Option<usize> {
         let mut positions = (0..self.frame.components.len())
             .filter(|&position| self.frame.components[position].id == id && !is_taken(position));
