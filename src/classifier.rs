@@ -1,4 +1,4 @@
-//! Bytes of an image → its labels or its embedding: joins [`crate::image`] and [`crate::model`], and takes the times.
+//! Classifies or embeds an image: decodes it with [`upright`], runs the [`crate::model`], and measures each step.
 
 mod cache;
 mod embedding;

@@ -11,7 +11,7 @@ mod storage;
 mod walk;
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Read};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,6 @@ pub(super) use walk::Walk;
 
 use crate::Error;
 use crate::objects::Location;
-use inventory::Inventory;
 use list::Names;
 use manifest::{BadLine, Columns};
 use prefix::Prefix;

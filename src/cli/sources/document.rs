@@ -10,7 +10,7 @@ use crate::objects::Location;
 
 /// The location of a file that lists objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Document {
+pub(in crate::cli) enum Document {
     File(PathBuf),
     Object(Location),
 }

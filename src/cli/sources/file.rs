@@ -13,7 +13,7 @@ const HEAD: u64 = 256;
 /// # Errors
 ///
 /// The error of the operating system, or [`io::ErrorKind::FileTooLarge`].
-pub(super) fn read(path: &Path, is_certain: bool, limit: usize) -> io::Result<Option<Vec<u8>>> {
+pub(in crate::cli) fn read(path: &Path, is_certain: bool, limit: usize) -> io::Result<Option<Vec<u8>>> {
     // Check the type before opening: opening a pipe blocks until it has a writer.
     let found = fs::metadata(path)?;
     if !found.is_file() {

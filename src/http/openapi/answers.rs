@@ -6,7 +6,7 @@ use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{AnyOfBuilder, Array, OneOfBuilder};
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, Array, OneOfBuilder};
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Response, Schema, Type};
 use utoipa::{PartialSchema as _, ToSchema};
 
@@ -16,7 +16,7 @@ use super::super::envelope;
 use super::super::images::CACHE;
 use super::super::info::{Health, Info};
 use super::super::uploads::Offer;
-use super::{Facts, examples, refusals};
+use super::{Facts, examples};
 use crate::Error;
 use crate::config::CorsOrigins;
 
@@ -40,16 +40,14 @@ pub(super) const PREFLIGHT: &str = "Preflight";
 
 const JSON: &str = "application/json";
 
-/// The responses that operations reference, and those without an operation: unknown paths and methods.
+/// The responses that operations reference.
 pub(super) fn shared(facts: &Facts<'_>) -> Result<BTreeMap<String, Response>, Error> {
-    let mut shared = BTreeMap::from([
+    Ok(BTreeMap::from([
         (PREFLIGHT.to_owned(), preflight(facts)),
         (CLASSIFIED.to_owned(), classified(facts)?),
         (PREDICTED.to_owned(), predicted()?),
         (EMBEDDED.to_owned(), embedded()),
-    ]);
-    shared.extend(refusals::shared(facts)?);
-    Ok(shared)
+    ]))
 }
 
 /// `POST /classify`.
@@ -176,11 +174,6 @@ pub(super) fn without_content(response: &RefOr<Response>) -> Response {
     };
     response.content.clear();
     response
-}
-
-/// An error response to `HEAD`.
-pub(super) fn refused_without_content(status: &str) -> Response {
-    answer(status.parse().map_or("Error", reason)).build()
 }
 
 /// The header `x-request-id`, which every response has.

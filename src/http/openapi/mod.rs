@@ -120,7 +120,7 @@ fn components(facts: &Facts<'_>) -> Result<Components, Error> {
     for (name, parameter) in request::parameters(facts) {
         components = components.parameter(name, parameter);
     }
-    for (name, response) in answers::shared(facts)? {
+    for (name, response) in answers::shared(facts)?.into_iter().chain(refusals::shared(facts)?) {
         components = components.response(name, response);
     }
     if facts.config.api_token.is_some() {

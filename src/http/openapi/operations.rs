@@ -114,7 +114,7 @@ fn get(paths: &mut Paths, facts: &Facts<'_>, path: &str, id: &str, summary: &str
         of_head = of_head.response(*status, answers::without_content(response));
     }
     for (status, response) in refusals::of(facts, Route::Read) {
-        of_head = of_head.response(&status, answers::refused_without_content(&status));
+        of_head = of_head.response(&status, refusals::without_content(&status));
         of_get = of_get.response(status, response);
     }
     paths.add_path_operation(path, vec![HttpMethod::Get], of_get);

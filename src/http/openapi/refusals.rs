@@ -126,3 +126,8 @@ fn problem(status: u16, kinds: &[Kind], examples: &[Error]) -> Result<Response, 
     }
     Ok(response.build())
 }
+
+/// An error response to `HEAD`.
+pub(super) fn without_content(status: &str) -> Response {
+    answer(status.parse().map_or("Error", reason)).build()
+}
